@@ -1,0 +1,105 @@
+"""The exceptions of Saltation.
+
+Every message says what was got, what is allowed, the likely cause and the next step, and is raised by the
+call that made the mistake. All exceptions derive from `SaltationError`, and each also from the built-in one
+that plain Python code would expect, so that ``except ValueError`` keeps working.
+"""
+
+from collections.abc import Iterable
+
+
+class SaltationError(Exception):
+    """The root of all exceptions raised on purpose by Saltation.
+
+    Examples
+    --------
+    >>> from saltation.errors import ParameterError, SaltationError
+    >>> issubclass(ParameterError, SaltationError)
+    True
+    """
+
+
+class ParameterError(SaltationError, ValueError):
+    """A bad argument or parameter; the message names it as ``Class.argument``.
+
+    Examples
+    --------
+    >>> from saltation.model import LIF
+    >>> LIF(3, tau_mem=-0.02)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    saltation.errors.ParameterError: LIF.tau_mem must be > 0; got -0.02; ...
+    """
+
+
+class NetworkError(SaltationError, ValueError):
+    """The structure of a network is wrong: an unknown name, a clash, sizes that do not fit.
+
+    Examples
+    --------
+    >>> from saltation.model import Network
+    >>> Network().connect("in", "out", weight=[[1.0]])  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    saltation.errors.NetworkError: Network.connect.pre must be the name of a population; ...
+    """
+
+
+class SimulationError(SaltationError, RuntimeError):
+    """A run did not succeed for some samples.
+
+    Parameters
+    ----------
+    message : str
+        What happened, the likely cause and the next step.
+    samples : iterable of int
+        Indices, in the batch, of the samples that failed.
+
+    Attributes
+    ----------
+    samples : tuple of int
+        Indices, in the batch, of the samples that failed.
+
+    Examples
+    --------
+    >>> from saltation.errors import SimulationError
+    >>> SimulationError("samples 3 and 7 used up their events", samples=[3, 7]).samples
+    (3, 7)
+    """
+
+    samples: tuple[int, ...]
+
+    def __init__(self, message: str, samples: Iterable[int] = ()) -> None:
+        RuntimeError.__init__(self, message)
+        self.samples = tuple(int(sample) for sample in samples)
+
+
+class GradientError(SaltationError, RuntimeError):
+    """A gradient does not exist or is not defined at this point.
+
+    Examples
+    --------
+    >>> from saltation.errors import GradientError
+    >>> issubclass(GradientError, RuntimeError)
+    True
+    """
+
+
+class FileFormatError(SaltationError, ValueError):
+    """A file is damaged, or not of the format its reader expects.
+
+    Examples
+    --------
+    >>> from saltation.errors import FileFormatError
+    >>> issubclass(FileFormatError, ValueError)
+    True
+    """
+
+
+class MissingDependencyError(SaltationError, ImportError):
+    """An optional dependency is not installed; the message gives the command that installs it.
+
+    Examples
+    --------
+    >>> from saltation.errors import MissingDependencyError
+    >>> issubclass(MissingDependencyError, ImportError)
+    True
+    """

@@ -1,0 +1,36 @@
+"""What a network is: neurons, projections, `Network`, `Spikes`, probes, initialisers and encoders.
+
+Everything here is passive. Records hold checked, read-only arrays, and nothing is simulated; the layer
+imports NumPy alone.
+"""
+
+from saltation.model.encoders import latency, poisson
+from saltation.model.initialisers import fan_in_normal, normal, uniform
+from saltation.model.network import Network
+from saltation.model.neurons import ALIF, LI, LIF, Input, Neuron, Population
+from saltation.model.probes import MaxVoltage, Voltage, VoltageIntegral, VoltageSamples
+from saltation.model.projection import Projection, ProjectionKey, Receptor
+from saltation.model.spikes import Spikes
+
+__all__ = [
+    "ALIF",
+    "LI",
+    "LIF",
+    "Input",
+    "MaxVoltage",
+    "Network",
+    "Neuron",
+    "Population",
+    "Projection",
+    "ProjectionKey",
+    "Receptor",
+    "Spikes",
+    "Voltage",
+    "VoltageIntegral",
+    "VoltageSamples",
+    "fan_in_normal",
+    "latency",
+    "normal",
+    "poisson",
+    "uniform",
+]
