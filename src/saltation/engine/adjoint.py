@@ -1,0 +1,130 @@
+"""EventProp through a network: components from the last to the first, cotangents carried by spike times."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.engine.forward import ComponentRun
+from saltation.engine.gradient import ComponentGradient
+from saltation.engine.observation import Request, measured_cotangent
+from saltation.engine.threads import chunks, run_chunks
+from saltation.kernels.records import SIDES, Cotangents, Results
+from saltation.kernels.specialise import kernel
+from saltation.model import MaxVoltage, Voltage
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# Each chunk of samples has its own copy of the gradient; their number is limited so that all fit in here.
+GRADIENT_BUDGET = 1 << 28
+
+
+def make_cotangents(
+    run: ComponentRun, request: Request, voltage: Mapping[str, Sequence[Floats]], batch: int
+) -> Cotangents:
+    """``dL/d`` what a component's probes record, from that of what the user asked for."""
+    n = run.packed.size
+    names = run.packed.component.populations
+    asked = [name for name in names if name in voltage]
+    samples = np.zeros((batch, run.probe_times.size, n)) if run.probe_times.size and asked else np.zeros((1, 0, 0))
+    watched = run.probes.watch.shape[2] > 0 and bool(asked)
+    integral, peak = (np.zeros((batch, n) if watched else (1, 0)) for _ in range(2))
+    for name in asked:
+        columns = slice(*run.packed.columns[name])
+        for probe, cotangent in zip(request.probes[name], voltage[name], strict=True):
+            if name in request.measured:
+                measured = request.measured[name]
+                at = np.searchsorted(run.probe_times, measured.times)
+                np.add.at(samples, (slice(None), at, columns), measured_cotangent(probe, measured, name, cotangent))
+            elif isinstance(probe, Voltage):
+                at = np.searchsorted(run.probe_times, probe.times)
+                np.add.at(samples, (slice(None), at, columns), cotangent)
+            elif isinstance(probe, MaxVoltage):
+                peak[:, columns] += cotangent
+            else:
+                integral[:, columns] += cotangent
+    return Cotangents(samples, integral, peak)
+
+
+def component_adjoint(
+    run: ComponentRun,
+    spike_times: Floats,
+    cotangents: Cotangents,
+    timed: bool,
+    per_sample: bool,
+    threads: int,
+) -> tuple[ComponentGradient, Floats]:
+    """Gradient of one component, and ``dL/dt`` of its sources' spikes (flat, as in ``run.sources``).
+
+    ``spike_times`` is ``dL/dt`` of its own spikes on the tape, overwritten by the total.
+    """
+    packed = run.packed
+    batch = run.tape_offsets.size - 1
+    n, n_primary = packed.size, len(packed.names)
+    source_times = np.zeros(run.sources.times.size)
+    if per_sample:
+        cut = [(b, b + 1) for b in range(batch)]
+    else:
+        copy = 8 * (packed.weights.size + packed.delays.size + n * (n_primary + 1))
+        cut = chunks(batch, max(1, GRADIENT_BUDGET // max(copy, 1)))
+    common = (packed.parameters, run.events, packed.weights, run.start, run.tape, run.tape_offsets)
+    outside = (run.probes.watch, cotangents, spike_times, source_times)
+
+    def work(first: int, stop: int) -> Results:
+        results = Results(
+            np.zeros(packed.weights.size), np.zeros(packed.delays.size), np.zeros((n, n_primary)), np.zeros(n)
+        )
+        scratch = np.empty((packed.n_state + packed.n_companion + SIDES + 1, n))
+        given = (*outside, scratch, np.empty(n, np.int64), results)
+        if packed.component.recurrent:
+            duration = float(run.events.times[-1])
+            logged = (run.log, run.log_offsets, run.own_offsets)
+            adjoint = kernel("queue_adjoint", packed.model)
+            adjoint(first, stop, timed, duration, *common, *logged, *given)
+        else:
+            kernel("sweep_adjoint", packed.model)(first, stop, timed, *common, *given)
+        return results
+
+    parts = run_chunks(work, cut, threads)
+    totals: list[Floats] = []
+    for i in range(4):
+        if per_sample:
+            totals.append(np.stack([part[i] for part in parts]))
+            continue
+        total = parts[0][i]
+        for part in parts[1:]:
+            total += part[i]
+        totals.append(total)
+    return ComponentGradient(packed, *totals, not run.continued), source_times
+
+
+def network_adjoint(
+    runs: Sequence[ComponentRun | None],
+    request: Request,
+    bars: dict[str, Floats],
+    voltage: Mapping[str, Sequence[Floats]],
+    batch: int,
+    timed: bool,
+    per_sample: bool,
+    threads: int,
+) -> list[ComponentGradient]:
+    """Gradients of all components.  ``bars`` holds ``dL/dt`` of each population's spikes, and the totals afterwards."""
+    gradients: list[ComponentGradient] = []
+    for run in reversed(runs):
+        if run is None:
+            continue
+        spike_times = np.zeros(run.tape.floats.shape[1])
+        for name, where in run.members.items():
+            if name in bars:
+                spike_times[where] = bars[name]
+        cotangents = make_cotangents(run, request, voltage, batch)
+        gradient, source_times = component_adjoint(run, spike_times, cotangents, timed, per_sample, threads)
+        gradients.append(gradient)
+        for name, where in run.members.items():
+            if name in bars:
+                bars[name] = spike_times[where]
+        for name, where in run.sources.fresh.items():
+            if name not in run.members:
+                bars[name] = bars[name] + source_times[where]
+    return gradients

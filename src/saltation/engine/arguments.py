@@ -1,0 +1,191 @@
+"""Checks of what is handed to `simulate`: each complaint names the argument, what was got and what is allowed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from saltation.engine.observation import Probe, Record, Request, measured_index
+from saltation.engine.plan import Plan
+from saltation.engine.state import State
+from saltation.errors import NetworkError, ParameterError
+from saltation.model import Input, MaxVoltage, Spikes, Voltage, VoltageIntegral, VoltageSamples
+
+
+def check_duration(duration: Any) -> float:
+    """A positive, finite length of the window."""
+    try:
+        value = float(duration)
+    except (TypeError, ValueError):
+        value = math.nan
+    if isinstance(duration, bool) or not (math.isfinite(value) and value > 0.0):
+        raise ParameterError(
+            f"simulate.duration must be a finite number of seconds above 0; got {duration!r}; it is the length of the "
+            "window, in seconds"
+        )
+    return value
+
+
+def _known(argument: str, name: Any, allowed: Sequence[str], what: str) -> None:
+    if name not in allowed:
+        raise ParameterError(
+            f"simulate.{argument}: a name must be {what} ({', '.join(allowed) or 'there is none'}); got {name!r}"
+        )
+
+
+def _check_spikes(argument: str, spikes: Any, size: int, duration: float) -> Spikes:
+    if not isinstance(spikes, Spikes):
+        raise ParameterError(
+            f"simulate.{argument} must be Spikes; got {type(spikes).__name__}; make them by "
+            "Spikes.from_lists([(times, units), ...])"
+        )
+    if spikes.n_events:
+        top = int(spikes.units.max())
+        if top >= size:
+            raise ParameterError(
+                f"simulate.{argument}: units must be below the population's size {size}; got {top}; the events may "
+                "belong to another population"
+            )
+        last = float(spikes.times.max())
+        if last > duration:
+            raise ParameterError(
+                f"simulate.{argument}: times must lie in the window [0, {duration} s]; got {last} s; nothing is dropped "
+                "silently: make the window longer, or cut the events (times may be in another unit than seconds)"
+            )
+    if spikes.n_units is not None and spikes.n_units != size:
+        raise ParameterError(f"simulate.{argument}: n_units must be the population's size {size}; got {spikes.n_units}")
+    return spikes
+
+
+def check_stimulus(plan: Plan, stimulus: Any, duration: float, state: State | None) -> int:
+    """Events for every input and for nothing else; returns the batch."""
+    if not isinstance(stimulus, Mapping):
+        raise ParameterError(
+            f"simulate.stimulus must be a dict of input population to Spikes; got {type(stimulus).__name__}"
+        )
+    for name in stimulus:
+        _known("stimulus", name, plan.inputs, "an Input population")
+    missing = [name for name in plan.inputs if name not in stimulus]
+    if missing:
+        raise ParameterError(
+            f"simulate.stimulus must have events for every Input population; got none for {', '.join(missing)}; for "
+            "silence pass Spikes.empty(batch, n_units)"
+        )
+    batches: dict[str, int] = {}
+    for name, spikes in stimulus.items():
+        checked = _check_spikes(f"stimulus[{name!r}]", spikes, plan.populations[name].size, duration)
+        batches[f"stimulus[{name!r}]"] = checked.batch
+    if state is not None:
+        batches["state"] = state.batch
+    if len(set(batches.values())) > 1:
+        shown = ", ".join(f"{name}: {batch}" for name, batch in batches.items())
+        raise ParameterError(f"simulate: all batches must be equal; got {shown}")
+    batch = next(iter(batches.values()), 1)
+    if batch < 1:
+        raise ParameterError(
+            "simulate.stimulus must hold at least one sample; got a batch of 0; a sample without events is "
+            "Spikes.empty(1, n_units)"
+        )
+    return batch
+
+
+def check_observed(plan: Plan, observed: Any, duration: float, batch: int) -> dict[str, Spikes]:
+    """Observed spikes; a loop of populations is observed as a whole."""
+    spikes = {name: value for name, value in observed.items() if not isinstance(value, VoltageSamples)}
+    allowed = [name for name, population in plan.populations.items() if population.spiking and name not in plan.inputs]
+    for name, value in spikes.items():
+        _known("observed", name, allowed, "a population that spikes")
+        _check_spikes(f"observed[{name!r}]", value, plan.populations[name].size, duration)
+        if value.batch != batch:
+            raise ParameterError(
+                f"simulate.observed[{name!r}] must have the batch of the stimulus, {batch}; got {value.batch}"
+            )
+    for component in plan.components:
+        seen = [name for name in component.populations if name in spikes]
+        if seen and len(seen) < len(component.populations):
+            raise ParameterError(
+                f"simulate.observed: populations in one loop ({', '.join(component.populations)}) must be observed "
+                f"together; got only {', '.join(seen)}"
+            )
+    return spikes
+
+
+def check_record(plan: Plan, record: Record, observed: Any, duration: float, batch: int) -> Request:
+    """Probes of populations that have a voltage, and measured voltages of recorded populations."""
+    if not isinstance(observed, Mapping):
+        raise ParameterError(
+            f"simulate.observed must be a dict of population to Spikes or VoltageSamples; got {type(observed).__name__}"
+        )
+    with_voltage = [name for name, population in plan.populations.items() if not isinstance(population, Input)]
+    measured: dict[str, VoltageSamples] = {}
+    for name, value in observed.items():
+        if isinstance(value, VoltageSamples):
+            _known("observed", name, with_voltage, "a population with a voltage")
+            wanted = (batch, value.times.size, plan.populations[name].size)
+            if value.values.shape != wanted:
+                raise ParameterError(
+                    f"simulate.observed[{name!r}]: VoltageSamples.values must be [batch, time, neuron] = {wanted}; got "
+                    f"{value.values.shape}"
+                )
+            _check_window(f"observed[{name!r}]", value.times, duration)
+            measured[name] = value
+    if not isinstance(record, Mapping):
+        raise ParameterError(f"simulate.record must be a dict of population to probe; got {type(record).__name__}")
+    probes: dict[str, tuple[Probe, ...]] = {}
+    single: set[str] = set()
+    for name, given in record.items():
+        _known("record", name, with_voltage, "a population with a voltage")
+        if isinstance(given, Voltage | MaxVoltage | VoltageIntegral):
+            single.add(name)
+            given = (given,)
+        if not isinstance(given, Sequence) or not given:
+            raise ParameterError(
+                f"simulate.record[{name!r}] must be a probe or a tuple of probes (Voltage, MaxVoltage, "
+                f"VoltageIntegral); got {given!r}"
+            )
+        for probe in given:
+            if not isinstance(probe, Voltage | MaxVoltage | VoltageIntegral):
+                raise ParameterError(
+                    f"simulate.record[{name!r}] must hold probes (Voltage, MaxVoltage, VoltageIntegral); got {probe!r}"
+                )
+            if isinstance(probe, Voltage):
+                _check_window(f"record[{name!r}]", probe.times, duration)
+                if name in measured:
+                    measured_index(probe, measured[name], name)
+        probes[name] = tuple(given)
+    unread = [name for name in measured if name not in probes]
+    if unread:
+        raise ParameterError(
+            f"simulate.observed: measured voltages of {', '.join(unread)} are not read by any probe; record the "
+            f"population: record={{{unread[0]!r}: MaxVoltage()}}"
+        )
+    return Request(probes, frozenset(single), measured)
+
+
+def _check_window(argument: str, times: Any, duration: float) -> None:
+    if float(times[-1]) > duration:
+        raise ParameterError(
+            f"simulate.{argument}: times must lie in the window [0, {duration} s]; got {float(times[-1])} s"
+        )
+
+
+def check_state(plan: Plan, state: Any) -> None:
+    """A state of this very network."""
+    if not isinstance(state, State):
+        raise ParameterError(f"simulate.state must be the state of a run; got {type(state).__name__}; pass run.state")
+    for index, component in enumerate(plan.components):
+        if component.model == "input":
+            continue
+        n_state = plan.packed(index).n_state
+        for name in component.populations:
+            wanted = (state.batch, n_state, plan.populations[name].size)
+            got = state.x[name].shape if name in state.x else None
+            if got != wanted:
+                raise NetworkError(
+                    f"simulate.state must come from a run of this network; population {name!r} has a state of shape "
+                    f"{wanted}, got {got}"
+                )
+    unknown = [name for name in state.recent if name not in plan.populations]
+    if unknown:
+        raise NetworkError(
+            f"simulate.state must come from a run of this network; it has spikes of {', '.join(unknown)}"
+        )

@@ -1,0 +1,247 @@
+"""Running one component with the exact kernels: buffers that grow, chunks of samples, and the record it leaves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.engine.observation import make_probes
+from saltation.engine.plan import PackedComponent
+from saltation.engine.sources import Sources, sort_events
+from saltation.engine.state import State
+from saltation.engine.threads import chunks, run_chunks
+from saltation.kernels.records import (
+    EVENT_ROWS,
+    MARKS,
+    REPORTED,
+    STATES,
+    TAPE_INTS,
+    UNIT,
+    Events,
+    Log,
+    Probes,
+    Report,
+    Start,
+    Tape,
+)
+from saltation.kernels.sorting import order_samples
+from saltation.kernels.specialise import kernel
+from saltation.model import Spikes
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentRun:
+    """Everything that the adjoint of a component needs, and its end state.
+
+    ``members`` maps each population to the places of its spikes on the tape.
+    """
+
+    packed: PackedComponent
+    sources: Sources
+    events: Events
+    probe_times: Floats
+    start: Start
+    continued: bool
+    tape: Tape
+    tape_offsets: Ints
+    log: Log
+    log_offsets: Ints
+    own_offsets: Ints
+    probes: Probes
+    report: Report
+    x_end: Floats
+    release_end: Floats
+    count_end: Ints
+    members: dict[str, Ints]
+
+
+def make_start(packed: PackedComponent, state: State | None) -> Start:
+    """Initial state of a component: the given one, or rest."""
+    names = packed.component.populations
+    if state is not None:
+        return Start(
+            np.ascontiguousarray(np.concatenate([state.x[name] for name in names], axis=2)),
+            np.ascontiguousarray(np.concatenate([state.release[name] for name in names], axis=1)),
+            np.ascontiguousarray(np.concatenate([state.count[name] for name in names], axis=1)),
+        )
+    x = np.zeros((1, packed.n_state, packed.size))
+    x[0, 0] = packed.v_init
+    return Start(x, np.full((1, packed.size), -np.inf), np.zeros((1, packed.size), np.int64))
+
+
+def observed_spikes(packed: PackedComponent, observed: Mapping[str, Spikes], batch: int) -> tuple[Floats, Ints]:
+    """Observed spikes of a component by sample and neuron: their times, and where each neuron's begin."""
+    parts = [observed[name] for name in packed.component.populations]
+    times = np.concatenate([part.times for part in parts])
+    columns = [packed.columns[name][0] for name in packed.component.populations]
+    neuron = np.concatenate([part.units + np.int64(column) for part, column in zip(parts, columns, strict=True)])
+    sample = np.concatenate([part.sample_index() for part in parts])
+    group = sample * packed.size + neuron
+    order = np.lexsort((times, group))
+    starts = np.concatenate(([0], np.cumsum(np.bincount(group, minlength=batch * packed.size))))
+    pointers = starts[np.arange(batch)[:, None] * packed.size + np.arange(packed.size + 1)[None, :]]
+    return times[order], np.ascontiguousarray(pointers.astype(np.int64))
+
+
+def run_component(
+    packed: PackedComponent,
+    sources: Sources,
+    start: Start,
+    continued: bool,
+    duration: float,
+    probe_times: Floats,
+    watched: bool,
+    observed: Mapping[str, Spikes] | None,
+    batch: int,
+    max_events: int,
+    threads: int,
+) -> ComponentRun:
+    """Run one component on its sources; ``observed`` spikes, where given, take the place of the model's own."""
+    n = packed.size
+    events = sort_events(packed, sources, duration, probe_times, batch)
+    probes = make_probes(batch, n, probe_times, watched)
+    report = Report(np.zeros((REPORTED, batch), np.int64), np.zeros(batch))
+    end = np.empty((batch, packed.n_state, n)), np.empty((batch, n)), np.empty((batch, n), np.int64)
+    if observed is not None:
+        times, pointers = observed_spikes(packed, observed, batch)
+    else:
+        times, pointers = np.empty(0), np.zeros((1, n + 1), np.int64)
+    replay = (times, pointers, observed is not None)
+    run = _run_queue if packed.component.recurrent else _run_sweep
+
+    def work(first: int, stop: int) -> Any:
+        return run(packed, events, start, duration, replay, max_events, first, stop, (*end, probes, report))
+
+    parts = run_chunks(work, chunks(batch), threads)
+    tape = Tape(*(np.concatenate([part[0][i] for part in parts], axis=1) for i in range(2)))
+    log = Log(*(np.concatenate([part[1][i] for part in parts], axis=-1) for i in range(3)))
+    cut = [_offsets([part[2][i] for part in parts]) for i in range(3)]
+    return ComponentRun(
+        packed,
+        sources,
+        events,
+        probe_times,
+        start,
+        continued,
+        tape,
+        cut[0],
+        log,
+        cut[1],
+        cut[2],
+        probes,
+        report,
+        *end,
+        _members(packed, tape),
+    )
+
+
+def _offsets(parts: list[Ints]) -> Ints:
+    counts = np.concatenate([np.diff(part) for part in parts])
+    return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+
+
+def _members(packed: PackedComponent, tape: Tape) -> dict[str, Ints]:
+    units = tape.ints[UNIT]
+    if len(packed.columns) == 1:
+        return {name: np.arange(units.size) for name in packed.columns}
+    return {name: np.flatnonzero((units >= first) & (units < last)) for name, (first, last) in packed.columns.items()}
+
+
+def _new_tape(capacity: int, n_state: int) -> Tape:
+    return Tape(np.empty((STATES + 2 * n_state, capacity)), np.empty((TAPE_INTS, capacity), np.int64))
+
+
+def _new_log(entries: int, arrivals: int) -> Log:
+    return Log(np.empty(entries, np.int64), np.empty(arrivals), np.empty((EVENT_ROWS, arrivals), np.int64))
+
+
+def _grown(array: NDArray[Any], used: int, capacity: int) -> NDArray[Any]:
+    bigger = np.empty((*array.shape[:-1], capacity), array.dtype)
+    bigger[..., :used] = array[..., :used]
+    return bigger
+
+
+def _capacity(packed: PackedComponent, samples: int) -> int:
+    """Spikes to make room for at first: two a neuron; the buffer grows where that is not enough."""
+    return samples * (2 * packed.size + 16) if packed.spiking else 0
+
+
+def _run_sweep(
+    packed: PackedComponent,
+    events: Events,
+    start: Start,
+    duration: float,
+    replay: tuple[Floats, Ints, bool],
+    max_events: int,
+    first: int,
+    stop: int,
+    outputs: tuple[Any, ...],
+) -> tuple[Tape, Log, tuple[Ints, Ints, Ints]]:
+    sweep = kernel("sweep", packed.model)
+    tape = _new_tape(_capacity(packed, stop - first), packed.n_state)
+    offsets = np.zeros(stop + 1, np.int64)
+    marks = np.zeros((MARKS, packed.size), np.int64)
+    common = (packed.parameters, events, packed.weights, start, packed.limit, *replay, max_events, marks)
+    n, at = 0, first
+    while True:
+        at, n = sweep(at, stop, *common, n, tape, offsets, *outputs)
+        if at == stop:
+            break
+        tape = Tape(*(_grown(array, n, 2 * array.shape[1] + 64) for array in tape))
+    none = np.zeros(stop + 1, np.int64)
+    log = _new_log(0, 0)
+    if n:
+        order_samples(first, stop, tape, offsets, outputs[-2].watch, log, none, none)
+    return Tape(tape.floats[:, :n], tape.ints[:, :n]), log, (offsets[first:], none[first:], none[first:])
+
+
+def _run_queue(
+    packed: PackedComponent,
+    events: Events,
+    start: Start,
+    duration: float,
+    replay: tuple[Floats, Ints, bool],
+    max_events: int,
+    first: int,
+    stop: int,
+    outputs: tuple[Any, ...],
+) -> tuple[Tape, Log, tuple[Ints, Ints, Ints]]:
+    queue = kernel("queue", packed.model)
+    tape = _new_tape(_capacity(packed, stop - first), packed.n_state)
+    known = int(events.offsets[stop] - events.offsets[first])
+    spikes = tape.floats.shape[1]
+    log = _new_log(known + 4 * spikes + 64, 2 * spikes + 64)
+    offsets = [np.zeros(stop + 1, np.int64) for _ in range(3)]
+    common = (
+        duration,
+        packed.parameters,
+        events,
+        packed.weights,
+        packed.delays,
+        packed.wiring,
+        start,
+        packed.limit,
+        *replay,
+        max_events,
+        np.zeros((MARKS, packed.size), np.int64),
+        np.zeros((2, packed.size)),
+    )
+    used = (0, 0, 0)
+    at = first
+    while True:
+        heap = (np.empty(log.times.size), np.empty(log.times.size, np.int64))
+        at, *used = queue(at, stop, *common, *heap, *used, tape, offsets[0], log, offsets[1], offsets[2], *outputs)
+        if at == stop:
+            break
+        tape = Tape(*(_grown(array, used[0], 2 * array.shape[1] + 64) for array in tape))
+        order = _grown(log.order, used[1], 2 * log.order.size + 64)
+        log = Log(order, *(_grown(array, used[2], 2 * array.shape[-1] + 64) for array in log[1:]))
+    order_samples(first, stop, tape, offsets[0], outputs[-2].watch, log, offsets[1], offsets[2])
+    tape = Tape(tape.floats[:, : used[0]], tape.ints[:, : used[0]])
+    log = Log(log.order[: used[1]], log.times[: used[2]], log.ints[:, : used[2]])
+    return tape, log, (offsets[0][first:], offsets[1][first:], offsets[2][first:])

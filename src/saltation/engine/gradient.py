@@ -1,0 +1,112 @@
+"""Gradients by the names of the network: from the flat arrays of the components to each parameter's shape."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.engine.plan import PackedComponent, Plan, parameter_columns
+from saltation.model import ProjectionKey
+
+Floats = NDArray[np.float64]
+FloatArray = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentGradient:
+    """Gradient of one component, flat; with a leading batch axis where it is per sample.
+
+    ``tied``: the initial voltage follows from the parameters (it does not in a run that continues another).
+    """
+
+    packed: PackedComponent
+    weights: Floats
+    delays: Floats
+    parameters: Floats
+    v_init: Floats
+    tied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """``dL/d`` every parameter of a network, each with the shape and dtype of the parameter.
+
+    With ``per_sample`` all but ``input_times`` have a leading batch axis.
+
+    Attributes
+    ----------
+    weight, delay : dict
+        By projection: ``(pre, post)``, or its name.
+    tau_mem, tau_syn, tau_syn_exc, tau_syn_inh, tau_adapt, beta : dict
+        By population, like all that follow.
+    v_th, v_leak, v_reset, t_refrac, v_init : dict
+        ``v_leak`` is the total derivative where ``v_init`` was not given and so is tied to it.
+    input_times : dict
+        ``dL/dt`` of each event of the stimulus, float64, aligned with its ``times``.
+    """
+
+    weight: dict[ProjectionKey, FloatArray]
+    delay: dict[ProjectionKey, FloatArray]
+    tau_mem: dict[str, FloatArray]
+    tau_syn: dict[str, FloatArray]
+    tau_syn_exc: dict[str, FloatArray]
+    tau_syn_inh: dict[str, FloatArray]
+    tau_adapt: dict[str, FloatArray]
+    beta: dict[str, FloatArray]
+    v_th: dict[str, FloatArray]
+    v_leak: dict[str, FloatArray]
+    v_reset: dict[str, FloatArray]
+    t_refrac: dict[str, FloatArray]
+    v_init: dict[str, FloatArray]
+    input_times: dict[str, Floats]
+
+
+PARAMETERS = (
+    "tau_mem",
+    "tau_syn",
+    "tau_syn_exc",
+    "tau_syn_inh",
+    "tau_adapt",
+    "beta",
+    "v_th",
+    "v_leak",
+    "v_reset",
+    "t_refrac",
+    "v_init",
+)
+
+
+def name_gradient(plan: Plan, parts: list[ComponentGradient], input_times: dict[str, Floats]) -> Gradient:
+    """Cut the components' gradients into those of the network's parameters."""
+    weight: dict[ProjectionKey, FloatArray] = {}
+    delay: dict[ProjectionKey, FloatArray] = {}
+    found: dict[str, dict[str, FloatArray]] = {name: {} for name in PARAMETERS}
+    for part in parts:
+        packed = part.packed
+        for j, key in enumerate(packed.keys):
+            projection = plan.projections[key]
+            weight[key] = _cut(part.weights, packed.weight_at[j : j + 2], projection.weight)
+            delay[key] = _cut(part.delays, packed.delay_at[j : j + 2], projection.delay)
+        for name, (first, last) in packed.columns.items():
+            population = plan.populations[name]
+            given = population.parameters()
+            for own, column in parameter_columns(population, packed.names).items():
+                values = part.parameters[..., first:last, packed.names.index(column)]
+                if own == "v_leak" and part.tied and "v_init" not in given:
+                    values = values + part.v_init[..., first:last]
+                found[own][name] = _shaped(values, given[own])
+            if "v_init" in given:
+                values = part.v_init[..., first:last] if part.tied else np.zeros_like(part.v_init[..., first:last])
+                found["v_init"][name] = _shaped(values, given["v_init"])
+    return Gradient(weight=weight, delay=delay, **found, input_times=input_times)
+
+
+def _cut(flat: Floats, span: NDArray[np.int64], like: FloatArray) -> FloatArray:
+    values = flat[..., span[0] : span[1]]
+    return values.reshape((*flat.shape[:-1], *like.shape)).astype(like.dtype, copy=False)
+
+
+def _shaped(values: Floats, like: FloatArray) -> FloatArray:
+    """Per neuron as it is, or summed where all neurons share one parameter."""
+    return (values if like.ndim else np.asarray(values.sum(axis=-1))).astype(like.dtype, copy=False)

@@ -1,0 +1,266 @@
+"""A network compiled: frozen, packed into the flat arrays that the kernels read."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.engine.components import Component, components, receptor_code
+from saltation.kernels.events import PER_PRE, PER_SYNAPSE, SCALAR
+from saltation.kernels.records import DELAY, EVENT_ROWS, PER_TARGET, RECEPTOR, ROW, START, STOP, Wiring
+from saltation.kernels.specialise import physics_of
+from saltation.model import Input, Network, Population, Projection, ProjectionKey
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_RATIO_TOLERANCE = 5e-16
+
+
+@dataclass(frozen=True)
+class PackedComponent:
+    """One component as flat arrays.
+
+    Attributes
+    ----------
+    component : Component
+        What is packed.
+    columns : dict
+        First and last + 1 neuron of each population.
+    model : str
+        Name of the specialisation (see ``saltation.kernels.specialise.MODELS``).
+    names : tuple of str
+        Primary parameters of the physics, in its order.
+    parameters : ndarray, [neuron or 1, :]
+        Primary and derived parameters; one row where all neurons share them.
+    v_init : ndarray, [neuron]
+        Initial voltage.
+    limit : ndarray, [neuron]
+        Largest number of spikes, 0 for any.
+    keys : tuple
+        Projections, incoming then internal, in the order of ``weights`` and ``delays``.
+    weights, delays : ndarray
+        Flat; ``weight_at`` and ``delay_at`` say where each projection begins.
+    table : ndarray of int, [projection, :]
+        What ``saltation.kernels.events`` reads of each projection.
+    wiring : Wiring
+        Projections inside the component.
+    """
+
+    component: Component
+    columns: dict[str, tuple[int, int]]
+    model: str
+    names: tuple[str, ...]
+    parameters: Floats
+    v_init: Floats
+    limit: Ints
+    keys: tuple[ProjectionKey, ...]
+    weights: Floats
+    weight_at: Ints
+    delays: Floats
+    delay_at: Ints
+    table: Ints
+    wiring: Wiring
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return self.limit.size
+
+    @property
+    def spiking(self) -> bool:
+        """Whether its neurons spike."""
+        return self.component.model not in ("li", "li_two")
+
+    @property
+    def n_state(self) -> int:
+        """Number of state variables of a neuron."""
+        return int(physics_of(self.model).N_STATE)
+
+    @property
+    def n_companion(self) -> int:
+        """Number of companion variables of a neuron (see ``docs/derivation.md``)."""
+        return int(physics_of(self.model).N_COMPANION)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A compiled network: the records as they were, their components, and the packed arrays."""
+
+    populations: dict[str, Population]
+    projections: dict[ProjectionKey, Projection]
+    components: tuple[Component, ...]
+    _packed: dict[int, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def packed(self, index: int) -> PackedComponent:
+        """Component ``index`` as flat arrays, packed on first use."""
+        found = self._packed.get(index)
+        if found is None:
+            found = self._packed[index] = _pack(self, self.components[index])
+        return found
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the populations that a stimulus drives."""
+        return tuple(name for name, population in self.populations.items() if isinstance(population, Input))
+
+    @cached_property
+    def longest_delay(self) -> dict[str, float]:
+        """The longest delay of the projections that leave each population; 0 where none does."""
+        longest = dict.fromkeys(self.populations, 0.0)
+        for projection in self.projections.values():
+            if projection.delay.size:
+                longest[projection.pre] = max(longest[projection.pre], float(projection.delay.max()))
+        return longest
+
+
+def compile_network(net: Network) -> Plan:
+    """Compile a network; the analysis of its graph is kept with it until its structure changes."""
+    structure = net._structure  # pyright: ignore[reportPrivateUsage]
+    if structure is None:
+        structure = components(net)
+        net._structure = structure  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(structure, tuple)
+    return Plan(dict(net.populations), dict(net.projections), structure)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def parameter_columns(population: Population, names: tuple[str, ...]) -> dict[str, str]:
+    """Which column of a physics holds each parameter of a population, also where a wider model covers it."""
+    own = [name for name in population.parameters() if name != "v_init"]
+    renamed = {"tau_syn": "tau_syn_exc"} if "tau_syn_exc" in names else {}
+    return {name: renamed.get(name, name) for name in own}
+
+
+def _table(plan: Plan, component: Component, names: tuple[str, ...], size: int) -> Floats:
+    """Primary parameters ``[neuron, name]``; what a population lacks is filled so that it has no effect."""
+    table = np.empty((size, len(names)))
+    at = 0
+    for name in component.populations:
+        population = plan.populations[name]
+        rows = table[at : at + population.size]
+        values: dict[str, Any] = {
+            "v_th": np.inf,
+            "v_reset": 0.0,
+            "t_refrac": 0.0,
+            "tau_adapt": 1.0,
+            "beta": 0.0,
+        }
+        given = population.parameters()
+        values.update({column: given[own] for own, column in parameter_columns(population, names).items()})
+        values.setdefault("tau_syn_inh", values.get("tau_syn_exc"))
+        for column, wanted in enumerate(names):
+            rows[:, column] = values[wanted]
+        at += population.size
+    return table
+
+
+def _specialisation(model: str, names: tuple[str, ...], table: Floats) -> str:
+    """The way crossings are found: closed forms for two ratios of the time constants, a search for any other."""
+    if model != "lif":
+        return model
+    ratio = table[:, names.index("tau_mem")] / table[:, names.index("tau_syn")]
+    for name, value in (("lif_ratio_two", 2.0), ("lif_ratio_one", 1.0)):
+        if np.all(np.abs(ratio - value) <= _RATIO_TOLERANCE * value):
+            return name
+    return model
+
+
+def _pack(plan: Plan, component: Component) -> PackedComponent:
+    physics: Any = physics_of(component.model)
+    names: tuple[str, ...] = physics.NAMES
+    columns: dict[str, tuple[int, int]] = {}
+    size = 0
+    for name in component.populations:
+        columns[name] = (size, size + plan.populations[name].size)
+        size += plan.populations[name].size
+    table = _table(plan, component, names, size)
+    model = _specialisation(component.model, names, table)
+    if np.all(table == table[0]):
+        table = table[:1]
+    parameters = np.stack([np.broadcast_to(column, table.shape[0]) for column in physics.derive(table.T)], axis=1)
+    v_init = np.empty(size)
+    limit = np.zeros(size, np.int64)
+    for name, (start, stop) in columns.items():
+        population: Any = plan.populations[name]
+        v_init[start:stop] = population.v_leak if population.v_init is None else population.v_init
+        if getattr(population, "max_spikes", None) is not None:
+            limit[start:stop] = population.max_spikes
+    keys = component.incoming + component.internal
+    projections = [plan.projections[key] for key in keys]
+    weight_at = np.cumsum([0] + [projection.weight.size for projection in projections]).astype(np.int64)
+    delay_at = np.cumsum([0] + [projection.delay.size for projection in projections]).astype(np.int64)
+    weights = _flat([projection.weight for projection in projections])
+    delays = _flat([projection.delay for projection in projections])
+    receptors = [receptor_code(plan.populations[projection.post], projection) for projection in projections]
+    rows = [
+        (
+            component.sources.index(projection.pre),
+            (SCALAR, PER_PRE, PER_SYNAPSE)[projection.delay.ndim],
+            projection.weight.shape[1],
+            weight_at[j],
+            delay_at[j],
+            columns[projection.post][0],
+            receptors[j],
+        )
+        for j, projection in enumerate(projections)
+    ]
+    table_of_projections = np.array(rows, np.int64).reshape(-1, 7)
+    wiring = _wiring(plan, component, columns, size, weight_at, delay_at, receptors)
+    return PackedComponent(
+        component,
+        columns,
+        model,
+        names,
+        np.ascontiguousarray(parameters),
+        v_init,
+        limit,
+        keys,
+        weights,
+        weight_at,
+        delays,
+        delay_at,
+        table_of_projections,
+        wiring,
+    )
+
+
+def _flat(arrays: list[NDArray[Any]]) -> Floats:
+    if not arrays:
+        return np.zeros(0)
+    if len(arrays) == 1:
+        return np.ascontiguousarray(arrays[0], np.float64).reshape(-1)
+    return np.concatenate([array.reshape(-1) for array in arrays]).astype(np.float64, copy=False)
+
+
+def _wiring(
+    plan: Plan,
+    component: Component,
+    columns: dict[str, tuple[int, int]],
+    size: int,
+    weight_at: Ints,
+    delay_at: Ints,
+    receptors: list[int],
+) -> Wiring:
+    """Rows of the internal projections, by the neuron they leave."""
+    unit_of: list[Ints] = [np.zeros(0, np.int64)]
+    rows: list[Ints] = [np.zeros((0, EVENT_ROWS), np.int64)]
+    for j, key in enumerate(component.internal, start=len(component.incoming)):
+        projection = plan.projections[key]
+        n_pre, n_post = projection.weight.shape
+        first, last = columns[projection.post]
+        units = np.arange(n_pre)
+        block = np.zeros((n_pre, EVENT_ROWS), np.int64)
+        block[:, ROW] = weight_at[j] + units * n_post
+        block[:, START] = first
+        block[:, STOP] = last
+        block[:, RECEPTOR] = receptors[j]
+        block[:, PER_TARGET] = projection.delay.ndim == 2
+        block[:, DELAY] = delay_at[j] + units * (0, 1, n_post)[projection.delay.ndim]
+        unit_of.append(columns[projection.pre][0] + units)
+        rows.append(block)
+    unit = np.concatenate(unit_of)
+    order = np.argsort(unit, kind="stable")
+    offsets = np.searchsorted(unit[order], np.arange(size + 1)).astype(np.int64)
+    return Wiring(offsets, np.ascontiguousarray(np.concatenate(rows)[order].T))

@@ -1,0 +1,247 @@
+"""`Run`: what a backend observed, and what follows from it: gradients, tangents, the state to go on from."""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from saltation.engine.adjoint import network_adjoint
+from saltation.engine.forward import ComponentRun
+from saltation.engine.gradient import Gradient, name_gradient
+from saltation.engine.observation import Request
+from saltation.engine.plan import Plan
+from saltation.engine.state import State
+from saltation.engine.tangent import Tangent, network_tangent
+from saltation.errors import GradientError, ParameterError
+from saltation.model import ProjectionKey, Spikes
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Status(enum.IntEnum):
+    """Outcome of a sample."""
+
+    OK = 0
+    EVENT_LIMIT = 1
+    NOT_FINITE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run noticed, per sample.
+
+    Attributes
+    ----------
+    grazing : ndarray of int, [batch]
+        Spikes whose slope at the threshold is under ``1e-6 (v_th - v_reset) / tau_mem``: their gradients are exact
+        and huge.
+    uncrossed : ndarray of int, [batch]
+        Observed spikes at which the model does not cross its threshold upwards (its slope is not positive, or the
+        neuron is held).  They are kept as spikes; no sensitivity passes through their time.
+    least_slope : ndarray, [batch]
+        Smallest slope ``d(V - threshold)/dt`` at any spike; inf without spikes.
+    """
+
+    grazing: Ints
+    uncrossed: Ints
+    least_slope: Floats
+
+
+@dataclass(frozen=True)
+class Run:
+    """Observations of a network on a stimulus, and the plan it ran.
+
+    Attributes
+    ----------
+    spikes : dict of str to Spikes
+        Spikes of every population that spikes, the stimulus among them.
+    voltage : dict of str to ndarray or tuple of ndarray
+        What the probes recorded: ``Voltage`` ``[batch, time, neuron]``, ``MaxVoltage`` and ``VoltageIntegral``
+        ``[batch, neuron]``; a tuple where a tuple of probes was given.
+    peak_time : dict of str to ndarray, [batch, neuron]
+        Where the maxima of ``MaxVoltage`` lie.
+    status : ndarray of int, [batch]
+        :class:`Status` of each sample.
+    report : Report
+        Spikes that need attention.
+    state : State
+        State at the end, for ``simulate(..., state=)``.
+    duration : float
+        Length of the window in seconds.
+    plan : Plan
+        The network as it was run; later edits do not reach it.
+    """
+
+    spikes: dict[str, Spikes]
+    voltage: dict[str, Any]
+    peak_time: dict[str, Floats]
+    status: Ints
+    report: Report
+    state: State
+    duration: float
+    plan: Plan
+    _request: Request = field(repr=False)
+    _components: tuple[ComponentRun | None, ...] = field(repr=False)
+    _threads: int = field(repr=False)
+
+    @property
+    def batch(self) -> int:
+        """Number of samples."""
+        return self.status.size
+
+    def gradient(
+        self,
+        spike_times: Mapping[str, npt.ArrayLike] | None = None,
+        voltage: Mapping[str, Any] | None = None,
+        *,
+        per_sample: bool = False,
+        time_constants: bool = True,
+    ) -> Gradient:
+        r"""Exact gradient of a loss of the observations, by EventProp.
+
+        ``dL/dw = -tau_syn sum_arrivals lam_i(arrival)`` and the rest of ``docs/derivation.md``, from ``dL/dt`` of
+        the spikes and ``dL/dv`` of the recorded voltages.
+
+        Parameters
+        ----------
+        spike_times : dict of str to array_like, optional
+            ``dL/dt`` for populations, aligned with ``run.spikes[name].times``.
+        voltage : dict of str to array_like, optional
+            ``dL/dv`` for recorded populations, shaped as ``run.voltage[name]`` (a tuple for a tuple).
+        per_sample : bool
+            Gradients of each sample, with a leading batch axis, and not their sum.
+        time_constants : bool
+            Whether gradients for the time constants are computed; without them they are zero and time is saved.
+
+        Returns
+        -------
+        Gradient
+            By parameter and population or projection.
+
+        Raises
+        ------
+        ParameterError
+            If a name is unknown or a shape does not fit.
+        GradientError
+            If a cotangent is not finite, or a sample of the run failed.
+
+        Examples
+        --------
+        >>> import numpy as np, saltation as sal
+        >>> net = sal.Network()
+        >>> _ = net.add("in", sal.Input(1)); _ = net.add("out", sal.LIF(1, tau_mem=0.02, tau_syn=0.005))
+        >>> _ = net.connect("in", "out", weight=[[4.0]])
+        >>> run = sal.simulate(net, {"in": sal.Spikes.from_lists([([0.0], [0])])}, duration=0.02)
+        >>> g = run.gradient(spike_times={"out": np.ones(run.spikes["out"].n_events)})
+        >>> bool(g.weight["in", "out"][0, 0] < 0)  # a stronger synapse fires earlier
+        True
+        """
+        if (self.status != Status.OK).any():
+            failed = np.flatnonzero(self.status != Status.OK)
+            raise GradientError(
+                f"Run.gradient needs samples that ran to their end; samples {_listed(failed)} failed with "
+                f"{Status(int(self.status[failed[0]])).name}; leave them out of the stimulus, or mend the cause"
+            )
+        bars = self._spike_cotangents(spike_times or {})
+        parts = network_adjoint(
+            self._components,
+            self._request,
+            bars,
+            self._voltage_cotangents(voltage or {}),
+            self.batch,
+            time_constants,
+            per_sample,
+            self._threads,
+        )
+        return name_gradient(self.plan, parts, {name: bars[name] for name in self.plan.inputs})
+
+    def jvp(self, **tangents: Mapping[str | ProjectionKey, npt.ArrayLike]) -> Tangent:
+        """Forward-mode product: how spike times and voltages move when the parameters do.
+
+        Parameters
+        ----------
+        **tangents
+            One dict for each kind of parameter (``weight``, ``delay``, ``tau_mem``, ..., ``input_times``), keyed and
+            shaped as in :class:`Gradient`; what is not given does not move.
+
+        Returns
+        -------
+        Tangent
+            ``spike_times`` and ``voltage``, keyed and shaped as ``run.spikes[...].times`` and ``run.voltage``.
+
+        Raises
+        ------
+        ParameterError
+            If a name is unknown or a shape does not fit.
+
+        Examples
+        --------
+        >>> import saltation as sal
+        >>> net = sal.Network()
+        >>> _ = net.add("in", sal.Input(1)); _ = net.add("out", sal.LIF(1, tau_mem=0.02, tau_syn=0.005))
+        >>> _ = net.connect("in", "out", weight=[[4.0]])
+        >>> run = sal.simulate(net, {"in": sal.Spikes.from_lists([([0.0], [0])])}, duration=0.02)
+        >>> moved = run.jvp(input_times={"in": [1.0]})  # all spikes follow a shift of the input
+        >>> moved.spike_times["out"].round(9)
+        array([1.])
+        """
+        return network_tangent(self.plan, self._components, self._request, self.spikes, tangents)
+
+    def _spike_cotangents(self, given: Mapping[str, npt.ArrayLike]) -> dict[str, Floats]:
+        bars = {name: np.zeros(spikes.n_events) for name, spikes in self.spikes.items()}
+        for name, value in given.items():
+            if name not in bars:
+                raise ParameterError(
+                    f"Run.gradient.spike_times: a name must be a population that spikes ({', '.join(bars)}); got {name!r}"
+                )
+            bars[name] = _cotangent(f"spike_times[{name!r}]", value, bars[name].shape)
+        return bars
+
+    def _voltage_cotangents(self, given: Mapping[str, Any]) -> dict[str, list[Floats]]:
+        result: dict[str, list[Floats]] = {}
+        for name, value in given.items():
+            if name not in self.voltage:
+                raise ParameterError(
+                    f"Run.gradient.voltage: a name must be a recorded population ({', '.join(self.voltage) or 'none'}); "
+                    f"got {name!r}; record it: simulate(..., record={{{name!r}: MaxVoltage()}})"
+                )
+            recorded = self.voltage[name]
+            if name in self._request.single:
+                result[name] = [_cotangent(f"voltage[{name!r}]", value, recorded.shape)]
+                continue
+            if not isinstance(value, Sequence) or len(value) != len(recorded):
+                raise ParameterError(
+                    f"Run.gradient.voltage[{name!r}] must be a tuple of {len(recorded)}, one for each probe of the "
+                    f"population; got {type(value).__name__}"
+                )
+            result[name] = [
+                _cotangent(f"voltage[{name!r}][{i}]", v, r.shape)
+                for i, (v, r) in enumerate(zip(value, recorded, strict=True))
+            ]
+        return result
+
+
+def _listed(samples: Ints) -> str:
+    head = ", ".join(str(int(i)) for i in samples[:10])
+    return head + (f" and {samples.size - 10} more" if samples.size > 10 else "")
+
+
+def _cotangent(name: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
+    array = np.array(value, np.float64)
+    if array.shape != shape:
+        raise ParameterError(
+            f"Run.gradient.{name} must have the shape of what was observed, {shape}; got {array.shape}"
+        )
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = np.unravel_index(int(bad.argmax()), shape)
+        raise GradientError(
+            f"Run.gradient.{name} must be finite; got {array[first]} at {tuple(int(i) for i in first)} "
+            f"({int(bad.sum())} such values); a loss of the time of a silent neuron (inf) has to leave it out"
+        )
+    return array

@@ -1,0 +1,87 @@
+"""The spikes that reach a component, as the sorted events its kernel reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.engine.plan import PackedComponent
+from saltation.engine.state import Recent, State
+from saltation.kernels.events import make_events
+from saltation.kernels.records import EVENT_ROWS, Events
+from saltation.model import Spikes
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Spikes of all sources of a component, flat: first those still on their way, then the new, sample by sample.
+
+    ``offsets [source, batch + 1]``; ``fresh`` says for each source where its new spikes lie.
+    """
+
+    times: Floats
+    units: Ints
+    offsets: Ints
+    fresh: dict[str, Ints]
+
+
+def gather(packed: PackedComponent, spikes: Mapping[str, Spikes], state: State | None, batch: int) -> Sources:
+    """Lay out the spikes of a component's sources; its own populations count with those from before the run."""
+    own = packed.component.populations
+    times: list[Floats] = []
+    units: list[Ints] = []
+    offsets = np.zeros((len(packed.component.sources), batch + 1), np.int64)
+    fresh: dict[str, Ints] = {}
+    at = 0
+    nothing = Spikes.empty(batch)
+    for j, name in enumerate(packed.component.sources):
+        new = nothing if name in own else spikes[name]
+        old = state.recent.get(name) if state is not None else None
+        t, u, cut, where = join_recent(old, new)
+        times.append(t)
+        units.append(u)
+        offsets[j] = cut + at
+        fresh[name] = where + at
+        at += t.size
+    if not times:
+        return Sources(np.zeros(0), np.zeros(0, np.int64), offsets, fresh)
+    return Sources(np.concatenate(times), np.concatenate(units), offsets, fresh)
+
+
+def join_recent(old: Recent | None, new: Spikes) -> tuple[Floats, Ints, Ints, Ints]:
+    """Spikes from before and from now, sample by sample; and where the new ones went."""
+    if old is None or old.times.size == 0:
+        return new.times, new.units.astype(np.int64), new.offsets, np.arange(new.times.size)
+    batch = new.offsets.size - 1
+    cut = old.offsets + new.offsets
+    where_new = np.arange(new.times.size) + np.repeat(old.offsets[1:], np.diff(new.offsets))
+    where_old = np.arange(old.times.size) + np.repeat(new.offsets[:batch], np.diff(old.offsets))
+    times = np.empty(cut[-1])
+    units = np.empty(cut[-1], np.int64)
+    times[where_old], times[where_new] = old.times, new.times
+    units[where_old], units[where_new] = old.units, new.units
+    return times, units, cut, where_new
+
+
+def sort_events(packed: PackedComponent, sources: Sources, duration: float, probe_times: Floats, batch: int) -> Events:
+    """Arrivals within the window, sampled times, and the end of the window, in the order of processing."""
+    offsets = np.zeros(batch + 1, np.int64)
+    common = (
+        sources.times,
+        sources.units,
+        sources.offsets,
+        packed.table,
+        packed.delays,
+        duration,
+        probe_times,
+        batch,
+    )
+    make_events(*common, False, Events(np.empty(0), np.empty((EVENT_ROWS, 0), np.int64), offsets))
+    n = int(offsets[-1])
+    events = Events(np.empty(n), np.empty((EVENT_ROWS, n), np.int64), offsets)
+    make_events(*common, True, events)
+    return events

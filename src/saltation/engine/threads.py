@@ -1,0 +1,49 @@
+"""Work cut into chunks of samples, so that the result does not depend on how many threads do it."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+from saltation.errors import ParameterError
+
+T = TypeVar("T")
+
+_MOST_CHUNKS = 64
+_LEAST_SAMPLES = 8
+ENVIRONMENT = "SALTATION_NUM_THREADS"
+
+
+def default_threads() -> int:
+    """Number of threads where none is given: ``SALTATION_NUM_THREADS``, or the processors this process may use."""
+    chosen = os.environ.get(ENVIRONMENT)
+    if chosen is not None:
+        if not chosen.isdigit() or int(chosen) < 1:
+            raise ParameterError(f"{ENVIRONMENT} must be a whole number of at least 1; got {chosen!r}")
+        return int(chosen)
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def chunks(batch: int, most: int = _MOST_CHUNKS) -> list[tuple[int, int]]:
+    """Cut a batch into at most ``most`` chunks of even size; depends on nothing but its arguments."""
+    count = max(1, min(batch // _LEAST_SAMPLES, most))
+    return [(batch * i // count, batch * (i + 1) // count) for i in range(count)]
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="saltation")
+
+
+def run_chunks(work: Callable[[int, int], T], cut: list[tuple[int, int]], threads: int) -> list[T]:
+    """Results of ``work(first, stop)`` for every chunk, in their order."""
+    if threads == 1 or len(cut) == 1:
+        return [work(first, stop) for first, stop in cut]
+    return list(_pool(threads).map(lambda chunk: work(*chunk), cut))
+
+
+if hasattr(os, "register_at_fork"):
+    # a forked child has the pool but not its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,0 +1,179 @@
+"""Moving one neuron forward in time: what the sweep and the event queue share.
+
+State goes through as tuples of floats; arrays are written only where something is recorded.  The names of the
+physics are bound by :mod:`saltation.kernels.specialise`.
+"""
+
+# ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
+# pyright: reportUndefinedVariable=false
+
+import math
+
+from saltation.kernels.records import (
+    AREA,
+    AT_EVENT,
+    AT_SPIKE,
+    AT_START,
+    COUNT,
+    DUE,
+    DUE_STOP,
+    GAP,
+    GRAZING,
+    INTERIOR,
+    LATEST,
+    OK,
+    OUTCOME,
+    PEAK,
+    PEAK_INDEX,
+    PEAK_KIND,
+    PEAK_SLOPE,
+    PEAK_TIME,
+    PREVIOUS,
+    RELEASE,
+    SLOPE,
+    STATES,
+    TIME,
+    UNCROSSED,
+    UNIT,
+    WHILE_HELD,
+)
+
+HELPERS = (
+    "all_finite",
+    "start_sample",
+    "note_peak",
+    "start_watch",
+    "start_report",
+    "watch_piece",
+    "next_spike",
+    "coast",
+    "emit",
+)
+
+GRAZING_SLOPE = 1e-6
+
+
+def all_finite(x):
+    """Whether a state ``[state, neuron]`` has no overflow in it."""
+    for i in range(x.shape[0]):
+        for m in range(x.shape[1]):
+            if not math.isfinite(x[i, m]):
+                return False
+    return True
+
+
+def start_sample(begin, b, start, observed_at, x, release, marks):
+    """Bring the neurons of sample ``b`` into row ``begin`` of the initial state."""
+    for m in range(x.shape[1]):
+        for i in range(x.shape[0]):
+            x[i, m] = start.x[begin, i, m]
+        release[m] = start.release[begin, m]
+        marks[COUNT, m] = start.count[begin, m]
+        marks[LATEST, m] = -1
+        marks[DUE, m] = observed_at[b if observed_at.shape[0] > 1 else 0, m]
+        marks[DUE_STOP, m] = observed_at[b if observed_at.shape[0] > 1 else 0, m + 1]
+
+
+def start_watch(watch, x):
+    """Clear what is watched of a sample whose initial state is ``x [state, neuron]``."""
+    for m in range(watch.shape[1]):
+        watch[AREA, m] = 0.0
+        note_peak(watch, m, x[0, m], 0.0, AT_START, -1, 0.0)
+
+
+def start_report(report, b):
+    """Clear the report of sample ``b``."""
+    report.ints[OUTCOME, b] = OK
+    report.ints[GRAZING, b] = 0
+    report.ints[UNCROSSED, b] = 0
+    report.least_slope[b] = math.inf
+
+
+def note_peak(watch, m, value, t, kind, index, rate):
+    """A new maximum of neuron ``m``; ``rate`` is the slope of the voltage just before."""
+    watch[PEAK, m] = value
+    watch[PEAK_TIME, m] = t
+    watch[PEAK_KIND, m] = kind
+    watch[PEAK_INDEX, m] = index
+    watch[PEAK_SLOPE, m] = rate
+
+
+def watch_piece(p, m, x, y, t, s, event, watch):
+    """Integral and maximum of neuron ``m`` over a free piece from ``x`` at ``t`` to ``y`` at ``t + s``.
+
+    ``event`` is what ends the piece; a piece that ends in a spike (-1) leaves its end to :func:`emit`.
+    """
+    watch[AREA, m] += area(p, s, x, y)
+    if ceiling(p, x) <= watch[PEAK, m]:
+        return
+    at = peak(p, x, s)
+    if at >= 0.0:
+        top = flow(p, x, gap(p, at))[0]
+        if top > watch[PEAK, m]:
+            note_peak(watch, m, top, t + at, INTERIOR, event, 0.0)
+    if event >= 0 and y[0] > watch[PEAK, m]:
+        note_peak(watch, m, y[0], t + s, AT_EVENT, event, v_dot(p, y))
+
+
+def next_spike(p, x, release, t, t1):
+    """Time of the next spike in ``[t, t1]`` of a neuron in state ``x`` if nothing arrives; inf if there is none."""
+    if release > t:
+        if release > t1:
+            return math.inf
+        x = hold(p, x, gap(p, release - t))
+        t = release
+    if not may_cross(p, x):
+        return math.inf
+    s = crossing(p, x, t1 - t)
+    return min(t + s, t1) if s < math.inf else math.inf
+
+
+def coast(p, m, x, release, latest, t, t1, event, tape, watch):
+    """State of neuron ``m`` at ``t1`` from ``x`` at ``t``, through hold and release; no spike lies between."""
+    watched = watch.shape[1] > 0
+    if release > t:
+        end = min(release, t1)
+        x = hold(p, x, gap(p, end - t))
+        if watched:
+            watch[AREA, m] += x[0] * (end - t)
+            if x[0] > watch[PEAK, m]:
+                note_peak(watch, m, x[0], t, WHILE_HELD, -1, 0.0)
+        if release > t1:
+            return x
+        if latest >= 0:
+            store(tape, STATES + N_STATE, latest, x)
+        t = end
+    if not t1 > t:
+        return x
+    y = flow(p, x, gap(p, t1 - t))
+    if watched:
+        watch_piece(p, m, x, y, t, t1 - t, event, watch)
+    return y
+
+
+def emit(p, m, x, release, t, event, k, previous, ends, b, tape, watch, report):
+    """Write spike ``k`` of neuron ``m`` at ``t`` on the tape; ``(state after it, end of its hold)``.
+
+    ``ends``: it is the last spike that the neuron may emit.
+    """
+    held = release > t
+    x = at_threshold(p, x)
+    y = fire(p, x)
+    rate = 0.0 if held else slope(p, x)
+    release = math.inf if ends else t + p[3]
+    tape.floats[TIME, k] = t
+    tape.floats[SLOPE, k] = rate
+    tape.floats[RELEASE, k] = release
+    store(tape.floats, STATES, k, x)
+    store(tape.floats, STATES + N_STATE, k, y)
+    tape.ints[UNIT, k] = m
+    tape.ints[GAP, k] = event
+    tape.ints[PREVIOUS, k] = previous
+    if not rate > 0.0:
+        report.ints[UNCROSSED, b] += 1
+    elif rate * p[4] < GRAZING_SLOPE * (p[0] - p[2]):
+        report.ints[GRAZING, b] += 1
+    report.least_slope[b] = min(report.least_slope[b], rate)
+    if watch.shape[1] > 0 and x[0] > watch[PEAK, m]:
+        note_peak(watch, m, x[0], t, AT_SPIKE, k, v_dot(p, x))
+    return y, release

@@ -1,0 +1,287 @@
+"""Recurrent components: an event queue over arrivals from outside, arrivals of own spikes, and predicted crossings.
+
+Every neuron keeps its own clock and is moved only when something happens to it.  At equal times an arrival from
+outside comes before one from inside, an arrival before a spike, a lower unit before a higher one.
+"""
+
+# ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
+# pyright: reportUndefinedVariable=false
+
+import math
+
+from saltation.kernels.forward import (
+    all_finite,
+    coast,
+    emit,
+    next_spike,
+    start_report,
+    start_sample,
+    start_watch,
+)
+from saltation.kernels.heap import heap_pop, heap_push
+from saltation.kernels.records import (
+    BY_SIGN,
+    CAUSE,
+    COUNT,
+    DELAY,
+    DUE,
+    DUE_STOP,
+    EVENT_LIMIT,
+    LATEST,
+    NOT_FINITE,
+    OUTCOME,
+    OWN,
+    PER_TARGET,
+    PROBE,
+    RECEPTOR,
+    ROW,
+    START,
+    STOP,
+    Events,
+    Log,
+    Probes,
+    Report,
+    Tape,
+    Wiring,
+)
+from saltation.kernels.views import bare
+
+HELPERS = ("predict", "bring", "schedule")
+
+
+def predict(p, m, x, release, t, duration, replay, observed, marks):
+    """When neuron ``m``, whose state at ``t`` is ``x``, spikes next; inf if it does not."""
+    if not replay:
+        return next_spike(p, x, release, t, duration)
+    if marks[DUE, m] < marks[DUE_STOP, m]:
+        return max(observed[marks[DUE, m]], t)
+    return math.inf
+
+
+def bring(p, m, t, event, x, release, clock, marks, tape, watch):
+    """Move neuron ``m`` to ``t`` on its own clock; its state there."""
+    state = coast(p, m, load(x, 0, m), release[m], marks[LATEST, m], clock[m], t, event, tape.floats, watch)
+    clock[m] = t
+    return state
+
+
+def schedule(unit, t, k, own, duration, delays, wiring, log, heap_times, heap_items, heap_size):
+    """Write the arrivals that spike ``k`` of ``unit`` causes within the window; ``(arrivals, size of the heap)``."""
+    for j in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
+        single = wiring.ints[PER_TARGET, j] != 0
+        start = wiring.ints[START, j]
+        stop = wiring.ints[STOP, j]
+        for c in range(stop - start if single else 1):
+            delay = wiring.ints[DELAY, j] + c
+            arrival = t + delays[delay]
+            if arrival > duration:
+                continue
+            log.times[own] = arrival
+            log.ints[ROW, own] = wiring.ints[ROW, j] + c
+            log.ints[START, own] = start + c
+            log.ints[STOP, own] = start + c + 1 if single else stop
+            log.ints[RECEPTOR, own] = wiring.ints[RECEPTOR, j]
+            log.ints[CAUSE, own] = k
+            log.ints[DELAY, own] = delay
+            heap_size = heap_push(heap_times, heap_items, heap_size, arrival, own)
+            own += 1
+    return own, heap_size
+
+
+def queue(
+    first,
+    stop,
+    duration,
+    parameters,
+    events,
+    weights,
+    delays,
+    wiring,
+    start,
+    limit,
+    observed,
+    observed_at,
+    replay,
+    max_events,
+    marks,
+    clocks,
+    heap_times,
+    heap_items,
+    n_spikes,
+    n_log,
+    n_own,
+    tape,
+    tape_offsets,
+    log,
+    log_offsets,
+    own_offsets,
+    x_end,
+    release_end,
+    count_end,
+    probes,
+    report,
+):
+    """Run samples ``first <= b < stop``; returns ``(next sample, spikes, log entries, own arrivals)``.
+
+    Spikes are not in order yet.
+    Stops before a sample that does not fit on the tape or in the log.  Arguments as of ``sweep``; ``delays`` flat,
+    ``wiring`` the projections inside, ``log`` receives the order of processing; ``marks [MARKS, neuron]``, ``clocks
+    [2, neuron]`` and the heap, as long as the log's arrivals, are scratch.
+    """
+    n = x_end.shape[2]
+    shared = parameters.shape[0] == 1
+    parameters = bare(parameters)
+    events = Events(bare(events.times), bare(events.ints), bare(events.offsets))
+    weights = bare(weights)
+    delays = bare(delays)
+    wiring = Wiring(bare(wiring.offsets), bare(wiring.ints))
+    limit = bare(limit)
+    observed = bare(observed)
+    marks = bare(marks)
+    clock = bare(clocks[0])
+    due = bare(clocks[1])
+    tape = Tape(bare(tape.floats), bare(tape.ints))
+    log = Log(bare(log.order), bare(log.times), bare(log.ints))
+    probes = Probes(bare(probes.samples), bare(probes.watch))
+    report = Report(bare(report.ints), bare(report.least_slope))
+    x_end = bare(x_end)
+    release_end = bare(release_end)
+    p = load_parameters(parameters, 0)
+    heap_times = bare(heap_times)
+    heap_items = bare(heap_items)
+    plain = probes.watch.shape[2] == 0
+    widest = 0
+    for unit in range(n):
+        width = 0
+        for j in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
+            width += wiring.ints[STOP, j] - wiring.ints[START, j] if wiring.ints[PER_TARGET, j] != 0 else 1
+        widest = max(widest, width)
+    for b in range(first, stop):
+        begin = 0 if start.x.shape[0] == 1 else b
+        x = x_end[b]
+        release = release_end[b]
+        start_sample(begin, b, start, observed_at, x, release, marks)
+        watch = probes.watch[0 if plain else b]
+        start_watch(watch, x)
+        start_report(report, b)
+        k = n_spikes
+        entry = n_log
+        own = n_own
+        heap_size = 0
+        for m in range(n):
+            if not shared:
+                p = load_parameters(parameters, m)
+            clock[m] = 0.0
+            due[m] = predict(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
+        e = 0
+        n_events = events.offsets[b + 1] - events.offsets[b]
+        full = False
+        ended = False
+        while True:
+            unit = 0
+            for m in range(1, n):
+                if due[m] < due[unit]:
+                    unit = m
+            t_event = events.times[events.offsets[b] + e] if e < n_events else math.inf
+            t_own = heap_times[0] if heap_size > 0 else math.inf
+            t = min(t_event, t_own, due[unit])
+            if not t <= duration:
+                break
+            if entry == log.order.size or k == tape.floats.shape[1] or own + widest > log.times.size:
+                full = True
+                break
+            if not (t_event <= t or t_own <= t):
+                if k - n_spikes >= max_events:
+                    ended = True
+                    break
+                if not shared:
+                    p = load_parameters(parameters, unit)
+                state = bring(p, unit, t, -1, x, release, clock, marks, tape, watch)
+                marks[COUNT, unit] += 1
+                marks[DUE, unit] += 1
+                ends = limit[unit] > 0 and marks[COUNT, unit] >= limit[unit]
+                state, release[unit] = emit(
+                    p,
+                    unit,
+                    state,
+                    release[unit],
+                    t,
+                    entry - n_log,
+                    k,
+                    marks[LATEST, unit],
+                    ends,
+                    b,
+                    tape,
+                    watch,
+                    report,
+                )
+                marks[LATEST, unit] = k
+                store(x, 0, unit, state)
+                due[unit] = predict(p, unit, state, release[unit], t, duration, replay, observed, marks)
+                own, heap_size = schedule(
+                    unit,
+                    t,
+                    k - n_spikes,
+                    own,
+                    duration,
+                    delays,
+                    wiring,
+                    log,
+                    heap_times,
+                    heap_items,
+                    heap_size,
+                )
+                log.order[entry] = -1 - (k - n_spikes)
+                entry += 1
+                k += 1
+                continue
+            if t_event <= t:
+                i = events.offsets[b] + e
+                ints = events.ints
+                log.order[entry] = e
+                e += 1
+            else:
+                i, heap_size = heap_pop(heap_times, heap_items, heap_size)
+                ints = log.ints
+                log.order[entry] = OWN + (i - n_own)
+            row = ints[ROW, i]
+            if row <= PROBE:
+                for m in range(n):
+                    if not shared:
+                        p = load_parameters(parameters, m)
+                    state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
+                    store(x, 0, m, state)
+                    probes.samples[b, PROBE - row, m] = x[0, m]
+            elif row >= 0:
+                receptor = ints[RECEPTOR, i]
+                for m in range(ints[START, i], ints[STOP, i]):
+                    if not shared:
+                        p = load_parameters(parameters, m)
+                    w = weights[row + m - ints[START, i]]
+                    r = receptor
+                    if receptor == BY_SIGN:
+                        r = 0 if w >= 0.0 else 1
+                    state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
+                    state = arrive(state, r, w)
+                    store(x, 0, m, state)
+                    due[m] = predict(p, m, state, release[m], t, duration, replay, observed, marks)
+            entry += 1
+        if full:
+            return b, n_spikes, n_log, n_own
+        if ended:
+            report.ints[OUTCOME, b] = EVENT_LIMIT
+        for m in range(n):
+            if not shared:
+                p = load_parameters(parameters, m)
+            store(x, 0, m, bring(p, m, duration, entry - n_log, x, release, clock, marks, tape, watch))
+        if not ended and not all_finite(x):
+            report.ints[OUTCOME, b] = NOT_FINITE
+        for m in range(n):
+            count_end[b, m] = marks[COUNT, m]
+        n_spikes = k
+        n_log = entry
+        n_own = own
+        tape_offsets[b + 1] = k
+        log_offsets[b + 1] = entry
+        own_offsets[b + 1] = own
+    return stop, n_spikes, n_log, n_own
