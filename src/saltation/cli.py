@@ -1,0 +1,154 @@
+"""The command ``saltation``: list and run experiments, tell about the installation.
+
+Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
+"""
+
+import ast
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from saltation._version import __version__
+from saltation.errors import SaltationError
+from saltation.experiments import EXPERIMENTS
+from saltation.experiments.console import emit
+
+# What `saltation info` reports, whether imported or not.
+_PACKAGES = ("numpy", "numba", "llvmlite", "torch", "jax", "matplotlib")
+
+
+class _PlainMessage(click.ClickException):
+    """A mistake that the message explains, so that a traceback would only hide it."""
+
+    exit_code = 2
+
+
+class _Main(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return click.Group.invoke(self, ctx)
+        except SaltationError as error:
+            if ctx.params.get("debug"):
+                raise
+            raise _PlainMessage(str(error)) from error
+
+
+class _Experiments(click.Group):
+    """A group with the experiments as commands, each imported when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(EXPERIMENTS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in EXPERIMENTS:
+            return None
+        return importlib.import_module(EXPERIMENTS[cmd_name]).command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in EXPERIMENTS and not name.startswith("-"):
+            listed = ", ".join(sorted(EXPERIMENTS)) or "none"
+            raise click.UsageError(f"there is no experiment '{name}'. There are: {listed}.", ctx)
+        return click.Group.resolve_command(self, ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # As in click, but from the docstrings' text: to ask the commands themselves would import them all.
+        with formatter.section("Experiments"):
+            formatter.write_dl([(name, summary(module)) for name, module in sorted(EXPERIMENTS.items())])
+
+
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="saltation")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Spiking neural networks in continuous time."""
+    del debug  # read by _Main
+
+
+@cli.group("run", cls=_Experiments, no_args_is_help=True)
+def run_() -> None:
+    """Run an experiment; 'saltation run NAME --help' lists its options."""
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Write one line of JSON.")
+def list_(as_json: bool) -> None:
+    """List the experiments."""
+    emit({name: summary(module) for name, module in sorted(EXPERIMENTS.items())}, as_json=as_json)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Write one line of JSON.")
+def info(as_json: bool) -> None:
+    """Tell versions, processor, threads and where compiled code is cached: what a bug report needs."""
+    emit(installation(), as_json=as_json)
+
+
+def main() -> None:
+    """Start the command line; the entry point of the installed script."""
+    cli(prog_name="saltation")
+
+
+def summary(module: str) -> str:
+    """Give the first line of the docstring of `module`, without importing it."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return "(not in this version)"
+    docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]
+
+
+def installation() -> dict[str, Any]:
+    """Give what ``saltation info`` shows; None for a package that is not installed."""
+    return {
+        "saltation": __version__,
+        "python": platform.python_version(),
+        **{package: _version_of(package) for package in _PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": _threads(),
+        "kernel cache": _cache_folder(),
+        "location": str(Path(__file__).parent),
+    }
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _threads() -> int:
+    from saltation.engine.threads import default_threads
+
+    return default_threads()
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        try:
+            lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            lines = []
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _cache_folder() -> str:
+    from saltation.kernels.cache import cache_folder
+
+    folder = cache_folder()
+    return "none: no folder for it can be written" if folder is None else str(folder)

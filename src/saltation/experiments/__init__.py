@@ -1,0 +1,9 @@
+"""Experiments: one runnable module each, started with ``saltation run <name>``.
+
+A module registers here and holds a click command named `command`; it is imported when it is run, not
+before. The first line of its docstring is what ``saltation list`` shows.
+"""
+
+EXPERIMENTS = {
+    "yinyang": "saltation.experiments.yinyang",
+}

@@ -1,0 +1,9 @@
+"""Plots of runs and of training; each function draws into given axes and returns them.
+
+Nothing here changes matplotlib's style or calls ``show``. Needs ``pip install "saltation[plot]"``.
+"""
+
+from saltation.plot.activity import raster, trace
+from saltation.plot.training import decision_map, learning_curves
+
+__all__ = ["decision_map", "learning_curves", "raster", "trace"]
