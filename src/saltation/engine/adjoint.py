@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from saltation.engine.forward import ComponentRun
 from saltation.engine.gradient import ComponentGradient
-from saltation.engine.observation import Request, measured_cotangent
+from saltation.engine.observation import Request, add_at, measured_cotangent
 from saltation.engine.threads import chunks, run_chunks
 from saltation.kernels.records import SIDES, Cotangents, Results
 from saltation.kernels.specialise import kernel
@@ -36,10 +36,10 @@ def make_cotangents(
             if name in request.measured:
                 measured = request.measured[name]
                 at = np.searchsorted(run.probe_times, measured.times)
-                np.add.at(samples, (slice(None), at, columns), measured_cotangent(probe, measured, name, cotangent))
+                add_at(samples[:, :, columns], at, measured_cotangent(probe, measured, name, cotangent))
             elif isinstance(probe, Voltage):
                 at = np.searchsorted(run.probe_times, probe.times)
-                np.add.at(samples, (slice(None), at, columns), cotangent)
+                add_at(samples[:, :, columns], at, cotangent)
             elif isinstance(probe, MaxVoltage):
                 peak[:, columns] += cotangent
             else:
@@ -87,16 +87,18 @@ def component_adjoint(
         return results
 
     parts = run_chunks(work, cut, threads)
-    totals: list[Floats] = []
-    for i in range(4):
-        if per_sample:
-            totals.append(np.stack([part[i] for part in parts]))
-            continue
-        total = parts[0][i]
-        for part in parts[1:]:
-            total += part[i]
-        totals.append(total)
-    return ComponentGradient(packed, *totals, not run.continued), source_times
+    return ComponentGradient(packed, *_collected(parts, per_sample), not run.continued), source_times
+
+
+def _collected(parts: list[Results], per_sample: bool) -> tuple[Floats, Floats, Floats, Floats]:
+    """Gradients of all chunks: stacked, or summed in their order."""
+    if per_sample:
+        return tuple(np.stack(arrays) for arrays in zip(*parts, strict=True))  # pyright: ignore[reportReturnType]
+    first = parts[0]
+    for part in parts[1:]:
+        for total, array in zip(first, part, strict=True):
+            total += array
+    return first.weights, first.delays, first.parameters, first.v_init
 
 
 def network_adjoint(

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from saltation.engine.observation import Probe, Record, Request, measured_index
+from saltation.engine.observation import Probe, Request, measured_index
 from saltation.engine.plan import Plan
 from saltation.engine.state import State
 from saltation.errors import NetworkError, ParameterError
@@ -35,21 +35,21 @@ def _known(argument: str, name: Any, allowed: Sequence[str], what: str) -> None:
 def _check_spikes(argument: str, spikes: Any, size: int, duration: float) -> Spikes:
     if not isinstance(spikes, Spikes):
         raise ParameterError(
-            f"simulate.{argument} must be Spikes; got {type(spikes).__name__}; make them by "
-            "Spikes.from_lists([(times, units), ...])"
+            f"simulate.{argument} must be Spikes; got {type(spikes).__name__}; make them "
+            "by Spikes.from_lists([(times, units), ...])"
         )
     if spikes.n_events:
         top = int(spikes.units.max())
         if top >= size:
             raise ParameterError(
-                f"simulate.{argument}: units must be below the population's size {size}; got {top}; the events may "
-                "belong to another population"
+                f"simulate.{argument}: units must be below the size {size} of the population; got {top}; the events "
+                "may belong to another population"
             )
         last = float(spikes.times.max())
         if last > duration:
             raise ParameterError(
-                f"simulate.{argument}: times must lie in the window [0, {duration} s]; got {last} s; nothing is dropped "
-                "silently: make the window longer, or cut the events (times may be in another unit than seconds)"
+                f"simulate.{argument}: times must lie in the window [0, {duration} s]; got {last} s; nothing "
+                "is dropped silently: make the window longer, or cut the events (their times may not be in seconds)"
             )
     if spikes.n_units is not None and spikes.n_units != size:
         raise ParameterError(f"simulate.{argument}: n_units must be the population's size {size}; got {spikes.n_units}")
@@ -62,16 +62,17 @@ def check_stimulus(plan: Plan, stimulus: Any, duration: float, state: State | No
         raise ParameterError(
             f"simulate.stimulus must be a dict of input population to Spikes; got {type(stimulus).__name__}"
         )
-    for name in stimulus:
+    given = cast(Mapping[Any, Any], stimulus)
+    for name in given:
         _known("stimulus", name, plan.inputs, "an Input population")
-    missing = [name for name in plan.inputs if name not in stimulus]
+    missing = [name for name in plan.inputs if name not in given]
     if missing:
         raise ParameterError(
             f"simulate.stimulus must have events for every Input population; got none for {', '.join(missing)}; for "
             "silence pass Spikes.empty(batch, n_units)"
         )
     batches: dict[str, int] = {}
-    for name, spikes in stimulus.items():
+    for name, spikes in given.items():
         checked = _check_spikes(f"stimulus[{name!r}]", spikes, plan.populations[name].size, duration)
         batches[f"stimulus[{name!r}]"] = checked.batch
     if state is not None:
@@ -109,7 +110,7 @@ def check_observed(plan: Plan, observed: Any, duration: float, batch: int) -> di
     return spikes
 
 
-def check_record(plan: Plan, record: Record, observed: Any, duration: float, batch: int) -> Request:
+def check_record(plan: Plan, record: Any, observed: Any, duration: float, batch: int) -> Request:
     """Probes of populations that have a voltage, and measured voltages of recorded populations."""
     if not isinstance(observed, Mapping):
         raise ParameterError(
@@ -117,7 +118,8 @@ def check_record(plan: Plan, record: Record, observed: Any, duration: float, bat
         )
     with_voltage = [name for name, population in plan.populations.items() if not isinstance(population, Input)]
     measured: dict[str, VoltageSamples] = {}
-    for name, value in observed.items():
+    seen = cast(Mapping[Any, Any], observed)
+    for name, value in seen.items():
         if isinstance(value, VoltageSamples):
             _known("observed", name, with_voltage, "a population with a voltage")
             wanted = (batch, value.times.size, plan.populations[name].size)
@@ -132,7 +134,8 @@ def check_record(plan: Plan, record: Record, observed: Any, duration: float, bat
         raise ParameterError(f"simulate.record must be a dict of population to probe; got {type(record).__name__}")
     probes: dict[str, tuple[Probe, ...]] = {}
     single: set[str] = set()
-    for name, given in record.items():
+    wanted_probes = cast(Mapping[Any, Any], record)
+    for name, given in wanted_probes.items():
         _known("record", name, with_voltage, "a population with a voltage")
         if isinstance(given, Voltage | MaxVoltage | VoltageIntegral):
             single.add(name)
@@ -142,7 +145,8 @@ def check_record(plan: Plan, record: Record, observed: Any, duration: float, bat
                 f"simulate.record[{name!r}] must be a probe or a tuple of probes (Voltage, MaxVoltage, "
                 f"VoltageIntegral); got {given!r}"
             )
-        for probe in given:
+        chosen = cast(Sequence[Any], given)
+        for probe in chosen:
             if not isinstance(probe, Voltage | MaxVoltage | VoltageIntegral):
                 raise ParameterError(
                     f"simulate.record[{name!r}] must hold probes (Voltage, MaxVoltage, VoltageIntegral); got {probe!r}"
@@ -151,7 +155,7 @@ def check_record(plan: Plan, record: Record, observed: Any, duration: float, bat
                 _check_window(f"record[{name!r}]", probe.times, duration)
                 if name in measured:
                     measured_index(probe, measured[name], name)
-        probes[name] = tuple(given)
+        probes[name] = tuple(chosen)
     unread = [name for name in measured if name not in probes]
     if unread:
         raise ParameterError(

@@ -166,9 +166,9 @@ def _grown(array: NDArray[Any], used: int, capacity: int) -> NDArray[Any]:
     return bigger
 
 
-def _capacity(packed: PackedComponent, samples: int) -> int:
-    """Spikes to make room for at first: two a neuron; the buffer grows where that is not enough."""
-    return samples * (2 * packed.size + 16) if packed.spiking else 0
+def _capacity(packed: PackedComponent, samples: int, events: int) -> int:
+    """Spikes to make room for at first: two a neuron, one an event; the buffer grows where that is not enough."""
+    return samples * (2 * packed.size + 16) + events if packed.spiking else 0
 
 
 def _run_sweep(
@@ -183,7 +183,8 @@ def _run_sweep(
     outputs: tuple[Any, ...],
 ) -> tuple[Tape, Log, tuple[Ints, Ints, Ints]]:
     sweep = kernel("sweep", packed.model)
-    tape = _new_tape(_capacity(packed, stop - first), packed.n_state)
+    known = int(events.offsets[stop] - events.offsets[first])
+    tape = _new_tape(_capacity(packed, stop - first, known), packed.n_state)
     offsets = np.zeros(stop + 1, np.int64)
     marks = np.zeros((MARKS, packed.size), np.int64)
     common = (packed.parameters, events, packed.weights, start, packed.limit, *replay, max_events, marks)
@@ -212,8 +213,8 @@ def _run_queue(
     outputs: tuple[Any, ...],
 ) -> tuple[Tape, Log, tuple[Ints, Ints, Ints]]:
     queue = kernel("queue", packed.model)
-    tape = _new_tape(_capacity(packed, stop - first), packed.n_state)
     known = int(events.offsets[stop] - events.offsets[first])
+    tape = _new_tape(_capacity(packed, stop - first, known), packed.n_state)
     spikes = tape.floats.shape[1]
     log = _new_log(known + 4 * spikes + 64, 2 * spikes + 64)
     offsets = [np.zeros(stop + 1, np.int64) for _ in range(3)]

@@ -75,13 +75,20 @@ def trapezoid(times: Floats) -> Floats:
     return weights
 
 
+def add_at(array: Floats, index: Ints, values: Floats) -> None:
+    """``array[:, index[k]] += values[:, k]``, also where an index repeats."""
+    for k, at in enumerate(index.tolist()):
+        array[:, at] += values[:, k]
+
+
 def measured_value(probe: Probe, samples: VoltageSamples, name: str) -> Floats:
     """Value of a probe read from measured voltages."""
     if isinstance(probe, Voltage):
         return np.ascontiguousarray(samples.values[:, measured_index(probe, samples, name)])
     if isinstance(probe, MaxVoltage):
-        return samples.values.max(axis=1)
-    return np.einsum("k,bkn->bn", trapezoid(samples.times), samples.values)
+        return np.asarray(samples.values.max(axis=1), np.float64)
+    area: Floats = np.tensordot(trapezoid(samples.times), samples.values, axes=(0, 1))
+    return area
 
 
 def measured_index(probe: Voltage, samples: VoltageSamples, name: str) -> Ints:
@@ -102,7 +109,7 @@ def measured_cotangent(probe: Probe, samples: VoltageSamples, name: str, cotange
     """``dL/d`` measured samples ``[batch, time, neuron]`` from that of a probe."""
     result = np.zeros(samples.values.shape)
     if isinstance(probe, Voltage):
-        np.add.at(result, (slice(None), measured_index(probe, samples, name)), cotangent)
+        add_at(result, measured_index(probe, samples, name), cotangent)
     elif isinstance(probe, MaxVoltage):
         at = samples.values.argmax(axis=1)
         np.put_along_axis(result, at[:, None, :], cotangent[:, None, :], axis=1)

@@ -1,8 +1,8 @@
 """A network compiled: frozen, packed into the flat arrays that the kernels read."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,19 +87,33 @@ class PackedComponent:
 
 @dataclass(frozen=True)
 class Plan:
-    """A compiled network: the records as they were, their components, and the packed arrays."""
+    """A compiled network: the records as they were, their components, and the packed arrays.
+
+    ``before`` is the latest plan of the same structure: a plan that differs only in its weights takes over all the
+    rest that was packed for it.
+    """
 
     populations: dict[str, Population]
     projections: dict[ProjectionKey, Projection]
     components: tuple[Component, ...]
-    _packed: dict[int, Any] = field(default_factory=dict, repr=False, compare=False)
+    before: "Plan | None" = field(default=None, repr=False, compare=False)
+    _packed: dict[int, PackedComponent] = field(default_factory=dict[int, PackedComponent], repr=False, compare=False)
 
     def packed(self, index: int) -> PackedComponent:
         """Component ``index`` as flat arrays, packed on first use."""
         found = self._packed.get(index)
         if found is None:
-            found = self._packed[index] = _pack(self, self.components[index])
+            component = self.components[index]
+            found = self._packed[index] = _repack(self, component) or _pack(self, component)
         return found
+
+    def without_past(self) -> "Plan":
+        """The same plan, with what it has packed so far, but without the plan before it."""
+        return replace(self, before=None)
+
+    def packed_before(self, component: Component) -> PackedComponent | None:
+        """What the plan before packed for a component, or None."""
+        return None if self.before is None else self.before._packed.get(self.components.index(component))
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -118,12 +132,35 @@ class Plan:
 
 def compile_network(net: Network) -> Plan:
     """Compile a network; the analysis of its graph is kept with it until its structure changes."""
-    structure = net._structure  # pyright: ignore[reportPrivateUsage]
-    if structure is None:
-        structure = components(net)
-        net._structure = structure  # pyright: ignore[reportPrivateUsage]
-    assert isinstance(structure, tuple)
-    return Plan(dict(net.populations), dict(net.projections), structure)  # pyright: ignore[reportUnknownArgumentType]
+    kept = net._structure  # pyright: ignore[reportPrivateUsage]
+    parts = cast("tuple[Component, ...] | None", kept.get("components")) or components(net)
+    before = kept.get("latest")
+    # one step back is enough, and a chain of plans would never be freed
+    plan = Plan(
+        dict(net.populations),
+        dict(net.projections),
+        parts,
+        before.without_past() if isinstance(before, Plan) else None,
+    )
+    kept.update(components=parts, latest=plan)
+    return plan
+
+
+def _repack(plan: Plan, component: Component) -> PackedComponent | None:
+    """What was packed for the plan before, with other weights, if nothing else changed."""
+    before = plan.before
+    if before is None:
+        return None
+    keys = component.incoming + component.internal
+    same = all(plan.populations[name] is before.populations[name] for name in component.populations) and all(
+        plan.projections[key].delay is before.projections[key].delay
+        and plan.projections[key].receptor == before.projections[key].receptor
+        for key in keys
+    )
+    packed = plan.packed_before(component)
+    if not same or packed is None:
+        return None
+    return replace(packed, weights=_flat([plan.projections[key].weight for key in keys]))
 
 
 def parameter_columns(population: Population, names: tuple[str, ...]) -> dict[str, str]:
@@ -250,7 +287,7 @@ def _wiring(
         projection = plan.projections[key]
         n_pre, n_post = projection.weight.shape
         first, last = columns[projection.post]
-        units = np.arange(n_pre)
+        units = np.arange(n_pre, dtype=np.int64)
         block = np.zeros((n_pre, EVENT_ROWS), np.int64)
         block[:, ROW] = weight_at[j] + units * n_post
         block[:, START] = first

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -197,7 +197,7 @@ class Run:
         for name, value in given.items():
             if name not in bars:
                 raise ParameterError(
-                    f"Run.gradient.spike_times: a name must be a population that spikes ({', '.join(bars)}); got {name!r}"
+                    f"Run.gradient.spike_times: names must be populations that spike ({', '.join(bars)}); got {name!r}"
                 )
             bars[name] = _cotangent(f"spike_times[{name!r}]", value, bars[name].shape)
         return bars
@@ -207,21 +207,22 @@ class Run:
         for name, value in given.items():
             if name not in self.voltage:
                 raise ParameterError(
-                    f"Run.gradient.voltage: a name must be a recorded population ({', '.join(self.voltage) or 'none'}); "
+                    f"Run.gradient.voltage: names must be recorded populations ({', '.join(self.voltage) or 'none'}); "
                     f"got {name!r}; record it: simulate(..., record={{{name!r}: MaxVoltage()}})"
                 )
             recorded = self.voltage[name]
             if name in self._request.single:
                 result[name] = [_cotangent(f"voltage[{name!r}]", value, recorded.shape)]
                 continue
-            if not isinstance(value, Sequence) or len(value) != len(recorded):
+            values = cast(Sequence[Any], value)
+            if not isinstance(value, Sequence) or len(values) != len(recorded):
                 raise ParameterError(
-                    f"Run.gradient.voltage[{name!r}] must be a tuple of {len(recorded)}, one for each probe of the "
-                    f"population; got {type(value).__name__}"
+                    f"Run.gradient.voltage[{name!r}] must be a tuple of {len(recorded)}, one for each probe of "
+                    "the population; got another number, or no tuple"
                 )
             result[name] = [
                 _cotangent(f"voltage[{name!r}][{i}]", v, r.shape)
-                for i, (v, r) in enumerate(zip(value, recorded, strict=True))
+                for i, (v, r) in enumerate(zip(values, recorded, strict=True))
             ]
         return result
 

@@ -140,8 +140,8 @@ def _summary(runs: Sequence[ComponentRun | None], batch: int) -> tuple[NDArray[n
 
 
 _CAUSES = {
-    Status.EVENT_LIMIT: "a component emitted more spikes than Exact.max_events allows; the activity may run away: look at "
-    "recurrent weights and t_refrac, or raise max_events",
+    Status.EVENT_LIMIT: "a component emitted more spikes than Exact.max_events allows; the activity may run away: look "
+    "at recurrent weights and t_refrac, or raise max_events",
     Status.NOT_FINITE: "the state overflowed; look at the size of the weights",
 }
 

@@ -41,7 +41,8 @@ def run_chunks(work: Callable[[int, int], T], cut: list[tuple[int, int]], thread
     """Results of ``work(first, stop)`` for every chunk, in their order."""
     if threads == 1 or len(cut) == 1:
         return [work(first, stop) for first, stop in cut]
-    return list(_pool(threads).map(lambda chunk: work(*chunk), cut))
+    firsts, stops = zip(*cut, strict=True)
+    return list(_pool(threads).map(work, firsts, stops))
 
 
 if hasattr(os, "register_at_fork"):

@@ -67,13 +67,14 @@ def cache_folder() -> Path | None:
 
 def compile_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel on its first call: no GIL, no exceptions from arithmetic, kept on disk."""
+    settings: Any = config
     folder = cache_folder()
     if folder is None:
         return numba.njit(nogil=True, error_model="numpy")(function)
     with _LOCK:
-        before = config.CACHE_DIR
-        config.CACHE_DIR = str(folder)
+        before = settings.CACHE_DIR
+        settings.CACHE_DIR = str(folder)
         try:
             return numba.njit(nogil=True, error_model="numpy", cache=True)(function)
         finally:
-            config.CACHE_DIR = before
+            settings.CACHE_DIR = before

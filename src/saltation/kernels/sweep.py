@@ -86,7 +86,7 @@ def advance(
     watch,
     report,
 ):
-    """Move neuron ``m`` from ``t`` to ``t1``, first through ``spike``; the number of spikes, or -1 if the tape is full."""
+    """Move neuron ``m`` from ``t`` to ``t1``, first through ``spike``; spikes so far, or -1 if the tape is full."""
     x = load(x_all, 0, m)
     release = hold_end[m]
     latest = marks[LATEST, m]

@@ -33,5 +33,5 @@ def _bare(typing_context, array):
 @overload(bare)
 def _overload_bare(array):
     if isinstance(array, types.Array):
-        return lambda array: _bare(array)
+        return lambda array: _bare(array)  # pyright: ignore[reportCallIssue]
     return None

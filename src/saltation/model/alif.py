@@ -134,9 +134,7 @@ class ALIF(Neuron):
             tau_mem=time_constant("ALIF", "tau_mem", tau_mem, n),
             tau_syn=time_constant("ALIF", "tau_syn", TAU_SYN if tau_syn is None else tau_syn, n),
             tau_adapt=time_constant("ALIF", "tau_adapt", tau_adapt, n),
-            beta=float_array(
-                "ALIF", "beta", beta, shapes=((), (n,)), minimum=0.0, hint="a spike raises the threshold"
-            ),
+            beta=float_array("ALIF", "beta", beta, shapes=((), (n,)), minimum=0.0, hint="a spike raises the threshold"),
             v_th=neuron_array("ALIF", "v_th", v_th, n),
             v_leak=neuron_array("ALIF", "v_leak", v_leak, n),
             v_reset=neuron_array("ALIF", "v_reset", v_reset, n),

@@ -117,9 +117,7 @@ def float_array(
         )
     if not any(_fits(given.shape, shape) for shape in shapes):
         allowed = " or ".join(_shape_text(shape) for shape in shapes)
-        raise ParameterError(
-            explain(where, allowed, _shape_text(given.shape), "one value per entry, or one for all")
-        )
+        raise ParameterError(explain(where, allowed, _shape_text(given.shape), "one value per entry, or one for all"))
     result: FloatArray = np.array(given, dtype=dtype, order="C", copy=True)
     bad = ~np.isfinite(result)
     if bad.any():
@@ -131,9 +129,7 @@ def float_array(
     if maximum is not None:
         bad |= result > maximum
     if bad.any():
-        raise ParameterError(
-            explain(where, _range_text(minimum, maximum, strict), at_first(result, bad), hint)
-        )
+        raise ParameterError(explain(where, _range_text(minimum, maximum, strict), at_first(result, bad), hint))
     return freeze(result)
 
 
@@ -148,9 +144,7 @@ def number(
     hint: str = "",
 ) -> float:
     """Check one finite real number and return it as a Python float; arguments as in `float_array`."""
-    array = float_array(
-        owner, name, value, shapes=((),), minimum=minimum, maximum=maximum, strict=strict, hint=hint
-    )
+    array = float_array(owner, name, value, shapes=((),), minimum=minimum, maximum=maximum, strict=strict, hint=hint)
     return float(array)
 
 
@@ -178,9 +172,7 @@ def integer_array(
         raise ParameterError(explain(where, f"integers >= {minimum}", describe(value)))
     if not any(_fits(given.shape, shape) for shape in shapes):
         allowed = " or ".join(_shape_text(shape) for shape in shapes)
-        raise ParameterError(
-            explain(where, allowed, _shape_text(given.shape), "one value per entry, or one for all")
-        )
+        raise ParameterError(explain(where, allowed, _shape_text(given.shape), "one value per entry, or one for all"))
     bad = given < minimum
     if bad.any():
         raise ParameterError(explain(where, f">= {minimum}", at_first(given, bad)))
@@ -217,9 +209,7 @@ def at_first(values: npt.NDArray[Any], bad: npt.NDArray[np.bool_]) -> str:
 
 
 def _fits(shape: tuple[int, ...], allowed: Shape) -> bool:
-    return len(shape) == len(allowed) and all(
-        a is None or a == n for n, a in zip(shape, allowed, strict=True)
-    )
+    return len(shape) == len(allowed) and all(a is None or a == n for n, a in zip(shape, allowed, strict=True))
 
 
 def _shape_text(shape: Shape) -> str:

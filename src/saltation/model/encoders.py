@@ -125,9 +125,9 @@ def poisson(rates: npt.ArrayLike, duration: float, seed: Seed) -> Spikes:
     (0, True)
     """
     owner = "poisson"
-    rate = float_array(
-        owner, "rates", rates, shapes=((None, None),), minimum=0.0, hint="rates are in Hz"
-    ).astype(np.float64)
+    rate = float_array(owner, "rates", rates, shapes=((None, None),), minimum=0.0, hint="rates are in Hz").astype(
+        np.float64
+    )
     length = number(owner, "duration", duration, minimum=0.0, strict=True, hint=SECONDS)
     expected = float(rate.sum() * length)
     if not expected <= MAX_EXPECTED:

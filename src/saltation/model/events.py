@@ -121,16 +121,12 @@ def check_values(
     if low.any():
         i = int(np.argmax(low))
         hint = f"{SECONDS}, and a run starts at t = 0"
-        raise ParameterError(
-            explain(f"{owner}.times", "finite and >= 0", _at(float(times[i]), i, offsets), hint)
-        )
+        raise ParameterError(explain(f"{owner}.times", "finite and >= 0", _at(float(times[i]), i, offsets), hint))
     high = (units < 0) if n_units is None else (units < 0) | (units >= n_units)
     if high.any():
         i = int(np.argmax(high))
         allowed = ">= 0" if n_units is None else f"in 0..{n_units - 1} (n_units = {n_units})"
-        raise ParameterError(
-            explain(f"{owner}.units", allowed, _at(int(units[i]), i, offsets), "units count from 0")
-        )
+        raise ParameterError(explain(f"{owner}.units", allowed, _at(int(units[i]), i, offsets), "units count from 0"))
     if ordered and len(times) > 1:
         falls = times[1:] < times[:-1]
         starts = offsets[1:-1]  # where one sample follows another, times may fall

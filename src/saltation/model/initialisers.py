@@ -47,9 +47,7 @@ def normal(shape: Sequence[int], mean: float, std: float, seed: Seed) -> npt.NDA
     """
     owner = "normal"
     lengths = _shape(owner, shape)
-    return generator(owner, seed).normal(
-        number(owner, "mean", mean), number(owner, "std", std, minimum=0.0), lengths
-    )
+    return generator(owner, seed).normal(number(owner, "mean", mean), number(owner, "std", std, minimum=0.0), lengths)
 
 
 def uniform(shape: Sequence[int], low: float, high: float, seed: Seed) -> npt.NDArray[np.float64]:

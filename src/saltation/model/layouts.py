@@ -56,9 +56,7 @@ def from_dense(array: object, dt: object, t0: object) -> Events:
     dense = to_array(f"{owner}.array", array)
     if dense.ndim != 3 or dense.dtype.kind not in "biuf" or dense.shape[2] == 0:
         must = "an array [batch, steps, units] of 0 and 1"
-        raise ParameterError(
-            explain(f"{owner}.array", must, describe(dense), "a batch axis is added by array[None]")
-        )
+        raise ParameterError(explain(f"{owner}.array", must, describe(dense), "a batch axis is added by array[None]"))
     step = number(owner, "dt", dt, minimum=0.0, strict=True, hint=SECONDS)
     start = number(owner, "t0", t0, minimum=0.0, hint=SECONDS)
     bad = (dense != 0) & (dense != 1)
@@ -131,9 +129,7 @@ def to_dense(
         if outside.any():
             must = f"such that the grid, {start:g} s..{start + length:g} s, holds all events"
             hint = "widen the grid, or take out the event first"
-            raise ParameterError(
-                explain(f"{owner}.{name}", must, f"an event at {at_first(times, outside)}", hint)
-            )
+            raise ParameterError(explain(f"{owner}.{name}", must, f"an event at {at_first(times, outside)}", hint))
     batch, steps = len(offsets) - 1, events.step_count(step, length)
     cell = events.samples_of(offsets) * steps + events.cells(times, step, start, steps)
     counts = np.bincount(cell * n_units + units, minlength=batch * steps * n_units)
@@ -156,9 +152,7 @@ def to_padded(times: Times, units: Units, offsets: Indices, capacity: object) ->
     size = needed if capacity is None else integer("Spikes.to_padded", "capacity", capacity)
     if size < needed:
         got = f"{size}, too small for sample {int(np.argmax(lengths))}"
-        raise ParameterError(
-            explain("Spikes.to_padded.capacity", f">= {needed}", got, f"pass capacity={needed}")
-        )
+        raise ParameterError(explain("Spikes.to_padded.capacity", f">= {needed}", got, f"pass capacity={needed}"))
     filled = np.arange(size) < lengths[:, None]
     padded_times = np.full(filled.shape, np.inf)
     padded_units = np.full(filled.shape, -1, dtype=np.int32)

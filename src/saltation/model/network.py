@@ -59,8 +59,9 @@ class Network:
     def __init__(self) -> None:
         self._populations: dict[str, Population] = {}
         self._projections: dict[ProjectionKey, Projection] = {}
-        # What a compiler derives from the structure alone; whoever changes the structure empties it.
-        self._structure: object | None = None
+        # What a compiler derives from the structure alone, shared with the networks that `replace` makes of this one;
+        # whoever changes the structure starts a new one.
+        self._structure: dict[str, object] = {}
 
     @property
     def populations(self) -> Mapping[str, Population]:
@@ -98,7 +99,7 @@ class Network:
         text("Network.add", "name", name)
         structure.check_free("Network.add.name", name, self._populations, self._projections)
         self._populations[name] = structure.checked_population(population)
-        self._structure = None
+        self._structure = {}
         return name
 
     def connect(
@@ -159,7 +160,7 @@ class Network:
                 )
             )
         self._projections[projection.key] = projection
-        self._structure = None
+        self._structure = {}
         return projection.key
 
     def replace(
@@ -201,9 +202,7 @@ class Network:
         synapses: dict[str, Mapping[ProjectionKey, npt.ArrayLike]] = {
             name: values for name, values in (("weight", weight), ("delay", delay)) if values is not None
         }
-        on_projections = structure.by_target(
-            "Network.replace", synapses, self._projections, "the key of a projection"
-        )
+        on_projections = structure.by_target("Network.replace", synapses, self._projections, "the key of a projection")
         on_populations = structure.by_target(
             "Network.replace", parameters, self._populations, "the name of a population"
         )
@@ -219,18 +218,12 @@ class Network:
             same = same and structure.layout(old) == structure.layout(population)
         for key, values in on_projections.items():
             old = self._projections[key]
-            projection = Projection(
-                old.pre,
-                old.post,
-                values.get("weight", old.weight),
-                values.get("delay", old.delay),
-                old.receptor,
-                old.name,
-            )
+            projection = old.with_values(values)
             structure.check_fit("Network.replace", projection, self._populations)
             new._projections[key] = projection
             same = same and structure.layout(old) == structure.layout(projection)
-        new._structure = self._structure if same else None
+        if same:
+            new._structure = self._structure
         return new
 
     def n_parameters(self, trainable: Iterable[str] = ("weight",)) -> int:

@@ -1,6 +1,7 @@
 """`Projection`: the synapses from one population to another."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias, final
 
 import numpy.typing as npt
@@ -80,9 +81,7 @@ class Projection(Record):
         checked = float_array("Projection", "weight", weight, shapes=((None, None),))
         n_pre, n_post = checked.shape
         if checked.size == 0:
-            raise ParameterError(
-                explain("Projection.weight", "of at least one synapse", f"shape {checked.shape}")
-            )
+            raise ParameterError(explain("Projection.weight", "of at least one synapse", f"shape {checked.shape}"))
         if receptor is not None and receptor not in RECEPTORS:
             raise ParameterError(explain("Projection.receptor", "None, 'exc' or 'inh'", describe(receptor)))
         set_fields(
@@ -101,6 +100,20 @@ class Projection(Record):
             receptor=receptor,
             name=None if name is None else text("Projection", "name", name),
         )
+
+    def with_values(self, values: Mapping[str, npt.ArrayLike]) -> "Projection":
+        """The projection with another ``weight`` or ``delay``; what is not given is the very same array."""
+        new = Projection(
+            self.pre,
+            self.post,
+            values.get("weight", self.weight),
+            values.get("delay", self.delay),
+            self.receptor,
+            self.name,
+        )
+        kept = {name: getattr(self, name) for name in ("weight", "delay") if name not in values}
+        set_fields(new, **kept)
+        return new
 
     @property
     def key(self) -> ProjectionKey:

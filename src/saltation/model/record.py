@@ -51,9 +51,7 @@ class Record:
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return all(
-            _same(getattr(self, field.name), getattr(other, field.name)) for field in dataclasses.fields(self)
-        )
+        return all(_same(getattr(self, field.name), getattr(other, field.name)) for field in dataclasses.fields(self))
 
     def __repr__(self) -> str:
         values = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))

@@ -30,18 +30,14 @@ def checked_population(value: object) -> Population:
 def check_known(owner: str, name: object, populations: Populations) -> None:
     """Check that a name is that of a population."""
     if not isinstance(name, str) or name not in populations:
-        raise NetworkError(
-            explain(owner, "the name of a population", describe(name), suggest(name, populations))
-        )
+        raise NetworkError(explain(owner, "the name of a population", describe(name), suggest(name, populations)))
 
 
 def check_free(owner: str, name: str, populations: Populations, projections: Projections) -> None:
     """Check that no population and no projection bears a name yet."""
     if name in populations or name in projections:
         taken = [*populations, *(key for key in projections if isinstance(key, str))]
-        raise NetworkError(
-            explain(owner, "a name not yet taken", repr(name), f"taken: {', '.join(map(repr, taken))}")
-        )
+        raise NetworkError(explain(owner, "a name not yet taken", repr(name), f"taken: {', '.join(map(repr, taken))}"))
 
 
 def check_fit(owner: str, projection: Projection, populations: Populations) -> None:
