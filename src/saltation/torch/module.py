@@ -1,0 +1,102 @@
+"""`NetworkModule`: what all modules that run a network have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from saltation.engine import Exact
+from saltation.engine.observation import Record
+from saltation.errors import ParameterError
+from saltation.model import Network
+from saltation.torch.specification import Slot, Specification, register, specify
+
+
+class NetworkModule(nn.Module, ABC):
+    """A module whose parameters are values of a network; abstract, the modules are final.
+
+    Examples
+    --------
+    >>> from saltation.torch import LIF
+    >>> from saltation.torch.module import NetworkModule
+    >>> issubclass(LIF, NetworkModule)
+    True
+    """
+
+    _specification: Specification
+    _names: tuple[str, ...]
+    _key: int
+
+    @abstractmethod
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the network."""
+
+    def network(self) -> Network:
+        """Build the network with the values of now.
+
+        Examples
+        --------
+        >>> import saltation as sal
+        >>> from saltation.torch import SNN
+        >>> net = sal.Network()
+        >>> _ = net.add("in", sal.Input(1)); _ = net.add("hid", sal.LIF(1))
+        >>> _ = net.connect("in", "hid", weight=[[9.0]])
+        >>> snn = SNN(net)
+        >>> _ = snn.weight_in_hid.data.fill_(8.0)
+        >>> snn.network().projections["in", "hid"].weight
+        array([[8.]])
+        """
+        return self._specification.network([tensor.detach().cpu().numpy() for tensor in self._tensors()])
+
+    def extra_repr(self) -> str:
+        """Show the network and what is trained."""
+        trained = dict.fromkeys(slot.kind for slot in self._specification.slots if slot.trained)
+        return f"{self.network()}, trainable={tuple(trained)}"
+
+    def _tensors(self) -> list[Tensor]:
+        # By name, so that a parametrisation of torch.nn.utils.parametrize takes part.
+        return [getattr(self, name) for name in self._names]
+
+    # A module that comes out of a pickle, maybe in another process, makes its key known there.
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        nn.Module.__setstate__(self, state)
+        register(self._specification)
+
+
+def set_up(
+    module: NetworkModule,
+    network: Network,
+    trainable: Sequence[str],
+    record: Record | None,
+    backend: Exact | None,
+    name_of: Callable[[Slot], str],
+) -> None:
+    """Give a module its specification and values: parameters where they are trained, buffers where not.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is not allowed, or two parameters would get one name.
+    """
+    nn.Module.__init__(module)
+    specification, values = specify(network, trainable, record, backend)
+    owners: dict[str, Any] = {}
+    for slot, value in zip(specification.slots, values, strict=True):
+        name = name_of(slot)
+        if name in owners:
+            raise ParameterError(
+                f"network: the {slot.kind} of {owners[name]!r} and of {slot.target!r} would both be the "
+                f"parameter {name!r}; rename a population, or give a projection a name"
+            )
+        owners[name] = slot.target
+        tensor = torch.from_numpy(np.array(value))
+        if slot.trained:
+            module.register_parameter(name, nn.Parameter(tensor))
+        else:
+            module.register_buffer(name, tensor)
+    module._specification = specification
+    module._names = tuple(owners)
+    module._key = register(specification)

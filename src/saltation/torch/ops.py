@@ -1,0 +1,324 @@
+"""The two operations: ``saltation::run`` simulates a network, ``saltation::run_backward`` is its adjoint.
+
+::
+
+    outputs                   = run(key, parameters, stimulus, observed, duration)
+    dL/d (parameters, times)  = run_backward(..., dL/d outputs)
+
+Lists of tensors go in and out. ``stimulus`` holds times, units and offsets of each input population;
+``observed`` the same of each population whose spikes were observed elsewhere, or times and values of measured
+voltages. The outputs are times, units and offsets of each spiking population, then each recorded voltage,
+then the status.
+
+The adjoint needs nothing but its arguments: the spikes replay the run that emitted them, without a search. A
+run that is still among `recent_runs` saves that. Nothing of the physics is here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from saltation.engine import Run, Status, simulate
+from saltation.errors import GradientError, ParameterError
+from saltation.model import Spikes, Voltage, VoltageSamples
+from saltation.torch.recent import Kept, RecentNetworks, RecentRuns, Wanted
+from saltation.torch.specification import TIME_CONSTANTS, Specification, registered
+
+recent_runs = RecentRuns()
+"""Runs that ``saltation::run_backward`` may need."""
+
+recent_networks = RecentNetworks()
+"""Networks with the values of their last call."""
+
+
+# ------------------------------------------------------------------------------------------------ forward
+@torch.library.custom_op("saltation::run", mutates_args=())
+def run(
+    key: int,
+    parameters: Sequence[Tensor],
+    stimulus: Sequence[Tensor],
+    observed: Sequence[Tensor],
+    duration: float,
+    throw: bool,
+    keep: bool,
+) -> list[Tensor]:
+    """Run the network of a key in ``[0, duration]``.
+
+    Parameters
+    ----------
+    key : int
+        Of a registered `Specification`, which gives the order of the lists.
+    parameters, stimulus, observed : list of Tensor
+        Values of the slots, events, observations; see the module.
+    duration : float
+        Length of the window in seconds.
+    throw : bool
+        Whether a failed sample raises; otherwise it is noted in the status.
+    keep : bool
+        Whether a backward pass may follow, and the run is worth keeping.
+
+    Returns
+    -------
+    list of Tensor
+        Times (float64), units (int32), offsets (int64) of each spiking population, each recorded voltage
+        (float64), and the status (int64, [batch]).
+    """
+    specification = registered(key)
+    seen = _observations(specification, observed)
+    result = _simulate(specification, _arrays(parameters), stimulus, seen, duration, throw)
+    if keep:
+        measured = {name: value for name, value in seen.items() if isinstance(value, VoltageSamples)}
+        recent_runs.keep(Kept(specification, measured, result))
+    return _outputs(specification, result)
+
+
+@run.register_fake
+def _run_fake(
+    key: int,
+    parameters: Sequence[Tensor],
+    stimulus: Sequence[Tensor],
+    observed: Sequence[Tensor],
+    duration: float,
+    throw: bool,
+    keep: bool,
+) -> list[Tensor]:
+    specification = registered(key)
+    batch = stimulus[2].shape[0] - 1 if stimulus else 1
+    context = torch.library.get_ctx()
+    given = {name: observed[at] for name, at in _places(specification, voltages=False).items()}
+    outputs: list[Tensor] = []
+    for name, _ in specification.spiking:
+        n = given[name].shape[0] if name in given else context.new_dynamic_size()
+        outputs.append(torch.empty(n, dtype=torch.float64))
+        outputs.append(torch.empty(n, dtype=torch.int32))
+        outputs.append(torch.empty(batch + 1, dtype=torch.int64))
+    for _, probe, size in specification.voltages:
+        shape = (batch, probe.times.size, size) if isinstance(probe, Voltage) else (batch, size)
+        outputs.append(torch.empty(shape, dtype=torch.float64))
+    outputs.append(torch.empty(batch, dtype=torch.int64))
+    return outputs
+
+
+# ----------------------------------------------------------------------------------------------- backward
+@torch.library.custom_op("saltation::run_backward", mutates_args=())
+def run_backward(
+    key: int,
+    parameters: Sequence[Tensor],
+    stimulus: Sequence[Tensor],
+    observed: Sequence[Tensor],
+    duration: float,
+    spikes: Sequence[Tensor],
+    status: Tensor,
+    cotangents: Sequence[Tensor],
+    wanted: Sequence[int],
+) -> list[Tensor]:
+    """Gradient of a loss of the outputs of `run`, by EventProp.
+
+    Parameters
+    ----------
+    key, parameters, stimulus, observed, duration
+        As given to `run`.
+    spikes : list of Tensor
+        Times, units and offsets that it returned for each spiking population.
+    status : Tensor of int64, [batch]
+        That it returned.
+    cotangents : list of Tensor
+        ``dL/dt`` for each spiking population, then ``dL/dv`` for each recorded voltage.
+    wanted : list of int
+        Which gradients to return: numbers of parameters and, counted on, of inputs.
+
+    Returns
+    -------
+    list of Tensor
+        ``dL/d`` what is wanted, each of its shape and dtype.
+
+    Raises
+    ------
+    GradientError
+        If a sample failed, or a cotangent is not finite.
+    """
+    specification = registered(key)
+    failed = torch.nonzero(status).flatten().tolist()
+    if failed:
+        raise GradientError(
+            f"saltation::run_backward needs samples that ran to their end; samples {failed[:10]} failed with "
+            f"{Status(int(status[failed[0]])).name}; leave them out of the loss and the stimulus, or mend "
+            "the cause"
+        )
+    values = _arrays(parameters)
+    measured = [observed[at + i].numpy() for at in _places(specification, voltages=True).values() for i in (0, 1)]
+    events = [[tensor.detach().numpy() for tensor in tensors] for tensors in (stimulus, spikes)]
+    wish = Wanted(specification, float(duration), values, events[0], measured, events[1])
+    result = recent_runs.take(wish)
+    if result is None:
+        seen = _observations(specification, observed) | _events(specification.spiking, spikes)
+        result = _simulate(specification, values, stimulus, seen, duration, throw=True)
+    n_spiking, slots = len(specification.spiking), specification.slots
+    arrays = _arrays(cotangents)
+    gradient = result.gradient(
+        {name: arrays[i] for i, (name, _) in enumerate(specification.spiking)},
+        _by_population(specification, arrays[n_spiking:]),
+        time_constants=any(i < len(slots) and slots[i].kind in TIME_CONSTANTS for i in wanted),
+    )
+    found: list[Tensor] = []
+    for i in wanted:
+        if i < len(slots):
+            value = getattr(gradient, slots[i].kind)[slots[i].target]
+            found.append(_tensor(value).to(parameters[i].dtype))
+        else:
+            found.append(_tensor(gradient.input_times[specification.inputs[i - len(slots)][0]]))
+    return found
+
+
+@run_backward.register_fake
+def _run_backward_fake(
+    key: int,
+    parameters: Sequence[Tensor],
+    stimulus: Sequence[Tensor],
+    observed: Sequence[Tensor],
+    duration: float,
+    spikes: Sequence[Tensor],
+    status: Tensor,
+    cotangents: Sequence[Tensor],
+    wanted: Sequence[int],
+) -> list[Tensor]:
+    inputs = (*parameters, *stimulus[::3])
+    return [torch.empty_like(inputs[i], memory_format=torch.contiguous_format) for i in wanted]
+
+
+# ----------------------------------------------------------------------------------------------- autograd
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    key, parameters, stimulus, observed, duration, _, _ = inputs
+    spikes = output[: 3 * len(registered(key).spiking)]
+    ctx.key, ctx.duration = key, duration
+    ctx.sizes = len(parameters), len(stimulus), len(observed), len(spikes)
+    ctx.save_for_backward(*parameters, *stimulus, *observed, *spikes, output[-1])
+
+
+def _run_autograd(ctx: Any, cotangents: list[Tensor]) -> tuple[Any, ...]:
+    saved = list(ctx.saved_tensors)
+    lists: list[list[Tensor]] = []
+    for size in ctx.sizes:
+        lists.append(saved[:size])
+        del saved[:size]
+    parameters, stimulus, observed, spikes = lists
+    need_parameters, need_stimulus = ctx.needs_input_grad[1], ctx.needs_input_grad[2]
+    wanted = [i for i, need in enumerate(need_parameters) if need]
+    wanted += [len(parameters) + i for i, need in enumerate(need_stimulus[::3]) if need]
+    # Units, offsets and the status move with nothing.
+    real = [*cotangents[: len(spikes) : 3], *cotangents[len(spikes) : -1]]
+    found = run_backward(ctx.key, parameters, stimulus, observed, ctx.duration, spikes, saved[0], real, wanted)
+    gradients = dict(zip(wanted, found, strict=True))
+    for_parameters = [gradients.get(i) for i in range(len(parameters))]
+    for_stimulus: list[Tensor | None] = [None] * len(stimulus)
+    for_stimulus[::3] = [gradients.get(len(parameters) + i) for i in range(len(stimulus) // 3)]
+    return None, for_parameters, for_stimulus, [None] * len(observed), None, None, None
+
+
+run.register_autograd(_run_autograd, setup_context=_setup_context)
+
+
+def _refuse(ctx: Any, cotangents: list[Tensor]) -> tuple[Any, ...]:
+    raise GradientError(
+        "saltation::run_backward has no derivative: EventProp gives first derivatives, and the second ones "
+        "of a network that spikes are not implemented; leave out create_graph=True, or take differences of "
+        "gradients"
+    )
+
+
+run_backward.register_autograd(_refuse)
+
+
+# -------------------------------------------------------------------------------------- tensors and records
+def _array(tensor: Tensor) -> NDArray[Any]:
+    """Give a floating-point tensor as float64; no copy where it is that already."""
+    if tensor.device.type != "cpu" or tensor.dtype not in (torch.float64, torch.float32):
+        raise ParameterError(
+            "saltation::run takes tensors in the memory of the CPU, float64 or float32; got device "
+            f"{tensor.device.type!r}, dtype {str(tensor.dtype).removeprefix('torch.')}; move the module and "
+            "the spikes with .cpu(), convert with .double()"
+        )
+    return tensor.detach().double().numpy()
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    """Copy an array into a tensor: what a run keeps must not be reached through its outputs."""
+    return torch.from_numpy(np.array(array, order="C"))
+
+
+def _arrays(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
+    return [_array(tensor) for tensor in tensors]
+
+
+def _events(populations: Sequence[tuple[str, int]], tensors: Sequence[Tensor]) -> dict[str, Spikes]:
+    """Check and copy times, units and offsets of each population; tensors may hold anything."""
+    found: dict[str, Spikes] = {}
+    for i, (name, size) in enumerate(populations):
+        times, units, offsets = tensors[3 * i : 3 * i + 3]
+        found[name] = Spikes(_array(times), units.numpy(), offsets.numpy(), n_units=size)
+    return found
+
+
+def _places(specification: Specification, voltages: bool) -> dict[str, int]:
+    """Where the tensors of each population begin whose voltages, or whose spikes, were observed."""
+    places: dict[str, int] = {}
+    at = 0
+    for name, is_voltage in specification.observed:
+        if is_voltage == voltages:
+            places[name] = at
+        at += 2 if is_voltage else 3
+    return places
+
+
+def _observations(specification: Specification, observed: Sequence[Tensor]) -> dict[str, Spikes | VoltageSamples]:
+    sizes = dict(specification.spiking)
+    found: dict[str, Spikes | VoltageSamples] = {}
+    for name, at in _places(specification, voltages=False).items():
+        found.update(_events([(name, sizes[name])], observed[at : at + 3]))
+    for name, at in _places(specification, voltages=True).items():
+        found[name] = VoltageSamples(_array(observed[at]), _array(observed[at + 1]))
+    return found
+
+
+def _simulate(
+    specification: Specification,
+    values: Sequence[NDArray[Any]],
+    stimulus: Sequence[Tensor],
+    observed: Mapping[str, Spikes | VoltageSamples],
+    duration: float,
+    throw: bool,
+) -> Run:
+    return simulate(
+        recent_networks.network(specification, values),
+        _events(specification.inputs, stimulus),
+        float(duration),
+        backend=specification.backend,
+        record=specification.probes,
+        observed=observed,
+        throw=throw,
+    )
+
+
+def _outputs(specification: Specification, result: Run) -> list[Tensor]:
+    outputs: list[Tensor] = []
+    for name, _ in specification.spiking:
+        spikes = result.spikes[name]
+        outputs += [_tensor(spikes.times), _tensor(spikes.units), _tensor(spikes.offsets)]
+    for name, _, bare in specification.record:
+        voltages = (result.voltage[name],) if bare else result.voltage[name]
+        outputs += [_tensor(voltage) for voltage in voltages]
+    outputs.append(_tensor(result.status))
+    return outputs
+
+
+def _by_population(specification: Specification, cotangents: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    at = 0
+    for name, probes, bare in specification.record:
+        found[name] = cotangents[at] if bare else tuple(cotangents[at : at + len(probes)])
+        at += len(probes)
+    return found
