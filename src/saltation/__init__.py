@@ -84,6 +84,8 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _PARTS:
         return import_module(f"saltation.{name}")
+    if name == "jax":
+        raise AttributeError("module 'saltation' has no JAX front end in this version; there are NumPy and PyTorch")
     raise AttributeError(f"module 'saltation' has no attribute {name!r}")
 
 

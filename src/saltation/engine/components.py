@@ -7,7 +7,8 @@ listens to.
 from dataclasses import dataclass
 
 from saltation.errors import NetworkError
-from saltation.model import LIF, Input, Network, Projection, ProjectionKey
+from saltation.kernels.records import BY_SIGN
+from saltation.model import Input, Network, Population, Projection, ProjectionKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +141,8 @@ def _model(net: Network, names: tuple[str, ...]) -> str:
     )
 
 
-def receptor_code(population: object, projection: Projection) -> int:
+def receptor_code(population: Population, projection: Projection) -> int:
     """Receptor of a projection as the kernels know it: 0, 1, or 2 for the sign of each weight."""
-    if not isinstance(population, LIF) and getattr(population, "kind", "") != "li":
+    if len(population.receptors) < 2:
         return 0
-    if len(population.receptors) < 2:  # type: ignore[union-attr]
-        return 0
-    return {"exc": 0, "inh": 1, None: 2}[projection.receptor]
+    return {"exc": 0, "inh": 1, None: BY_SIGN}[projection.receptor]

@@ -31,7 +31,8 @@ class Exact:
         Number of threads over samples; by default ``SALTATION_NUM_THREADS`` or all processors.  Results do not
         depend on it.
     max_events : int
-        Spikes that a component may emit in one sample; a sample with more fails with the status ``EVENT_LIMIT``.
+        Spikes that a component may emit in one sample; a sample with more fails with the status ``EVENT_LIMIT`` and
+        keeps no spikes.
 
     Raises
     ------
@@ -50,7 +51,7 @@ class Exact:
     """
 
     threads: int | None = None
-    max_events: int = 10_000_000
+    max_events: int = 1_000_000
 
     def __post_init__(self) -> None:
         """Check the arguments."""

@@ -84,11 +84,10 @@ def add_at(array: Floats, index: Ints, values: Floats) -> None:
 def measured_value(probe: Probe, samples: VoltageSamples, name: str) -> Floats:
     """Value of a probe read from measured voltages."""
     if isinstance(probe, Voltage):
-        return np.ascontiguousarray(samples.values[:, measured_index(probe, samples, name)])
+        return np.ascontiguousarray(samples.values[:, measured_index(probe, samples, name)], np.float64)
     if isinstance(probe, MaxVoltage):
         return np.asarray(samples.values.max(axis=1), np.float64)
-    area: Floats = np.tensordot(trapezoid(samples.times), samples.values, axes=(0, 1))
-    return area
+    return np.asarray(np.tensordot(trapezoid(samples.times), samples.values, axes=(0, 1)), np.float64)
 
 
 def measured_index(probe: Voltage, samples: VoltageSamples, name: str) -> Ints:

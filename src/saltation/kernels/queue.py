@@ -269,8 +269,13 @@ def queue(
         if full:
             return b, n_spikes, n_log, n_own
         if ended:
+            # a sample that failed keeps no spikes
+            k = n_spikes
+            entry = n_log
+            own = n_own
+            start_watch(watch, x)
             report.ints[OUTCOME, b] = EVENT_LIMIT
-        for m in range(n):
+        for m in range(0 if ended else n):
             if not shared:
                 p = load_parameters(parameters, m)
             store(x, 0, m, bring(p, m, duration, entry - n_log, x, release, clock, marks, tape, watch))

@@ -13,8 +13,9 @@ from typing import Any
 
 from numba.extending import register_jitable
 
+from saltation.kernels import silent
 from saltation.kernels.cache import compile_kernel
-from saltation.kernels.physics import alif, lif, lif_two, silent
+from saltation.kernels.physics import alif, lif, lif_two
 
 CONTRACT = (
     "N_STATE",
@@ -63,15 +64,15 @@ CONTRACT = (
     "area_tangent",
 )
 
-# name -> physics module, and what replaces its functions
+# name -> physics module, and what replaces its functions or the kernels' helpers
 MODELS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "lif": (lif, {}),
     "lif_ratio_one": (lif, {"crossing": lif.crossing_ratio_one}),
     "lif_ratio_two": (lif, {"crossing": lif.crossing_ratio_two}),
     "lif_two": (lif_two, {}),
     "alif": (alif, {}),
-    "li": (lif, {"may_cross": silent.may_cross, "crossing": silent.crossing}),
-    "li_two": (lif_two, {"may_cross": silent.may_cross, "crossing": silent.crossing}),
+    "li": (lif, silent.HELPERS),
+    "li_two": (lif_two, silent.HELPERS),
 }
 
 # kernel -> the helpers, by module and in the order of use, that call the physics too
@@ -115,10 +116,12 @@ def plain_kernel(kernel: str, model: str) -> types.FunctionType:
     """A kernel bound to a model and not compiled."""
     module_name, helper_names = KERNELS[kernel]
     names = bindings(model)
+    replaced = MODELS[model][1]
     for helper_name in helper_names:
         helpers = import_module(f"saltation.kernels.{helper_name}")
         for name in helpers.HELPERS:
-            names[name] = register_jitable(bind(getattr(helpers, name), names, model))
+            helper = replaced.get(name, getattr(helpers, name))
+            names[name] = register_jitable(bind(helper, names, model))
     module = import_module(f"saltation.kernels.{module_name}")
     return bind(getattr(module, kernel), names, model)
 

@@ -216,7 +216,9 @@ def sweep(
         if k < 0:
             if k_stop < n_spikes + max_events:
                 return b, n_spikes
-            k = k_stop
+            # a sample that failed keeps no spikes
+            k = n_spikes
+            start_watch(watch, x)
             report.ints[OUTCOME, b] = EVENT_LIMIT
         elif not all_finite(x):
             report.ints[OUTCOME, b] = NOT_FINITE
