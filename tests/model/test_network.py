@@ -71,9 +71,7 @@ def test_what_does_not_fit(net):
 
 def test_replace_leaves_the_old_network(net):
     key = ("in", "hid")
-    new = net.replace(
-        weight={key: 2 * W}, delay={key: 2e-3}, tau_mem={"hid": 0.01, "out": 0.03}, v_th={"hid": 2}
-    )
+    new = net.replace(weight={key: 2 * W}, delay={key: 2e-3}, tau_mem={"hid": 0.01, "out": 0.03}, v_th={"hid": 2})
     assert new.projections[key] == Projection("in", "hid", 2 * W, 2e-3)
     assert new.populations["hid"] == LIF(4, tau_mem=0.01, v_th=2.0)
     assert net.projections[key] == Projection("in", "hid", W) and net.populations["hid"] == LIF(4)
@@ -142,9 +140,7 @@ def test_summary_and_repr(net):
     assert lines[0].split() == ["population", "kind", "size", "receptors", "parameters"]
     assert lines[3].split() == ["out", "li", "3", "exc,", "inh", "4"]
     assert lines[-1].startswith("rec: hid -> hid")
-    assert repr(net) == (
-        "Network(in: Input(5), hid: LIF(4), out: LI(3); in -> hid, hid -> out, rec: hid -> hid)"
-    )
+    assert repr(net) == ("Network(in: Input(5), hid: LIF(4), out: LI(3); in -> hid, hid -> out, rec: hid -> hid)")
     assert repr(Network()) == "Network()" and Network().summary().startswith("population")
 
 

@@ -109,9 +109,7 @@ def test_with_parameters():
 
 
 def test_repr():
-    assert (
-        repr(LI(2, v_leak=[0.9, 1.1])) == "LI(size=2, tau_mem=0.02, tau_syn=0.005, v_leak=array[2] 0.9..1.1)"
-    )
+    assert repr(LI(2, v_leak=[0.9, 1.1])) == "LI(size=2, tau_mem=0.02, tau_syn=0.005, v_leak=array[2] 0.9..1.1)"
 
 
 def test_abstract():

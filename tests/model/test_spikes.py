@@ -127,9 +127,7 @@ def test_views_agree_with_loops(samples):
 def test_merge_and_concatenate(a, b):
     size = min(len(a), len(b))
     x, y = spikes_of(a[:size]), spikes_of(b[:size])
-    ordered = [
-        sorted(s, key=lambda e: e[0]) + sorted(t, key=lambda e: e[0]) for s, t in zip(a, b, strict=False)
-    ]
+    ordered = [sorted(s, key=lambda e: e[0]) + sorted(t, key=lambda e: e[0]) for s, t in zip(a, b, strict=False)]
     assert Spikes.merge([x, y]) == spikes_of(ordered)
     assert Spikes.concatenate([spikes_of(a), spikes_of(b)]) == spikes_of(a + b)
 

@@ -4,11 +4,32 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.engine.exact import Exact
 from saltation.engine.observation import Probe, Request, measured_index
 from saltation.engine.plan import Plan
 from saltation.engine.state import State
 from saltation.errors import NetworkError, ParameterError
-from saltation.model import Input, MaxVoltage, Spikes, Voltage, VoltageIntegral, VoltageSamples
+from saltation.model import Input, MaxVoltage, Network, Spikes, Voltage, VoltageIntegral, VoltageSamples
+
+
+def check_network(network: Any) -> None:
+    """A network."""
+    if not isinstance(network, Network):
+        raise ParameterError(f"simulate.network must be a saltation.Network; got {type(network).__name__}")
+
+
+def check_backend(backend: Any) -> Exact:
+    """A backend, by default the exact one."""
+    if backend is None:
+        return Exact()
+    if not isinstance(backend, Exact):
+        raise ParameterError(
+            f"simulate.backend must be a backend, such as Exact(); got {backend!r}; a class has to be called: Exact()"
+        )
+    return backend
 
 
 def check_duration(duration: Any) -> float:
@@ -193,3 +214,23 @@ def check_state(plan: Plan, state: Any) -> None:
         raise NetworkError(
             f"simulate.state must come from a run of this network; it has spikes of {', '.join(unknown)}"
         )
+
+
+def by_name(argument: str, given: Any) -> Mapping[Any, Any]:
+    """A dict keyed by population or projection."""
+    if not isinstance(given, Mapping):
+        raise ParameterError(
+            f"{argument} must be a dict by population or projection; got {type(given).__name__}; write {{name: value}}"
+        )
+    return cast(Mapping[Any, Any], given)
+
+
+def float_values(argument: str, value: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """A float64 copy of a value with the given shape."""
+    try:
+        array = np.array(value, np.float64)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{argument} must be numbers of shape {shape}; got {value!r}") from None
+    if array.shape != shape:
+        raise ParameterError(f"{argument} must have the shape {shape} of what it belongs to; got {array.shape}")
+    return array

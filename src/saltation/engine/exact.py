@@ -1,7 +1,7 @@
 """The exact backend: event by event, spike times to rounding."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -55,8 +55,11 @@ class Exact:
 
     def __post_init__(self) -> None:
         """Check the arguments."""
-        for name, value in (("threads", self.threads), ("max_events", self.max_events)):
-            if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+        given: tuple[tuple[str, Any], ...] = (("threads", self.threads), ("max_events", self.max_events))
+        for name, value in given:
+            if value is None and name == "threads":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise ParameterError(f"Exact.{name} must be a whole number of at least 1; got {value!r}")
 
     def run(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from saltation.engine.adjoint import network_adjoint
+from saltation.engine.arguments import by_name, float_values
 from saltation.engine.forward import ComponentRun
 from saltation.engine.gradient import Gradient, name_gradient
 from saltation.engine.observation import Request
@@ -147,12 +148,12 @@ class Run:
                 f"Run.gradient needs samples that ran to their end; samples {_listed(failed)} failed with "
                 f"{Status(int(self.status[failed[0]])).name}; leave them out of the stimulus, or mend the cause"
             )
-        bars = self._spike_cotangents(spike_times or {})
+        bars = self._spike_cotangents({} if spike_times is None else spike_times)
         parts = network_adjoint(
             self._components,
             self._request,
             bars,
-            self._voltage_cotangents(voltage or {}),
+            self._voltage_cotangents({} if voltage is None else voltage),
             self.batch,
             time_constants,
             per_sample,
@@ -194,7 +195,7 @@ class Run:
 
     def _spike_cotangents(self, given: Mapping[str, npt.ArrayLike]) -> dict[str, Floats]:
         bars = {name: np.zeros(spikes.n_events) for name, spikes in self.spikes.items()}
-        for name, value in given.items():
+        for name, value in by_name("Run.gradient.spike_times", given).items():
             if name not in bars:
                 raise ParameterError(
                     f"Run.gradient.spike_times: names must be populations that spike ({', '.join(bars)}); got {name!r}"
@@ -204,7 +205,7 @@ class Run:
 
     def _voltage_cotangents(self, given: Mapping[str, Any]) -> dict[str, list[Floats]]:
         result: dict[str, list[Floats]] = {}
-        for name, value in given.items():
+        for name, value in by_name("Run.gradient.voltage", given).items():
             if name not in self.voltage:
                 raise ParameterError(
                     f"Run.gradient.voltage: names must be recorded populations ({', '.join(self.voltage) or 'none'}); "
@@ -233,11 +234,7 @@ def _listed(samples: Ints) -> str:
 
 
 def _cotangent(name: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
-    array = np.array(value, np.float64)
-    if array.shape != shape:
-        raise ParameterError(
-            f"Run.gradient.{name} must have the shape of what was observed, {shape}; got {array.shape}"
-        )
+    array = float_values(f"Run.gradient.{name}", value, shape)
     bad = ~np.isfinite(array)
     if bad.any():
         first = np.unravel_index(int(bad.argmax()), shape)

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation.engine.arguments import (
+    check_backend,
     check_duration,
+    check_network,
     check_observed,
     check_record,
     check_state,
@@ -96,14 +98,15 @@ def simulate(
     >>> run.spikes["out"].times.round(6)
     array([0.00647])
     """
-    backend = Exact() if backend is None else backend
+    check_network(network)
+    backend = check_backend(backend)
     duration = check_duration(duration)
     plan = compile_network(network)
+    if state is not None:
+        check_state(plan, state)
     batch = check_stimulus(plan, stimulus, duration, state)
     request = check_record(plan, record or {}, observed or {}, duration, batch)
     replayed = check_observed(plan, observed or {}, duration, batch)
-    if state is not None:
-        check_state(plan, state)
     spikes = {name: stimulus[name] for name in plan.inputs}
     runs = backend.run(plan, spikes, duration, request, replayed, state)
     status, report = _summary(runs, batch)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from saltation.engine.arguments import by_name, float_values
 from saltation.engine.forward import ComponentRun
 from saltation.engine.gradient import PARAMETERS
 from saltation.engine.observation import Request, measured_index, trapezoid
@@ -89,14 +90,10 @@ def _check(plan: Plan, spikes: Mapping[str, Spikes], tangents: Tangents) -> dict
     for kind, given in tangents.items():
         if kind not in moved:
             raise ParameterError(f"Run.jvp: an argument must be one of {', '.join(kinds)}; got {kind!r}")
-        for key, value in given.items():
-            shape = _shape(plan, spikes, kind, key)
-            array = np.array(value, np.float64)
-            if array.shape != shape or not np.isfinite(array).all():
-                raise ParameterError(
-                    f"Run.jvp.{kind}[{key!r}] must be finite and have the shape {shape} of what moves; got shape "
-                    f"{array.shape}"
-                )
+        for key, value in by_name(f"Run.jvp.{kind}", given).items():
+            array = float_values(f"Run.jvp.{kind}[{key!r}]", value, _shape(plan, spikes, kind, key))
+            if not np.isfinite(array).all():
+                raise ParameterError(f"Run.jvp.{kind}[{key!r}] must be finite; got NaN or infinity")
             moved[kind][key] = array
     return moved
 
