@@ -58,9 +58,7 @@ def test_same_stream_over_the_seams_of_a_large_set(monkeypatch):
 
 
 def test_same_stream_with_other_radii():
-    for got, expected in zip(
-        yinyang(200, 3, r_small=0.02, r_big=0.4), slow_yinyang(200, 3, 0.02, 0.4), strict=True
-    ):
+    for got, expected in zip(yinyang(200, 3, r_small=0.02, r_big=0.4), slow_yinyang(200, 3, 0.02, 0.4), strict=True):
         np.testing.assert_array_equal(got, expected)
 
 

@@ -58,9 +58,7 @@ def assert_same(a, b):
 
 
 def test_json(folder):
-    path = folder.write_json(
-        "history", [{"epoch": np.int64(1), "loss": math.nan, "shape": (2, 3), "µ": None}]
-    )
+    path = folder.write_json("history", [{"epoch": np.int64(1), "loss": math.nan, "shape": (2, 3), "µ": None}])
     content = json.loads(path.read_text(encoding="utf-8"))
     assert content["schema_version"] == results.SCHEMA_VERSION and content["saltation_version"]
     (record,) = folder.read_json("history")
@@ -157,9 +155,7 @@ def test_a_flipped_byte_is_found_or_harmless(folder):
     assert found > len(content) / 2
 
 
-@pytest.mark.parametrize(
-    "text", ["[]", "3", "{}", '{"schema_version": 1}', '{"schema_version": true}', "\xff"]
-)
+@pytest.mark.parametrize("text", ["[]", "3", "{}", '{"schema_version": 1}', '{"schema_version": true}', "\xff"])
 def test_json_of_something_else(folder, text):
     path = folder.write_json("j", 0)
     path.write_text(text, encoding="latin-1")
@@ -189,9 +185,7 @@ def test_a_later_schema_is_refused_with_those_that_are_readable(folder, checkpoi
     folder.write_json("config", {})
     folder.save_checkpoint(checkpoint)
     for read in (lambda: folder.read_json("config"), folder.load_checkpoint):
-        with pytest.raises(
-            FileFormatError, match=r"schema_version 99; Saltation .* reads 1\. It was written by"
-        ):
+        with pytest.raises(FileFormatError, match=r"schema_version 99; Saltation .* reads 1\. It was written by"):
             read()
 
 

@@ -126,9 +126,7 @@ def test_decision_map(ax, probabilities):
     (xy,) = seen
     assert np.all(np.hypot(*(xy - 0.5).T) <= 0.5 + 1e-12)
     image = ax.images[0].get_array()
-    at = {
-        name: tuple(image[int(40 * y), int(40 * x)]) for name, x, y in (("yin", 0.5, 0.1), ("yang", 0.5, 0.9))
-    }
+    at = {name: tuple(image[int(40 * y), int(40 * x)]) for name, x, y in (("yin", 0.5, 0.1), ("yang", 0.5, 0.9))}
     assert at["yin"] != at["yang"] != tuple(image[20, 10])
 
 

@@ -99,6 +99,10 @@ class ResultFolder:
             _check_schema(path, header)
             return unpack(header["data"])
 
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """Write `content` to the file `name`, for formats that others define: pictures, weights."""
+        return self._write(name, content)
+
     def write_arrays(self, name: str, **arrays: Any) -> Path:
         """Write `arrays` to ``<name>.npz``."""
         return self._write_npz(name, _envelope(), {key: np.asarray(value) for key, value in arrays.items()})
@@ -226,7 +230,7 @@ def open_folder(
     """
     if path is None:
         if resume:
-            raise ParameterError("resume: which run? Give its folder, for example --output runs/<name>.")
+            raise ParameterError("resume: which run? Give its folder, for example --out runs/<name>.")
         path = default_path(experiment)
     folder = ResultFolder(Path(path))
     wanted = {"experiment": experiment, "config": unpack(pack(dict(config)))}
@@ -247,14 +251,12 @@ def _check_same(path: Path, stored: Tree, wanted: Tree, may_differ: set[str]) ->
         raise FileFormatError(f"{path / 'config.json'} does not hold the configuration of a run.")
     if stored.get("experiment") != wanted["experiment"]:
         raise ParameterError(
-            f"{path} holds a run of '{stored.get('experiment')}', not of '{wanted['experiment']}': "
-            "give another folder."
+            f"{path} holds a run of '{stored.get('experiment')}', not of '{wanted['experiment']}': give another folder."
         )
     old, new = stored["config"], wanted["config"]
     missing = object()
     lines = [
-        f"  {key}: {_shown(old.get(key, missing), missing)} in the folder, "
-        f"{_shown(new.get(key, missing), missing)} now"
+        f"  {key}: {_shown(old.get(key, missing), missing)} in the folder, {_shown(new.get(key, missing), missing)} now"
         for key in sorted(old.keys() | new.keys())
         # repr, since nan != nan and True == 1
         if key not in may_differ and repr(old.get(key, missing)) != repr(new.get(key, missing))
@@ -290,9 +292,7 @@ def _check_schema(path: Path, header: Any) -> None:
         return
     readable = ", ".join(map(str, READABLE_SCHEMA_VERSIONS))
     if version is None:
-        raise FileFormatError(
-            f"{path} has no schema_version, so it is not a result file; readable are: {readable}."
-        )
+        raise FileFormatError(f"{path} has no schema_version, so it is not a result file; readable are: {readable}.")
     raise FileFormatError(
         f"{path} has schema_version {version!r}; Saltation {__version__} reads {readable}. It was "
         f"written by Saltation {header.get('saltation_version', '(unknown)')}: use that or a later one."

@@ -4,6 +4,6 @@ Nothing here changes matplotlib's style or calls ``show``. Needs ``pip install "
 """
 
 from saltation.plot.activity import raster, trace
-from saltation.plot.training import decision_map, learning_curves
+from saltation.plot.training import CLASS_COLOURS, decision_map, learning_curves
 
-__all__ = ["decision_map", "learning_curves", "raster", "trace"]
+__all__ = ["CLASS_COLOURS", "decision_map", "learning_curves", "raster", "trace"]

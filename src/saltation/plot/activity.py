@@ -144,9 +144,7 @@ def trace(
     if spike_times is not None:
         at = np.asarray(spike_times, dtype=float) * _MS
         height = v_th if v_th is not None else float(np.nanmax(columns, initial=0.0))
-        ax.plot(
-            at, np.full(at.shape, height), "v", color=RED, markersize=6, label="spike" if labels else None
-        )
+        ax.plot(at, np.full(at.shape, height), "v", color=RED, markersize=6, label="spike" if labels else None)
     if len(times):
         ax.set_xlim(times[0] * _MS, times[-1] * _MS)
     ax.margins(y=0.12)

@@ -14,17 +14,15 @@ from saltation.plot._axes import BLUE, GREEN, INK, RED, axes, tidy, whole_number
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["decision_map", "learning_curves"]
+__all__ = ["CLASS_COLOURS", "decision_map", "learning_curves"]
 
 _SETS = {"train": BLUE, "validation": RED, "test": GREEN}
 
 # Yin, yang, dot: deep blue, sand, brick. They differ in lightness too, so they stay apart in grey.
-_CLASS_COLOURS = ("#33608C", "#EBCB8B", "#B5485D")
+CLASS_COLOURS = ("#33608C", "#EBCB8B", "#B5485D")
 
 
-def learning_curves(
-    history: Sequence[Mapping[str, Any]], metric: str = "loss", ax: Axes | None = None
-) -> Axes:
+def learning_curves(history: Sequence[Mapping[str, Any]], metric: str = "loss", ax: Axes | None = None) -> Axes:
     """Draw a metric after each epoch: training in blue, validation in red, test in green.
 
     Parameters
@@ -148,7 +146,7 @@ def decision_map(
     shrink = np.minimum(1.0, r_big / np.maximum(radius[inside], 1e-12))
     xy = r_big + (np.stack([x[inside], y[inside]], axis=1) - r_big) * shrink[:, None]
 
-    palette = np.array([to_rgb(colour) for colour in _CLASS_COLOURS])
+    palette = np.array([to_rgb(colour) for colour in CLASS_COLOURS])
     image = np.ones((resolution, resolution, 3))
     image[inside] = _probabilities(classify(xy), len(xy)) @ palette
     extent = (0.0, 2 * r_big, 0.0, 2 * r_big)
@@ -158,9 +156,7 @@ def decision_map(
     _boundaries(ax, r_small, r_big)
     if samples is not None:
         points, labels = np.asarray(samples[0], dtype=float), np.asarray(samples[1], dtype=int)
-        ax.scatter(
-            points[:, 0], points[:, 1], s=14, c=palette[labels], edgecolors=INK, linewidths=0.6, zorder=3
-        )
+        ax.scatter(points[:, 0], points[:, 1], s=14, c=palette[labels], edgecolors=INK, linewidths=0.6, zorder=3)
     pad = 0.02 * r_big
     ax.set(xlim=(-pad, 2 * r_big + pad), ylim=(-pad, 2 * r_big + pad), xlabel="x", ylabel="y", aspect="equal")
     ax.set_xticks([0, r_big, 2 * r_big])

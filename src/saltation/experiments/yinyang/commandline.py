@@ -1,0 +1,186 @@
+"""The command ``saltation run yinyang``."""
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from saltation.errors import FileFormatError
+from saltation.experiments.console import emit, progress
+from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_folder
+from saltation.experiments.yinyang.settings import RECIPES, Settings
+
+__all__ = ["command"]
+
+FRESH = 100_000
+_SETTINGS = ("epochs", "seed", "hidden", "train_points", "batch", "learning_rate", "decay")
+_EXIT_INTERRUPTED = 130
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--recipe",
+    type=click.Choice(sorted(RECIPES)),
+    default="quick",
+    show_default=True,
+    help="quick: within a minute; published: that of Wunderlich and Pehle (2021), 100 epochs.",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Epochs to train.  [default: those of the recipe]")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of weights and order.")
+@click.option("--hidden", type=click.IntRange(1), default=200, show_default=True, help="Hidden neurons.")
+@click.option("--train-points", type=click.IntRange(1), default=5000, show_default=True, help="Training points.")
+@click.option("--batch", type=click.IntRange(1), help="Samples for one step.  [default: that of the recipe]")
+@click.option("--learning-rate", type=float, help="In the first epoch.  [default: that of the recipe]")
+@click.option("--decay", type=float, help="Of the learning rate, each epoch.  [default: that of the recipe]")
+@click.option(
+    "--frontend",
+    type=click.Choice(["numpy", "torch"]),
+    default="numpy",
+    show_default=True,
+    help="What the loss and the optimiser run in; the losses are the same.",
+)
+@click.option("--threads", type=click.IntRange(1), help="Threads; the result does not depend on it.  [default: all]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the results.  [default: runs/yinyang-<date-time>]",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --out, with its settings, or start it.")
+@click.option("--no-fresh", is_flag=True, help=f"Leave out the accuracy on {FRESH:,} fresh points.")
+@click.option("--no-figures", is_flag=True, help="Draw no figures.")
+@click.option("--json", "as_json", is_flag=True, help="Write one line of JSON and nothing else to stdout.")
+@click.pass_context
+def command(ctx: click.Context, **options: Any) -> None:
+    """Train a spiking network on the Yin-Yang data set.
+
+    Three classes of points in a disc; a point is four input spikes, and its class the output neuron that
+    spikes first. The test set is looked at once, after the last epoch.
+    """
+    given = {
+        name: value for name, value in options.items() if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
+    }
+    settings, recipe, frontend = _configuration(options, given)
+    folder = open_folder(
+        options["out"],
+        "yinyang",
+        {"recipe": recipe, "frontend": frontend, **settings.to_dict()},
+        resume=options["resume"],
+        may_differ=("epochs",),
+    )
+    try:
+        _run(settings, recipe, frontend, folder, options)
+    except KeyboardInterrupt:
+        _tell(_interrupted(folder, settings))
+        sys.exit(_EXIT_INTERRUPTED)
+
+
+def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Settings, str, str]:
+    """Settings, recipe and front end: those of the folder where one is resumed, and what is given."""
+    recipe, frontend = options["recipe"], options["frontend"]
+    base = RECIPES[recipe]
+    out = options["out"]
+    if options["resume"] and out is not None and (out / "config.json").exists():
+        stored = _stored(ResultFolder(out))
+        recipe, frontend = given.get("recipe", stored.pop("recipe")), given.get("frontend", stored.pop("frontend"))
+        # Another recipe is for open_folder to refuse, with the list of what differs.
+        base = RECIPES[recipe] if "recipe" in given else Settings.from_dict(stored)
+    changed = {name: given[name] for name in _SETTINGS if given.get(name) is not None}
+    return dataclasses.replace(base, **changed), recipe, frontend
+
+
+def _stored(folder: ResultFolder) -> dict[str, Any]:
+    stored = folder.read_json("config")
+    config = stored.get("config") if isinstance(stored, dict) else None
+    if not isinstance(config, dict) or not {"recipe", "frontend"} <= set(config):
+        raise FileFormatError(
+            f"{folder.path / 'config.json'} does not hold the configuration of a run of yinyang: give another folder."
+        )
+    return dict(config)
+
+
+def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, options: dict[str, Any]) -> None:
+    # Here and not above, so that --help does not wait for the compiler.
+    from saltation.experiments.yinyang.evaluation import evaluate, evaluate_fresh
+    from saltation.experiments.yinyang.output import has_matplotlib, write_figures, write_weights
+    from saltation.experiments.yinyang.task import SEEDS, labelled
+    from saltation.experiments.yinyang.training import Progress, train
+
+    threads, quiet = options["threads"], options["as_json"]
+    with progress(quiet=quiet) as bar:
+        task = bar.add_task("first epoch", total=settings.epochs)
+
+        def show(now: Progress) -> None:
+            if now.history:
+                last = now.history[-1]
+                text = f"loss {last['train_loss']:.4f}, validation accuracy {100 * last['validation_accuracy']:.1f} %"
+                bar.update(task, completed=now.epoch, description=text)
+
+        done = train(settings, folder, frontend=frontend, threads=threads, on_epoch=show)
+        test_set = labelled(settings.held_out_points, SEEDS["test"], settings)
+        test = evaluate(settings, done.weights, test_set, threads)
+        fresh = None
+        if not options["no_fresh"]:
+            points = bar.add_task(f"{FRESH:,} fresh points", total=FRESH)
+            fresh = evaluate_fresh(settings, done.weights, FRESH, threads, lambda samples: bar.advance(points, samples))
+    folder.write_json("history", done.history)
+    write_weights(folder, done.weights)
+    result = {
+        "experiment": "yinyang",
+        "schema_version": SCHEMA_VERSION,
+        "recipe": recipe,
+        "frontend": frontend,
+        "backend": "exact",
+        "seed": settings.seed,
+        "epochs": done.epoch,
+        "hidden": settings.hidden,
+        "parameters": sum(weight.size for weight in done.weights.values()),
+        "test_accuracy": test.accuracy,
+        "validation_accuracy": done.history[-1]["validation_accuracy"],
+        "fresh_accuracy": None if fresh is None else fresh.accuracy,
+        "train_seconds": round(done.train_seconds, 3),
+        "spikes_per_sample": test.spikes_per_sample,
+        "silent_fraction": test.silent_fraction,
+        "out": str(folder.path),
+    }
+    folder.write_json("results", {**result, "test": dataclasses.asdict(test), "threads": threads})
+    if not options["no_figures"]:
+        if has_matplotlib():
+            write_figures(folder, settings, done.weights, done.history, test_set, threads)
+        elif not quiet:
+            _tell('No figures: matplotlib is not installed (pip install "saltation[plot]").')
+    if quiet:
+        emit(result, as_json=True)
+    else:
+        click.echo(_in_words(result, test.samples))
+
+
+def _in_words(result: dict[str, Any], samples: int) -> str:
+    right = round(result["test_accuracy"] * samples)
+    lines = [
+        f"Test accuracy {100 * result['test_accuracy']:.1f} %: the neuron of the right class spikes first for {right} "
+        f"of {samples} points.",
+        f"Trained for {result['epochs']} epochs in {result['train_seconds']:.0f} s (seed {result['seed']}, "
+        f"{result['parameters']:,} weights).",
+        f"A point takes {result['spikes_per_sample']:.1f} spikes of hidden and output neurons; "
+        f"{100 * result['silent_fraction']:.0f} % of the output neurons stay silent.",
+        f"Results are in {result['out']}",
+    ]
+    if result["fresh_accuracy"] is not None:
+        lines.insert(1, f"On {FRESH:,} fresh points: {100 * result['fresh_accuracy']:.2f} %.")
+    return "\n".join(lines)
+
+
+def _interrupted(folder: ResultFolder, settings: Settings) -> str:
+    if not folder.has_checkpoint():
+        return f"Interrupted before training began. {folder.path} holds the configuration only."
+    epoch = folder.load_checkpoint().epoch
+    again = f"saltation run yinyang --resume --out {shlex.quote(str(folder.path))}"
+    return f"Interrupted after epoch {epoch} of {settings.epochs}. To go on:\n  {again}"
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,144 @@
+"""What a front end does for training: one step of the optimiser at a time."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from saltation.engine import Exact, simulate
+from saltation.errors import GradientError, ParameterError
+from saltation.experiments.yinyang.adam import Adam
+from saltation.experiments.yinyang.loss import ttfs_cross_entropy
+from saltation.experiments.yinyang.settings import Settings
+from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_network
+from saltation.model import Spikes
+
+__all__ = ["FRONTENDS", "Learner", "NumpyLearner", "Step", "make_learner"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+FRONTENDS = ("numpy", "torch")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step saw: the loss of the batch, and first output spikes [batch, 3], before the update."""
+
+    loss: float
+    first: Floats
+
+
+class Learner(ABC):
+    """Weights and the state of their optimiser."""
+
+    @abstractmethod
+    def step(self, stimulus: Spikes, labels: Ints, learning_rate: float) -> Step:
+        """Run a batch and update the weights; GradientError if a number is not finite."""
+
+    @abstractmethod
+    def weights(self) -> dict[str, Floats]:
+        """Give the weights of now, by the names in `PROJECTIONS`."""
+
+    @abstractmethod
+    def state(self) -> Any:
+        """Give the state of the optimiser, as a tree."""
+
+    @abstractmethod
+    def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
+        """Take up earlier weights, and the state of the optimiser that `state` gave."""
+
+
+def make_learner(frontend: str, settings: Settings, threads: int | None = None) -> Learner:
+    """Start with the initial weights in a front end, "numpy" or "torch".
+
+    Raises
+    ------
+    ParameterError
+        If the front end is another.
+    MissingDependencyError
+        If it is torch, and PyTorch is not installed.
+    """
+    if frontend == "numpy":
+        return NumpyLearner(settings, threads)
+    if frontend == "torch":
+        import_module("saltation.torch")  # says what to install where PyTorch is missing
+        from saltation.experiments.yinyang.learner_torch import TorchLearner
+
+        return TorchLearner(settings, threads)
+    raise ParameterError(f"yinyang: frontend must be one of {', '.join(FRONTENDS)}; got {frontend!r}")
+
+
+def check_finite(what: str, values: Any) -> None:
+    """Refuse to go on with a NaN or an infinity."""
+    bad = int(np.count_nonzero(~np.isfinite(values)))
+    if bad:
+        raise GradientError(f"{what} is not finite ({bad} of {np.size(values)} values)")
+
+
+@final
+class NumpyLearner(Learner):
+    """Training with nothing but NumPy: the run's own gradient, and `Adam`.
+
+    Examples
+    --------
+    >>> from saltation.experiments.yinyang import Settings
+    >>> from saltation.experiments.yinyang.learner import NumpyLearner
+    >>> NumpyLearner(Settings(hidden=20)).weights()["weight_in_hid"].shape
+    (5, 20)
+    """
+
+    def __init__(self, settings: Settings, threads: int | None = None) -> None:
+        self._settings = settings
+        self._backend = Exact(threads=threads)
+        self._weights = initial_weights(settings)
+        self._network = make_network(settings, self._weights)
+        self._adam = Adam(self._weights)
+
+    def step(self, stimulus: Spikes, labels: Ints, learning_rate: float) -> Step:
+        """Run a batch and update the weights."""
+        settings = self._settings
+        run = simulate(self._network, {"in": stimulus}, settings.duration, backend=self._backend)
+        out = run.spikes["out"]
+        index = out.first_index()
+        fired = index >= 0
+        first = np.full(index.shape, np.inf)
+        first[fired] = out.times[index[fired]]
+        loss, derivative = ttfs_cross_entropy(
+            first, labels, tau0=settings.tau0, tau1=settings.tau1, alpha=settings.alpha
+        )
+        check_finite("the loss", loss)
+        cotangent = np.zeros(out.n_events)
+        cotangent[index[fired]] = derivative[fired]
+        gradient = run.gradient(spike_times={"out": cotangent}, time_constants=False).weight
+        gradients = {name: gradient[key] for name, key in PROJECTIONS.items()}
+        for name, values in gradients.items():
+            check_finite(f"the gradient of {name}", values)
+        moved = self._adam.step(self._weights, gradients, learning_rate)
+        for name, values in moved.items():
+            check_finite(f"{name}, after the update,", values)
+        self._set(moved)
+        return Step(loss, first)
+
+    def weights(self) -> dict[str, Floats]:
+        """Give the weights of now."""
+        return dict(self._weights)
+
+    def state(self) -> Any:
+        """Give the state of the optimiser."""
+        return self._adam.state()
+
+    def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
+        """Take up earlier weights and state."""
+        self._adam.restore(state)
+        self._set({name: np.asarray(weights[name], np.float64) for name in PROJECTIONS})
+
+    def _set(self, weights: dict[str, Floats]) -> None:
+        self._weights = weights
+        # With replace, what was found out about the graph is kept.
+        self._network = self._network.replace(weight={PROJECTIONS[name]: w for name, w in weights.items()})

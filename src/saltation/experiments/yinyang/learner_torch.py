@@ -1,0 +1,100 @@
+"""Training with PyTorch: the network as a module, its gradient by autograd, torch's Adam."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from saltation.engine import Exact
+from saltation.experiments.yinyang.learner import Learner, Step, check_finite
+from saltation.experiments.yinyang.settings import Settings
+from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_network
+from saltation.model import Spikes
+from saltation.torch import SNN, ttfs_cross_entropy
+
+__all__ = ["TorchLearner"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@final
+class TorchLearner(Learner):
+    """Training in PyTorch, in float64; the losses are those of `NumpyLearner` but for rounding.
+
+    Examples
+    --------
+    >>> from saltation.experiments.yinyang import Settings
+    >>> from saltation.experiments.yinyang.learner_torch import TorchLearner
+    >>> TorchLearner(Settings(hidden=20)).weights()["weight_in_hid"].shape
+    (5, 20)
+    """
+
+    def __init__(self, settings: Settings, threads: int | None = None) -> None:
+        self._settings = settings
+        network = make_network(settings, initial_weights(settings))
+        self._snn = SNN(network, trainable=("weight",), backend=Exact(threads=threads))
+        # The order of the state must not hang on that of the module's parameters.
+        self._parameters = {name: self._snn.get_parameter(name) for name in PROJECTIONS}
+        self._adam = torch.optim.Adam(self._parameters.values(), lr=settings.learning_rate)
+
+    def step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
+        """Run a batch and update the weights."""
+        with _one_thread():
+            return self._step(stimulus, labels, learning_rate)
+
+    def _step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
+        settings = self._settings
+        first = self._snn({"in": stimulus}, duration=settings.duration).first_spike("out")
+        loss = ttfs_cross_entropy(
+            first, torch.from_numpy(labels), tau0=settings.tau0, tau1=settings.tau1, alpha=settings.alpha
+        )
+        check_finite("the loss", loss.item())
+        self._adam.zero_grad()
+        loss.backward()
+        for name, parameter in self._parameters.items():
+            assert parameter.grad is not None
+            check_finite(f"the gradient of {name}", parameter.grad.numpy())
+        for group in self._adam.param_groups:
+            group["lr"] = learning_rate
+        self._adam.step()
+        for name, parameter in self._parameters.items():
+            check_finite(f"{name}, after the update,", parameter.detach().numpy())
+        return Step(loss.item(), first.detach().numpy())
+
+    def weights(self) -> dict[str, Floats]:
+        """Give the weights of now."""
+        return {name: parameter.detach().numpy().copy() for name, parameter in self._parameters.items()}
+
+    def state(self) -> Any:
+        """Give the state of the optimiser."""
+        return self._adam.state_dict()
+
+    def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
+        """Take up earlier weights and state."""
+        with torch.no_grad():
+            for name, parameter in self._parameters.items():
+                parameter.copy_(torch.from_numpy(np.array(weights[name])))
+        self._adam.load_state_dict(_tensors(state))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch's own threads out: for a few numbers they cost more than all else on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _tensors(tree: Any) -> Any:
+    """Turn the arrays of a tree into tensors."""
+    if isinstance(tree, dict):
+        return {key: _tensors(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(_tensors(value) for value in tree)
+    return torch.from_numpy(np.array(tree)) if isinstance(tree, np.ndarray) else tree

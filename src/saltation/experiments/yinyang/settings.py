@@ -1,0 +1,126 @@
+"""The recipe: all numbers that decide the result of a run."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, final
+
+from saltation.errors import ParameterError
+from saltation.model.checks import integer, number
+
+__all__ = ["RECIPES", "Settings"]
+
+_INTEGERS = {"epochs": 1, "seed": 0, "hidden": 1, "batch": 1, "train_points": 1, "held_out_points": 1}
+
+
+@final
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The recipe of a run; times in seconds.
+
+    ::
+
+        learning rate of epoch e = 0, 1, ...:   learning_rate * decay**e
+
+    Parameters
+    ----------
+    epochs, seed, hidden, batch : int
+        The seed decides the initial weights and the order of the samples. `hidden` is the number of hidden
+        neurons, `batch` that of samples for one step of the optimiser.
+    learning_rate, decay : float
+        Of the optimiser, Adam with betas 0.9 and 0.999.
+    tau_mem, tau_syn : float
+        Time constants of all neurons; thresholds are 1, and neurons are reset to 0.
+    t_late : float
+        Time of the input spike of a coordinate of 1; that of 0 is at 0, and so is the bias.
+    duration : float
+        Length of the window. A neuron is silent from a few time constants after its last input on: first
+        output spikes were at 40 ms at the latest, in training too. Time without spikes costs nothing.
+    hidden_mean, hidden_std, out_mean, out_std : float
+        Of the normal distributions that the initial weights to the hidden and to the output layer have.
+    tau0, tau1, alpha : float
+        Of the loss, `saltation.experiments.yinyang.loss.ttfs_cross_entropy`.
+    train_points, held_out_points : int
+        Points to train on (seed 42), and points for validation (41) and test (40) each.
+
+    Raises
+    ------
+    ParameterError
+        If a value is not allowed.
+
+    Examples
+    --------
+    >>> from saltation.experiments.yinyang import RECIPES
+    >>> RECIPES["published"].learning_rate
+    0.005
+    """
+
+    epochs: int = 100
+    seed: int = 1
+    hidden: int = 200
+    batch: int = 32
+    learning_rate: float = 5e-3
+    decay: float = 0.95
+    tau_mem: float = 20e-3
+    tau_syn: float = 5e-3
+    t_late: float = 30e-3
+    duration: float = 60e-3
+    hidden_mean: float = 1.5
+    hidden_std: float = 0.78
+    out_mean: float = 0.93
+    out_std: float = 0.1
+    tau0: float = 0.5e-3
+    tau1: float = 6.4e-3
+    alpha: float = 3e-3
+    train_points: int = 5000
+    held_out_points: int = 1000
+
+    def __post_init__(self) -> None:
+        """Check the values that are not checked where they are used."""
+        for name, least in _INTEGERS.items():
+            object.__setattr__(self, name, integer("Settings", name, getattr(self, name), minimum=least))
+        for name in ("learning_rate", "decay", "tau0", "tau1"):
+            number("Settings", name, getattr(self, name), minimum=0.0, strict=True)
+        number("Settings", "alpha", self.alpha, minimum=0.0)
+        number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the values by name.
+
+        Examples
+        --------
+        >>> from saltation.experiments.yinyang import Settings
+        >>> Settings(seed=3).to_dict()["seed"]
+        3
+        """
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Settings":
+        """Build from values by name; names that are missing keep their defaults.
+
+        Raises
+        ------
+        ParameterError
+            If a name is unknown or a value not allowed.
+
+        Examples
+        --------
+        >>> from saltation.experiments.yinyang import Settings
+        >>> Settings.from_dict({"seed": 3}).seed
+        3
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ParameterError(
+                f"Settings: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file may "
+                "be of a later version"
+            )
+        return cls(**values)
+
+
+RECIPES = {
+    "quick": Settings(epochs=30, learning_rate=2.5e-3, decay=0.92),
+    "published": Settings(),
+}
+"""``quick`` fits in a minute; ``published`` is that of the paper."""
