@@ -56,7 +56,7 @@ def compare(net, stim, duration=DURATION):
 def test_rasters_and_voltages(model, shape):
     rng = np.random.default_rng(7)
     net = random_network(MODELS.index(model), model, n=3, **SHAPES[shape])
-    assert compare(net, stimulus(3, 2, rng, events=8)) > 0
+    assert compare(net, stimulus(3, 1, rng, events=8)) > 0
 
 
 @pytest.mark.slow

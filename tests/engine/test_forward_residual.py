@@ -29,7 +29,7 @@ def test_residual_and_dense_samples(model, recurrent):
         assert (later < limit).all()
         earlier, limit, _ = trace(net, spikes, "a", n, fired - 1e-7)
         assert (earlier < limit).all()
-        grid = np.linspace(0.0, DURATION, 700)
+        grid = np.linspace(0.0, DURATION, 250)
         v, limit, held = trace(net, spikes, "a", n, grid)
         assert (v[~held] < limit[~held] + 1e-13 * scale).all()
 

@@ -161,14 +161,15 @@ class Walk:
         if values[0] >= 0.0 and self.slope(n, 0.0).real > 0.0:
             return 0.0
         s = gap * GRID
-        for k in range(1, s.size):
-            if values[k - 1] < 0.0 <= values[k]:
+        crosses = np.flatnonzero((values[:-1] < 0.0) & (values[1:] >= 0.0)) + 1
+        inner = (values[1:-1] >= values[:-2]) & (values[1:-1] >= values[2:])
+        tops = np.flatnonzero(inner & (values[1:-1] > -1e-2) & (values[1:-1] < 0.0)) + 1
+        for k in np.sort(np.concatenate((crosses, tops))):
+            if k in crosses:
                 return brentq(f, s[k - 1], s[k], xtol=1e-24, rtol=8.9e-16, maxiter=300)
-            inner = k + 1 < s.size and values[k] >= values[k - 1] and values[k] >= values[k + 1]
-            if inner and -1e-2 < values[k] < 0.0:
-                top = minimize_scalar(lambda r: -f(r), bounds=(s[k - 1], s[k + 1]), method="bounded")
-                if f(top.x) > 0.0:
-                    return brentq(f, s[k - 1], top.x, xtol=1e-24, rtol=8.9e-16, maxiter=300)
+            top = minimize_scalar(lambda r: -f(r), bounds=(s[k - 1], s[k + 1]), method="bounded")
+            if f(top.x) > 0.0:
+                return brentq(f, s[k - 1], top.x, xtol=1e-24, rtol=8.9e-16, maxiter=300)
         return None
 
     def next_spike(self, gap):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation._version import __version__
-from saltation.experiments.results import ResultFolder
+from saltation.experiments.results import SCHEMA_VERSION, ResultFolder
 from saltation.experiments.yinyang.evaluation import first_spikes, run_network
 from saltation.experiments.yinyang.loss import softmax, winner
 from saltation.experiments.yinyang.settings import Settings
@@ -39,8 +39,9 @@ def write_weights(folder: ResultFolder, weights: Mapping[str, Floats]) -> Path:
         return folder.write_arrays("weights", **weights)
     from safetensors.numpy import save
 
+    about = {"schema_version": str(SCHEMA_VERSION), "saltation_version": __version__}
     arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
-    return folder.write_bytes("weights.safetensors", save(arrays, {"saltation_version": __version__}))
+    return folder.write_bytes("weights.safetensors", save(arrays, about))
 
 
 def has_matplotlib() -> bool:
