@@ -68,11 +68,11 @@ def test_all_parameters(model, seed):
 @pytest.mark.parametrize("seed", range(10, 30))
 @pytest.mark.parametrize("model", MODELS)
 def test_all_parameters_of_many_seeds(model, seed):
-    """About 10 minutes in all."""
+    """About 15 minutes in all; hundreds of spikes on a loop would be beyond what differences resolve."""
     rng = np.random.default_rng(seed)
-    net = random_network(seed + 50, model, **CASES[model])
+    net = random_network(seed + 50, model, n=3, **CASES[model])
     record = {name: PROBES for name, p in net.populations.items() if not isinstance(p, sal.Input)}
-    worst = check(net, stimulus(3, 2, rng, events=14), rng, record, share=1.0)
+    worst = check(net, stimulus(3, 1, rng, events=10), rng, record, share=1.0)
     assert max(worst.values()) <= 1e-7, worst
 
 

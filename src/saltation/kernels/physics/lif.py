@@ -116,7 +116,8 @@ def crossing(p, x, s_max):
 @register_jitable
 def crossing_ratio_two(p, x, s_max):
     """:func:`crossing` for ``tau_mem = 2 tau_syn``."""
-    return crossing_half(p[0] - x[0], x[1] - x[0] + p[1], x[1], p[6], s_max)
+    q = x[0] - p[1]
+    return crossing_half(p[0] - x[0], x[1] - q, q, x[1], p[6], s_max)
 
 
 @register_jitable

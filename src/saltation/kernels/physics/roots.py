@@ -19,6 +19,7 @@ from saltation.kernels.physics.exponentials import kappa, relative_decay
 
 _MAX_ITERATIONS = 200
 _EPS = 2.3e-16
+_NO_MORE = 600.0
 
 
 @register_jitable
@@ -26,24 +27,23 @@ def rise_one(s, q, i0, rm, r0):
     """``(v(s) - v(0), u(s))`` for one current."""
     delta = r0 - rm
     loss = -math.expm1(-rm * s)
-    em = 1.0 - loss
+    em = 1.0 - loss if loss < 0.5 else math.exp(-rm * s)
     e0 = math.exp(-r0 * s)
     k0 = kappa(s, rm, em, e0, delta)
-    change = i0 * k0 - q * loss
-    return change, i0 * e0 - q - change
+    # the slope from what is left and not from the change: it keeps its sign when almost nothing is
+    return i0 * k0 - q * loss, i0 * (e0 - k0) - q * em
 
 
 @register_jitable
 def rise_two(s, q, i0, i1, rm, r0, r1):
     """``(v(s) - v(0), u(s))`` for two currents."""
     loss = -math.expm1(-rm * s)
-    em = 1.0 - loss
+    em = 1.0 - loss if loss < 0.5 else math.exp(-rm * s)
     e0 = math.exp(-r0 * s)
     e1 = math.exp(-r1 * s)
     k0 = kappa(s, rm, em, e0, r0 - rm)
     k1 = kappa(s, rm, em, e1, r1 - rm)
-    change = i0 * k0 + i1 * k1 - q * loss
-    return change, i0 * e0 + i1 * e1 - q - change
+    return i0 * k0 + i1 * k1 - q * loss, i0 * (e0 - k0) + i1 * (e1 - k1) - q * em
 
 
 @register_jitable
@@ -116,24 +116,35 @@ def crossing_one(m, u0, q, i0, rm, r0, s_max):
 
 
 @register_jitable
-def crossing_half(m, u0, i0, rm, s_max):
+def crossing_half(m, u0, q, i0, rm, s_max):
     """First upward crossing for ``tau_mem = 2 tau_syn``, in closed form; inf if there is none.
 
     ``x = exp(-rm s)`` solves a quadratic.  Written for ``1 - x`` it keeps its relative accuracy for imminent
-    spikes; ``disc = 0`` is a voltage that only touches the threshold, which is no spike.
+    spikes, written for ``x`` for late ones, and each root in the form in which nothing cancels; ``disc = 0`` is a
+    voltage that only touches the threshold, which is no spike.
     """
     if m <= 0.0 and u0 > 0.0:
         return 0.0
     disc = u0 * u0 - 4.0 * i0 * m
     if not disc > 0.0:
         return math.inf
-    denominator = u0 + math.sqrt(disc)
-    if denominator == 0.0:
-        return math.inf
-    y = 2.0 * m / denominator
+    root = math.sqrt(disc)
+    if u0 < 0.0:
+        if not i0 < 0.0:
+            return math.inf
+        y = (u0 - root) / (2.0 * i0)
+    else:
+        y = 2.0 * m / (u0 + root)
     if not 0.0 < y < 1.0:
         return math.inf
-    s = -math.log1p(-y) / rm
+    if y < 0.5:
+        s = -math.log1p(-y) / rm
+    else:
+        b = q + i0
+        x = (b + root) / (2.0 * i0) if b > 0.0 else 2.0 * (q + m) / (b - root)
+        if not x > 0.0:
+            return math.inf
+        s = -math.log(x) / rm
     return s if s <= s_max else math.inf
 
 
@@ -164,7 +175,7 @@ def crossing_equal(m, u0, q, i0, rm, s_max):
     z = lo
     for _ in range(_MAX_ITERATIONS):
         loss = -math.expm1(-z)
-        e = 1.0 - loss
+        e = 1.0 - loss if loss < 0.5 else math.exp(-z)
         f = i0 * z * e - q * loss - m
         if f > 0.0:
             hi = z
@@ -209,25 +220,29 @@ def slope_zero_two(lo, hi, q, i0, i1, rm, r0, r1):
 @register_jitable
 def turning_points_two(u0, q, i0, i1, rm, r0, r1, s_max):
     """The zeros of ``u`` in ``(0, s_max)`` for two currents, in order; ``s_max`` stands for those not there."""
-    split = s_max
+    # behind this nothing moves any more, and the slope would underflow to a zero that has no sign
+    slowest = min(rm, r0) if i0 != 0.0 else rm
+    slowest = min(slowest, r1) if i1 != 0.0 else slowest
+    end = min(s_max, _NO_MORE / slowest)
+    split = end
     if i0 * i1 < 0.0 and r0 != r1:
         w = math.log(-(i0 * r0) / (i1 * r1)) / (r0 - r1)
-        if 0.0 < w < s_max:
+        if 0.0 < w < end:
             split = w
     u_split = rise_two(split, q, i0, i1, rm, r0, r1)[1]
     first = s_max
     second = s_max
-    if u0 * u_split < 0.0:
+    if (u0 < 0.0) != (u_split < 0.0) and u0 != 0.0 and u_split != 0.0:
         first = slope_zero_two(0.0, split, q, i0, i1, rm, r0, r1)
-    if split < s_max:
-        u_end = rise_two(s_max, q, i0, i1, rm, r0, r1)[1]
-        if u_split * u_end < 0.0:
-            zero = slope_zero_two(split, s_max, q, i0, i1, rm, r0, r1)
+    if split < end:
+        u_end = rise_two(end, q, i0, i1, rm, r0, r1)[1]
+        if (u_split < 0.0) != (u_end < 0.0) and u_split != 0.0 and u_end != 0.0:
+            zero = slope_zero_two(split, end, q, i0, i1, rm, r0, r1)
             if first < s_max:
                 second = zero
             else:
                 first = zero
-        elif u_split == 0.0 and u0 * u_end < 0.0:
+        elif u_split == 0.0 and (u0 < 0.0) != (u_end < 0.0) and u0 != 0.0 and u_end != 0.0:
             first = split
     return first, second
 
