@@ -7,7 +7,7 @@
 >>> _ = net.connect("in", "out", weight=[[3.0], [4.0]])
 >>> run = sal.simulate(net, {"in": sal.Spikes.from_lists([([0.0, 1e-3], [0, 1])])}, duration=30e-3)
 >>> run.spikes["out"]
-Spikes(batch=1, events=1, units=1, t=0.00311 s..0.00311 s)
+Spikes(batch=1, events=1, units=1, t=0.00618663 s..0.00618663 s)
 """
 
 from importlib import import_module

@@ -136,7 +136,7 @@ class Run:
         >>> import numpy as np, saltation as sal
         >>> net = sal.Network()
         >>> _ = net.add("in", sal.Input(1)); _ = net.add("out", sal.LIF(1, tau_mem=0.02, tau_syn=0.005))
-        >>> _ = net.connect("in", "out", weight=[[4.0]])
+        >>> _ = net.connect("in", "out", weight=[[8.0]])
         >>> run = sal.simulate(net, {"in": sal.Spikes.from_lists([([0.0], [0])])}, duration=0.02)
         >>> g = run.gradient(spike_times={"out": np.ones(run.spikes["out"].n_events)})
         >>> bool(g.weight["in", "out"][0, 0] < 0)  # a stronger synapse fires earlier
@@ -185,7 +185,7 @@ class Run:
         >>> import saltation as sal
         >>> net = sal.Network()
         >>> _ = net.add("in", sal.Input(1)); _ = net.add("out", sal.LIF(1, tau_mem=0.02, tau_syn=0.005))
-        >>> _ = net.connect("in", "out", weight=[[4.0]])
+        >>> _ = net.connect("in", "out", weight=[[8.0]])
         >>> run = sal.simulate(net, {"in": sal.Spikes.from_lists([([0.0], [0])])}, duration=0.02)
         >>> moved = run.jvp(input_times={"in": [1.0]})  # all spikes follow a shift of the input
         >>> moved.spike_times["out"].round(9)
