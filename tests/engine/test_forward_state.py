@@ -99,17 +99,11 @@ def arrivals(delays, times, cut, duration):
     return whole[0, 0], state.voltage("out")[0, 0]
 
 
-@pytest.mark.xfail(
-    reason="known: a spike whose arrival falls on the cut to within rounding may arrive in both runs or in neither",
-)
 def test_an_arrival_exactly_at_the_cut_arrives_once():
     whole, cut = arrivals([10e-3, 20e-3], [10e-3, 10e-3], 20e-3, 50e-3)
     assert np.isclose(whole, cut, rtol=1e-12)
 
 
-@pytest.mark.xfail(
-    reason="known: a spike whose arrival falls on the cut to within rounding may arrive in both runs or in neither",
-)
 def test_arrivals_within_rounding_of_the_cut_arrive_once():
     rng = np.random.default_rng(0)
     for _ in range(60):

@@ -218,10 +218,12 @@ def _end_state(
             left = run.release_end[:, first:last] - duration
             release[name] = np.where(left > 0.0, left, -np.inf)
             count[name] = run.count_end[:, first:last]
+    elapsed = np.append(before.elapsed if before is not None else np.zeros(0), duration)
     for name, emitted in spikes.items():
         longest = plan.longest_delay[name]
         if longest > 0.0:
             old = before.recent.get(name) if before is not None else None
-            times, units, offsets, _ = join_recent(old, emitted)
-            recent[name] = recent_spikes(times, units.astype(np.int32), offsets, duration, longest)
-    return State(batch, x, release, count, recent)
+            times, units, age, offsets, _ = join_recent(old, emitted)
+            recent[name] = recent_spikes(times, units.astype(np.int32), age, offsets, elapsed, longest)
+    oldest = max((int(kept.age.max(initial=0)) for kept in recent.values()), default=0)
+    return State(batch, x, release, count, recent, elapsed[elapsed.size - oldest :])

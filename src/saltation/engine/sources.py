@@ -20,11 +20,14 @@ Ints = NDArray[np.int64]
 class Sources:
     """Spikes of all sources of a component, flat: first those still on their way, then the new, sample by sample.
 
-    ``offsets [source, batch + 1]``; ``fresh`` says for each source where its new spikes lie.
+    Times are in the clock of the run that emitted a spike; ``age`` counts the ends of runs since then, ``elapsed``
+    holds their durations.  ``offsets [source, batch + 1]``; ``fresh`` says for each source where its new spikes lie.
     """
 
     times: Floats
     units: Ints
+    age: Ints
+    elapsed: Floats
     offsets: Ints
     fresh: dict[str, Ints]
 
@@ -34,6 +37,8 @@ def gather(packed: PackedComponent, spikes: Mapping[str, Spikes], state: State |
     own = packed.component.populations
     times: list[Floats] = []
     units: list[Ints] = []
+    age: list[Ints] = []
+    elapsed = state.elapsed if state is not None else np.zeros(0)
     offsets = np.zeros((len(packed.component.sources), batch + 1), np.int64)
     fresh: dict[str, Ints] = {}
     at = 0
@@ -41,30 +46,34 @@ def gather(packed: PackedComponent, spikes: Mapping[str, Spikes], state: State |
     for j, name in enumerate(packed.component.sources):
         new = nothing if name in own else spikes[name]
         old = state.recent.get(name) if state is not None else None
-        t, u, cut, where = join_recent(old, new)
+        t, u, a, cut, where = join_recent(old, new)
         times.append(t)
         units.append(u)
+        age.append(a)
         offsets[j] = cut + at
         fresh[name] = where + at
         at += t.size
     if not times:
-        return Sources(np.zeros(0), np.zeros(0, np.int64), offsets, fresh)
-    return Sources(np.concatenate(times), np.concatenate(units), offsets, fresh)
+        return Sources(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), elapsed, offsets, fresh)
+    return Sources(np.concatenate(times), np.concatenate(units), np.concatenate(age), elapsed, offsets, fresh)
 
 
-def join_recent(old: Recent | None, new: Spikes) -> tuple[Floats, Ints, Ints, Ints]:
-    """Spikes from before and from now, sample by sample; and where the new ones went."""
+def join_recent(old: Recent | None, new: Spikes) -> tuple[Floats, Ints, Ints, Ints, Ints]:
+    """Times, units, ages and offsets of the spikes from before and from now; and where the new ones went."""
     if old is None or old.times.size == 0:
-        return new.times, new.units.astype(np.int64), new.offsets, np.arange(new.times.size)
+        n = new.times.size
+        return new.times, new.units.astype(np.int64), np.zeros(n, np.int64), new.offsets, np.arange(n)
     batch = new.offsets.size - 1
     cut = old.offsets + new.offsets
     where_new = np.arange(new.times.size) + np.repeat(old.offsets[1:], np.diff(new.offsets))
     where_old = np.arange(old.times.size) + np.repeat(new.offsets[:batch], np.diff(old.offsets))
     times = np.empty(cut[-1])
     units = np.empty(cut[-1], np.int64)
+    age = np.zeros(cut[-1], np.int64)
     times[where_old], times[where_new] = old.times, new.times
     units[where_old], units[where_new] = old.units, new.units
-    return times, units, cut, where_new
+    age[where_old] = old.age
+    return times, units, age, cut, where_new
 
 
 def sort_events(packed: PackedComponent, sources: Sources, duration: float, probe_times: Floats, batch: int) -> Events:
@@ -73,6 +82,8 @@ def sort_events(packed: PackedComponent, sources: Sources, duration: float, prob
     common = (
         sources.times,
         sources.units,
+        sources.age,
+        sources.elapsed,
         sources.offsets,
         packed.table,
         packed.delays,

@@ -13,10 +13,14 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """Spikes that are still on their way: ``times`` relative to the end of the run, all negative."""
+    """Spikes that are still on their way, in the clock of the run that emitted them.
+
+    ``age`` counts the ends of runs since then; ``State.elapsed`` says how long these runs were.
+    """
 
     times: Floats
     units: NDArray[np.int32]
+    age: Ints
     offsets: Ints
 
 
@@ -39,6 +43,8 @@ class State:
         Spikes so far, for ``max_spikes``.
     recent : dict of str to Recent
         Spikes whose delays have not passed.
+    elapsed : ndarray
+        Durations of the runs before, the latest last, as far back as spikes are on their way.
     """
 
     batch: int
@@ -46,6 +52,7 @@ class State:
     release: dict[str, Floats]
     count: dict[str, Ints]
     recent: dict[str, Recent]
+    elapsed: Floats
 
     def voltage(self, name: str) -> Floats:
         """Membrane voltage ``[batch, neuron]`` of a population."""
@@ -56,13 +63,25 @@ class State:
         return self.x[name][:, 0]
 
 
-def recent_spikes(times: Floats, units: NDArray[np.int32], offsets: Ints, duration: float, longest: float) -> Recent:
-    """Keep the spikes that arrive after the end of the window, by their distance from it.
+def still_on_their_way(times: Floats, age: Ints, elapsed: Floats, longest: float) -> NDArray[np.bool_]:
+    """Which spikes arrive after the end of the latest run, with the longest delay.
 
-    One at the very end gets the smallest negative time, so that without a delay it does not arrive twice.
+    An arrival is followed from run to run by subtracting one duration after the other, here and in
+    ``saltation.kernels.events`` alike.  The sign of a difference is exact, so that an arrival which falls on the end
+    of a run, to within rounding, belongs to one of the two runs and not to both or neither.
     """
-    keep = times + longest > duration
+    arrival = times + longest
+    for back in range(elapsed.size, 0, -1):
+        arrival = np.where(age >= back, arrival - elapsed[elapsed.size - back], arrival)
+    return arrival > 0.0
+
+
+def recent_spikes(
+    times: Floats, units: NDArray[np.int32], age: Ints, offsets: Ints, elapsed: Floats, longest: float
+) -> Recent:
+    """Keep the spikes that arrive after the end of the latest run, whose duration ends ``elapsed``."""
+    age = age + 1
+    keep = still_on_their_way(times, age, elapsed, longest)
     sample = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
     counts = np.bincount(sample[keep], minlength=offsets.size - 1)
-    shifted = np.minimum(times[keep] - duration, np.nextafter(0.0, -1.0))
-    return Recent(shifted, units[keep], np.concatenate(([0], np.cumsum(counts))).astype(np.int64))
+    return Recent(times[keep], units[keep], age[keep], np.concatenate(([0], np.cumsum(counts))).astype(np.int64))

@@ -23,8 +23,12 @@ COLUMN = 5
 RECEPTOR_OF = 6
 
 
-def _make_events(times, units, offsets, table, delays, duration, probes, batch, fill, events):
-    """Events of all samples, or, without ``fill``, only where each sample's begin (in ``events.offsets``)."""
+def _make_events(times, units, age, elapsed, offsets, table, delays, duration, probes, batch, fill, events):
+    """Events of all samples, or, without ``fill``, only where each sample's begin (in ``events.offsets``).
+
+    A spike from before this run (``age > 0``) is in the clock of the run that emitted it; what arrived in that run,
+    at its very end too, is over.
+    """
     for b in range(batch):
         begin = events.offsets[b]
         at = begin
@@ -38,7 +42,9 @@ def _make_events(times, units, offsets, table, delays, duration, probes, batch, 
                     delay += units[i] * width
                 for c in range(width):
                     t = times[i] + delays[delay + c]
-                    if not 0.0 <= t <= duration:
+                    for back in range(age[i], 0, -1):
+                        t -= elapsed[elapsed.size - back]
+                    if (age[i] > 0 and not t > 0.0) or not t <= duration:
                         continue
                     if fill:
                         events.times[at] = t
