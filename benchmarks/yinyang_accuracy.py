@@ -1,6 +1,6 @@
-"""Accuracy of the published Yin-Yang recipe over seeds: last epoch, test set and 100,000 fresh points.
+"""Accuracy of a Yin-Yang recipe over seeds: last epoch, test set and 100,000 fresh points.
 
-    python benchmarks/yinyang_accuracy.py --seeds 10 --threads 1
+    python benchmarks/yinyang_accuracy.py --recipe default --seeds 10 --threads 1
 
 Each seed is added to the results when it is done, and a seed that is there is not run again; one that is not done
 goes on from its checkpoint in ``--work``. So the script can be stopped and started. Only one may write a file of
@@ -24,7 +24,7 @@ from saltation.experiments.yinyang import RECIPES, evaluate, train
 from saltation.experiments.yinyang.evaluation import evaluate_fresh
 from saltation.experiments.yinyang.task import SEEDS, labelled
 
-RESULTS = Path(__file__).parent / "results" / "yinyang_accuracy.json"
+RESULTS = Path(__file__).parent / "results"
 SCHEMA_VERSION = 1
 WORK = Path("runs") / "yinyang_accuracy"
 FRESH = 100_000
@@ -34,10 +34,15 @@ NOT_MACHINE = ("location", "kernel cache")
 @click.command()
 @click.option("--seeds", default=10, show_default=True, help="Seeds 1 to this one.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; all processors if left out.")
-@click.option("--recipe", type=click.Choice(sorted(RECIPES)), default="published", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, show_default=True)
+@click.option("--recipe", type=click.Choice(sorted(RECIPES)), default="default", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of results.  [default: yinyang_accuracy_<recipe>.json beside those that are there]",
+)
 @click.option("--work", type=click.Path(path_type=Path, file_okay=False), default=WORK, show_default=True)
-def main(seeds: int, threads: int | None, recipe: str, out: Path, work: Path) -> None:
+def main(seeds: int, threads: int | None, recipe: str, out: Path | None, work: Path) -> None:
+    out = out or RESULTS / f"yinyang_accuracy_{recipe}.json"
     base = RECIPES[recipe]
     record = load(out, recipe)
     record["settings"] = {name: value for name, value in base.to_dict().items() if name != "seed"}

@@ -1,6 +1,6 @@
 """The cache of compiled kernels: new after every edit, silent towards the user's own, and not needed to work.
 
-Each test runs small programs in processes of their own; what they compile is one tiny network's sweep.
+Each test runs small programs in processes of their own; what they compile is one tiny network.
 """
 
 import os
@@ -27,7 +27,7 @@ net.connect("in", "a", weight=[[1.0]])
 def files():
     base = os.environ.get("SALTATION_CACHE_DIR", "")
     return sorted(f for _, _, found in os.walk(base) for f in found if f.endswith((".nbi", ".nbc")))
-print("FRESH", [f for f in files() if "sweep" in f])
+print("FRESH", [f for f in files() if "narrow" in f])
 run = sal.simulate(net, {"in": sal.Spikes.from_lists([([0.0], [0])])}, 0.01)
 print("VOLTAGE", run.state.voltage("a")[0, 0])
 print("FILES", len(files()), sum(os.stat(os.path.join(d, f)).st_mtime_ns for d, _, found in

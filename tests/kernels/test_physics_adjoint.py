@@ -116,7 +116,7 @@ def test_the_companion_carries_the_gradients_of_the_time_constants(name, s, held
         for length, stopped in reversed(gaps):
             g = module.gap(p, length)
             step = module.companion_hold if stopped else module.companion_back
-            companion = step(p, length, g, back, companion)
+            companion = step(g, module.companion_gap(p, length, g), back, companion)
             back = (module.hold_back if stopped else module.flow_back)(p, g, back)
         module.companion_start(p, companion, x, grad, 0)
         want = np.dot(moved, (0.0, *lam[1:]) if held else lam)
@@ -141,12 +141,12 @@ def test_the_companion_of_an_arrival_and_of_a_reset(name):
         y, dy = (v, *module.arrive(y, receptor, w)[1:]), (0.0, *dy[1:])
         want = np.dot(module.flow_tangent(p, dp, y, dy, 8e-3, g2), lam)
         grad = np.zeros((1, len(module.NAMES)))
-        c = module.companion_back(p, 8e-3, g2, lam, (0.0,) * module.N_COMPANION)
+        c = module.companion_back(g2, module.companion_gap(p, 8e-3, g2), lam, (0.0,) * module.N_COMPANION)
         back = module.flow_back(p, g2, lam)
         module.companion_arrive(c, receptor, w, grad, 0)
         c = module.companion_voltage(p, c, v, grad, 0)
         back = module.without_voltage(back)
-        c = module.companion_back(p, 3e-3, g1, back, c)
+        c = module.companion_back(g1, module.companion_gap(p, 3e-3, g1), back, c)
         module.companion_start(p, c, x, grad, 0)
         assert np.isclose(grad[0, which], want, rtol=1e-12)
 

@@ -148,7 +148,8 @@ def test_no_overflow_and_no_nan_in_gaps_of_a_thousand_time_constants(module, p, 
         y = module.flow(p, x, g)
         assert np.isclose(y[0], p[1], atol=1e-12)
         assert np.isfinite([*g, *y, module.area(p, s, x, y)]).all()
-        k = module.companion_back(p, s, g, (1.0,) * len(x), (0.0,) * module.N_COMPANION)
+        h = module.companion_gap(p, s, g)
+        k = module.companion_back(g, h, (1.0,) * len(x), (0.0,) * module.N_COMPANION)
         assert np.isfinite(k).all()
 
 

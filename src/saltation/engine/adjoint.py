@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.engine.forward import ComponentRun
+from saltation.engine.forward import ComponentRun, longest_sample
 from saltation.engine.gradient import ComponentGradient
 from saltation.engine.observation import Request, add_at, measured_cotangent
 from saltation.engine.threads import chunks, run_chunks
 from saltation.kernels.records import SIDES, Cotangents, Results
 from saltation.kernels.specialise import kernel
+from saltation.kernels.wide_adjoint import WIDE_MARKS, WIDE_ROWS
 from saltation.model import MaxVoltage, Voltage
 
 Floats = NDArray[np.float64]
@@ -57,7 +58,7 @@ def component_adjoint(
 ) -> tuple[ComponentGradient, Floats]:
     """Gradient of one component, and ``dL/dt`` of its sources' spikes (flat, as in ``run.sources``).
 
-    ``spike_times`` is ``dL/dt`` of its own spikes on the tape, overwritten by the total.
+    ``spike_times`` is ``dL/dt`` of its own spikes, as in ``run.spiked``, overwritten by the total.
     """
     packed = run.packed
     batch = run.tape_offsets.size - 1
@@ -67,23 +68,32 @@ def component_adjoint(
         cut = [(b, b + 1) for b in range(batch)]
     else:
         copy = 8 * (packed.weights.size + packed.delays.size + n * (n_primary + 1))
-        cut = chunks(batch, max(1, GRADIENT_BUDGET // max(copy, 1)))
-    common = (packed.parameters, run.events, packed.weights, run.start, run.tape, run.tape_offsets)
-    outside = (run.probes.watch, cotangents, spike_times, source_times)
+        cut = chunks(batch, run.work, max(1, GRADIENT_BUDGET // max(copy, 1)))
+    common = (packed.parameters, run.events, packed.weights, run.start, run.tape)
+    ordered = (run.spiked.index, run.tape_offsets)
+    watched = (run.probes.watch, cotangents)
+    rows = packed.n_state + packed.n_companion
+    own = np.empty(0 if packed.component.recurrent else spike_times.size)
 
     def work(first: int, stop: int) -> Results:
         results = Results(
             np.zeros(packed.weights.size), np.zeros(packed.delays.size), np.zeros((n, n_primary)), np.zeros(n)
         )
-        scratch = np.empty((packed.n_state + packed.n_companion + SIDES + 1, n))
-        given = (*outside, scratch, np.empty(n, np.int64), results)
         if packed.component.recurrent:
             duration = float(run.events.times[-1])
             logged = (run.log, run.log_offsets, run.own_offsets)
-            adjoint = kernel("queue_adjoint", packed.model)
-            adjoint(first, stop, timed, duration, *common, *logged, *given)
+            scratch = (np.empty((rows + SIDES + 1, n)), np.empty(n, np.int64))
+            given = (*common, run.tape_offsets, *logged, *watched, spike_times, source_times, *scratch, results)
+            kernel("queue_adjoint", packed.model, packed.shared)(first, stop, timed, duration, *given)
+        elif run.wide:
+            scratch = (np.empty((3 * rows + SIDES + WIDE_ROWS, n)), np.empty((WIDE_MARKS, n), np.int64))
+            given = (*common, *ordered, *watched, spike_times, own, source_times, *scratch, results)
+            kernel("wide_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
         else:
-            kernel("sweep_adjoint", packed.model)(first, stop, timed, *common, *given)
+            gaps = np.empty((packed.n_gap + packed.n_companion_gap, longest_sample(run.events, first, stop)))
+            scratch = (np.empty((rows + SIDES, n)), gaps, np.empty(n, np.int64))
+            given = (*common, *ordered, *watched, spike_times, own, source_times, *scratch, results)
+            kernel("narrow_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
         return results
 
     parts = run_chunks(work, cut, threads)
@@ -116,7 +126,7 @@ def network_adjoint(
     for run in reversed(runs):
         if run is None:
             continue
-        spike_times = np.zeros(run.tape.floats.shape[1])
+        spike_times = np.zeros(run.spiked.times.size)
         for name, where in run.members.items():
             if name in bars:
                 spike_times[where] = bars[name]

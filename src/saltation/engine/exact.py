@@ -12,7 +12,6 @@ from saltation.engine.sources import gather
 from saltation.engine.state import State
 from saltation.engine.threads import default_threads
 from saltation.errors import ParameterError
-from saltation.kernels.records import TIME, UNIT
 from saltation.model import Spikes
 
 
@@ -103,9 +102,9 @@ class Exact:
 def _spikes_of(run: ComponentRun, name: str) -> Spikes:
     """Spikes of one population of a component."""
     first, last = run.packed.columns[name]
-    times, units, offsets = run.tape.floats[TIME], run.tape.ints[UNIT], run.tape_offsets
-    if len(run.packed.columns) > 1:
-        where = run.members[name]
+    times, units, offsets = run.spiked.times, run.spiked.units, run.tape_offsets
+    where = run.members[name]
+    if not isinstance(where, slice):
         times, units = times[where], units[where] - first
         offsets = np.searchsorted(where, offsets).astype(np.int64)
     return Spikes._trusted(  # pyright: ignore[reportPrivateUsage]

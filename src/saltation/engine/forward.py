@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,27 +19,34 @@ from saltation.kernels.records import (
     REPORTED,
     STATES,
     TAPE_INTS,
+    TIME,
     UNIT,
     Events,
     Log,
     Probes,
     Report,
+    Spiked,
     Start,
     Tape,
 )
 from saltation.kernels.sorting import order_samples
 from saltation.kernels.specialise import kernel
+from saltation.kernels.wide import WIDE_ROWS
 from saltation.model import Spikes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+# From this many neurons on, working on all of them side by side pays.
+WIDE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentRun:
     """Everything that the adjoint of a component needs, and its end state.
 
-    ``members`` maps each population to the places of its spikes on the tape.
+    ``spiked`` holds its spikes in order of time and unit, ``members`` the places of each population's among them.
+    ``wide``: it was run, and goes back, with all neurons side by side.
     """
 
     packed: PackedComponent
@@ -47,7 +55,9 @@ class ComponentRun:
     probe_times: Floats
     start: Start
     continued: bool
+    wide: bool
     tape: Tape
+    spiked: Spiked
     tape_offsets: Ints
     log: Log
     log_offsets: Ints
@@ -57,7 +67,12 @@ class ComponentRun:
     x_end: Floats
     release_end: Floats
     count_end: Ints
-    members: dict[str, Ints]
+    members: dict[str, Ints | slice]
+
+    @property
+    def work(self) -> int:
+        """Updates of neurons by events from outside."""
+        return self.events.times.size * self.packed.size
 
 
 def make_start(packed: PackedComponent, state: State | None) -> Start:
@@ -112,15 +127,17 @@ def run_component(
     else:
         times, pointers = np.empty(0), np.zeros((1, n + 1), np.int64)
     replay = (times, pointers, observed is not None)
-    run = _run_queue if packed.component.recurrent else _run_sweep
+    wide = not packed.component.recurrent and n >= WIDE and not watched and observed is None
+    run = _run_queue if packed.component.recurrent else partial(_run_feedforward, "wide" if wide else "narrow")
 
     def work(first: int, stop: int) -> Any:
         return run(packed, events, start, duration, replay, max_events, first, stop, (*end, probes, report))
 
-    parts = run_chunks(work, chunks(batch), threads)
-    tape = Tape(*(np.concatenate([part[0][i] for part in parts], axis=1) for i in range(2)))
-    log = Log(*(np.concatenate([part[1][i] for part in parts], axis=-1) for i in range(3)))
-    cut = [_offsets([part[2][i] for part in parts]) for i in range(3)]
+    parts = run_chunks(work, chunks(batch, events.times.size * n), threads)
+    tape = Tape(*(_joined([part[0][i] for part in parts]) for i in range(2)))
+    spiked = Spiked(*(_joined([part[1][i] for part in parts]) for i in range(3)))
+    log = Log(*(_joined([part[2][i] for part in parts]) for i in range(3)))
+    cut = [_offsets([part[3][i] for part in parts]) for i in range(3)]
     return ComponentRun(
         packed,
         sources,
@@ -128,7 +145,9 @@ def run_component(
         probe_times,
         start,
         continued,
+        wide,
         tape,
+        spiked,
         cut[0],
         log,
         cut[1],
@@ -136,8 +155,12 @@ def run_component(
         probes,
         report,
         *end,
-        _members(packed, tape),
+        _members(packed, spiked),
     )
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
 def _offsets(parts: list[Ints]) -> Ints:
@@ -145,15 +168,26 @@ def _offsets(parts: list[Ints]) -> Ints:
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
 
 
-def _members(packed: PackedComponent, tape: Tape) -> dict[str, Ints]:
-    units = tape.ints[UNIT]
+def _members(packed: PackedComponent, spiked: Spiked) -> dict[str, Ints | slice]:
+    units = spiked.units
     if len(packed.columns) == 1:
-        return {name: np.arange(units.size) for name in packed.columns}
+        return {name: slice(None) for name in packed.columns}
     return {name: np.flatnonzero((units >= first) & (units < last)) for name, (first, last) in packed.columns.items()}
 
 
 def _new_tape(capacity: int, n_state: int) -> Tape:
     return Tape(np.empty((STATES + 2 * n_state, capacity)), np.empty((TAPE_INTS, capacity), np.int64))
+
+
+def _new_spiked(tape: Tape, before: Spiked | None = None, used: int = 0) -> Spiked:
+    """Room for as many spikes as the tape has, with the first ``used`` of those before."""
+    n = tape.floats.shape[1]
+    spiked = Spiked(np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64))
+    if before is not None:
+        spiked.times[:used] = before.times[:used]
+        spiked.units[:used] = before.units[:used]
+        spiked.index[:used] = before.index[:used]
+    return spiked
 
 
 def _new_log(entries: int, arrivals: int) -> Log:
@@ -171,7 +205,8 @@ def _capacity(packed: PackedComponent, samples: int, events: int) -> int:
     return samples * (2 * packed.size + 16) + events if packed.spiking else 0
 
 
-def _run_sweep(
+def _run_feedforward(
+    name: str,
     packed: PackedComponent,
     events: Events,
     start: Start,
@@ -181,24 +216,34 @@ def _run_sweep(
     first: int,
     stop: int,
     outputs: tuple[Any, ...],
-) -> tuple[Tape, Log, tuple[Ints, Ints, Ints]]:
-    sweep = kernel("sweep", packed.model)
+) -> tuple[Tape, Spiked, Log, tuple[Ints, Ints, Ints]]:
+    run = kernel(name, packed.model, packed.shared)
     known = int(events.offsets[stop] - events.offsets[first])
     tape = _new_tape(_capacity(packed, stop - first, known), packed.n_state)
+    spiked = _new_spiked(tape)
     offsets = np.zeros(stop + 1, np.int64)
-    marks = np.zeros((MARKS, packed.size), np.int64)
-    common = (packed.parameters, events, packed.weights, start, packed.limit, *replay, max_events, marks)
+    marks = np.empty((MARKS, packed.size), np.int64)
+    if name == "wide":
+        scratch = np.empty((packed.n_gap + 3 * packed.n_state + WIDE_ROWS, packed.size))
+    else:
+        scratch = np.empty((packed.n_gap, longest_sample(events, first, stop) + 1))
+    common = (packed.parameters, events, packed.weights, start, packed.limit, *replay, max_events, scratch, marks)
     n, at = 0, first
     while True:
-        at, n = sweep(at, stop, *common, n, tape, offsets, *outputs)
+        at, n = run(at, stop, *common, n, tape, spiked, offsets, *outputs)
         if at == stop:
             break
         tape = Tape(*(_grown(array, n, 2 * array.shape[1] + 64) for array in tape))
+        spiked = _new_spiked(tape, spiked, n)
     none = np.zeros(stop + 1, np.int64)
-    log = _new_log(0, 0)
-    if n:
-        order_samples(first, stop, tape, offsets, outputs[-2].watch, log, none, none)
-    return Tape(tape.floats[:, :n], tape.ints[:, :n]), log, (offsets[first:], none[first:], none[first:])
+    tape = Tape(tape.floats[:, :n], tape.ints[:, :n])
+    spiked = Spiked(spiked.times[:n], spiked.units[:n], spiked.index[:n])
+    return tape, spiked, _new_log(0, 0), (offsets[first:], none[first:], none[first:])
+
+
+def longest_sample(events: Events, first: int, stop: int) -> int:
+    """Largest number of events in one of the samples ``first <= b < stop``."""
+    return int(np.diff(events.offsets[first : stop + 1]).max(initial=0))
 
 
 def _run_queue(
@@ -211,8 +256,8 @@ def _run_queue(
     first: int,
     stop: int,
     outputs: tuple[Any, ...],
-) -> tuple[Tape, Log, tuple[Ints, Ints, Ints]]:
-    queue = kernel("queue", packed.model)
+) -> tuple[Tape, Spiked, Log, tuple[Ints, Ints, Ints]]:
+    queue = kernel("queue", packed.model, packed.shared)
     known = int(events.offsets[stop] - events.offsets[first])
     tape = _new_tape(_capacity(packed, stop - first, known), packed.n_state)
     spikes = tape.floats.shape[1]
@@ -245,4 +290,8 @@ def _run_queue(
     order_samples(first, stop, tape, offsets[0], outputs[-2].watch, log, offsets[1], offsets[2])
     tape = Tape(tape.floats[:, : used[0]], tape.ints[:, : used[0]])
     log = Log(log.order[: used[1]], log.times[: used[2]], log.ints[:, : used[2]])
-    return tape, log, (offsets[0][first:], offsets[1][first:], offsets[2][first:])
+    # here the tape itself is in order
+    begins: Ints = offsets[0][first:]
+    index: Ints = np.arange(used[0], dtype=np.int64) - np.repeat(begins[:-1], np.diff(begins))
+    spiked = Spiked(tape.floats[TIME], tape.ints[UNIT], index)
+    return tape, spiked, log, (offsets[0][first:], offsets[1][first:], offsets[2][first:])

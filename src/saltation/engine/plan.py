@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _RATIO_TOLERANCE = 5e-16
+# Time constants that differ by less need the response written so that nothing cancels.
+_APART = 0.1
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class PackedComponent:
         Name of the specialisation (see ``saltation.kernels.specialise.MODELS``).
     names : tuple of str
         Primary parameters of the physics, in its order.
-    parameters : ndarray, [neuron or 1, :]
-        Primary and derived parameters; one row where all neurons share them.
+    parameters : ndarray, [:, neuron or 1]
+        Primary and derived parameters; one column where all neurons share them.
     v_init : ndarray, [neuron]
         Initial voltage.
     limit : ndarray, [neuron]
@@ -70,6 +72,11 @@ class PackedComponent:
         return self.limit.size
 
     @property
+    def shared(self) -> bool:
+        """Whether all neurons have the same parameters."""
+        return self.parameters.shape[1] == 1
+
+    @property
     def spiking(self) -> bool:
         """Whether its neurons spike."""
         return self.component.model not in ("li", "li_two")
@@ -78,6 +85,16 @@ class PackedComponent:
     def n_state(self) -> int:
         """Number of state variables of a neuron."""
         return int(physics_of(self.model).N_STATE)
+
+    @property
+    def n_gap(self) -> int:
+        """Number of factors of a gap."""
+        return int(physics_of(self.model).N_GAP)
+
+    @property
+    def n_companion_gap(self) -> int:
+        """Number of factors of a gap that only companions need."""
+        return int(physics_of(self.model).N_COMPANION_GAP)
 
     @property
     def n_companion(self) -> int:
@@ -201,7 +218,7 @@ def _specialisation(model: str, names: tuple[str, ...], table: Floats) -> str:
     for name, value in (("lif_ratio_two", 2.0), ("lif_ratio_one", 1.0)):
         if np.all(np.abs(ratio - value) <= _RATIO_TOLERANCE * value):
             return name
-    return model
+    return "lif_apart" if np.all(np.abs(ratio - 1.0) >= _APART) else model
 
 
 def _pack(plan: Plan, component: Component) -> PackedComponent:
@@ -216,7 +233,7 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
     model = _specialisation(component.model, names, table)
     if np.all(table == table[0]):
         table = table[:1]
-    parameters = np.stack([np.broadcast_to(column, table.shape[0]) for column in physics.derive(table.T)], axis=1)
+    parameters = np.stack([np.broadcast_to(row, table.shape[0]) for row in physics.derive(table.T)])
     v_init = np.empty(size)
     limit = np.zeros(size, np.int64)
     for name, (start, stop) in columns.items():

@@ -161,7 +161,9 @@ def _component(
         integral,
         peak,
     )
-    return d_spikes, samples, integral, peak
+    # from the order of the tape to that of time
+    at = np.repeat(run.tape_offsets[:-1], np.diff(run.tape_offsets)) + run.spiked.index
+    return d_spikes[at], samples, integral, peak
 
 
 def _log_of(run: ComponentRun) -> tuple[Log, Ints, Ints]:

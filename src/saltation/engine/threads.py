@@ -11,7 +11,8 @@ from saltation.errors import ParameterError
 T = TypeVar("T")
 
 _MOST_CHUNKS = 64
-_LEAST_SAMPLES = 8
+# Updates of a neuron by an event that are worth a chunk of their own: some tens of microseconds.
+_LEAST_WORK = 20_000
 ENVIRONMENT = "SALTATION_NUM_THREADS"
 
 
@@ -26,9 +27,12 @@ def default_threads() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def chunks(batch: int, most: int = _MOST_CHUNKS) -> list[tuple[int, int]]:
-    """Cut a batch into at most ``most`` chunks of even size; depends on nothing but its arguments."""
-    count = max(1, min(batch // _LEAST_SAMPLES, most))
+def chunks(batch: int, work: int, most: int = _MOST_CHUNKS) -> list[tuple[int, int]]:
+    """Cut a batch, in which neurons are updated ``work`` times, into at most ``most`` chunks of even size.
+
+    Depends on nothing but its arguments, so that sums over chunks do not depend on the number of threads.
+    """
+    count = max(1, min(batch, work // _LEAST_WORK, most))
     return [(batch * i // count, batch * (i + 1) // count) for i in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""Moving the adjoint of one neuron back in time: what the adjoints of the sweep and of the event queue share.
+"""Moving the adjoint of one neuron back in time: what all adjoints share.
 
 ``lam = dL/dx``.  Over a free gap it is multiplied by the transpose of the flow; at a spike it jumps.  ``adjoint
 [state + companion, neuron]`` holds ``lam`` and the companion, ``side`` the watched rows with cotangents in place of
@@ -36,6 +36,8 @@ HELPERS = (
     "start_latest",
     "is_held",
     "inject_voltage",
+    "slide",
+    "slide_companion",
     "glide",
     "free_back",
     "let_go",
@@ -93,20 +95,34 @@ def inject_voltage(m, t, value, k, begin, tape, side, adjoint, grad):
         adjoint[0, m] += value
 
 
-def glide(p, m, s, g, lam, k, c, timed, grad):
-    """Free flight over ``s``, whose factors are ``g``, backwards; ``c`` is ``dL/d(integral V)``."""
+def slide(p, m, s, g, lam, c, grad):
+    """Free flight of ``lam`` over ``s``, whose factors are ``g``, backwards; ``c`` is ``dL/d(integral V)``."""
     if c != 0.0:
         lam = area_shift(p, -c, lam)
         grad[m, 1] += c * s
     grad[m, 1] += lam[0] * (1.0 - g[0])
-    if timed:
-        k = companion_shift(-c, k)
-        k = companion_back(p, s, g, lam, k)
-        k = companion_shift(c, k)
     lam = flow_back(p, g, lam)
     if c != 0.0:
         lam = area_shift(p, c, lam)
-    return lam, k
+    return lam
+
+
+def slide_companion(p, g, h, lam, k, c):
+    """Free flight of the companion over a gap with factors ``g`` and ``h``; ``lam`` is the adjoint at its end."""
+    if c != 0.0:
+        lam = area_shift(p, -c, lam)
+        k = companion_shift(-c, k)
+    k = companion_back(g, h, lam, k)
+    if c != 0.0:
+        k = companion_shift(c, k)
+    return k
+
+
+def glide(p, m, s, g, lam, k, c, timed, grad):
+    """Free flight of both over ``s``, whose factors are ``g``, backwards."""
+    if timed:
+        k = slide_companion(p, g, companion_gap(p, s, g), lam, k, c)
+    return slide(p, m, s, g, lam, c, grad), k
 
 
 def free_back(p, m, hi, lo, lam, k, side, timed, grad):
@@ -183,7 +199,7 @@ def retreat(p, m, hi, lo, event, begin, latest, tape, side, adjoint, timed, grad
             if spike >= 0:
                 grad[m, 2] += side[AREA, m] * s
             if timed:
-                k = companion_hold(p, s, g, lam, k)
+                k = companion_hold(g, companion_gap(p, s, g), lam, k)
             lam = hold_back(p, g, lam)
         if not in_gap:
             break
@@ -200,7 +216,8 @@ def collect_arrival(p, m, w, receptor, adjoint, timed, grad):
         receptor = 0 if w >= 0.0 else 1
     if timed:
         companion_arrive(load_companion(adjoint, N_STATE, m), receptor, w, grad, m)
-    return adjoint[1 + receptor, m], w * arrival_pull(p, load(adjoint, 0, m), receptor)
+    lam = load(adjoint, 0, m)
+    return current(lam, receptor), w * arrival_pull(p, lam, receptor)
 
 
 def finish(p, m, begin, tape, side, adjoint, timed, grad, v_init, x_start):

@@ -1,4 +1,4 @@
-"""Moving one neuron forward in time: what the sweep and the event queue share.
+"""Moving one neuron forward in time: what the feed-forward kernels and the event queue share.
 
 State goes through as tuples of floats; arrays are written only where something is recorded.  The names of the
 physics are bound by :mod:`saltation.kernels.specialise`.
@@ -151,10 +151,11 @@ def coast(p, m, x, release, latest, t, t1, event, tape, watch):
     return y
 
 
-def emit(p, m, x, release, t, event, k, previous, ends, b, tape, watch, report):
+def emit(p, m, x, release, t, event, k, previous, base, ends, b, tape, watch, report):
     """Write spike ``k`` of neuron ``m`` at ``t`` on the tape; ``(state after it, end of its hold)``.
 
-    ``ends``: it is the last spike that the neuron may emit.
+    ``previous`` is the neuron's spike before; what refers to spikes counts from ``base``.  ``ends``: it is the last
+    spike that the neuron may emit.
     """
     held = release > t
     x = at_threshold(p, x)
@@ -168,12 +169,12 @@ def emit(p, m, x, release, t, event, k, previous, ends, b, tape, watch, report):
     store(tape.floats, STATES + N_STATE, k, y)
     tape.ints[UNIT, k] = m
     tape.ints[GAP, k] = event
-    tape.ints[PREVIOUS, k] = previous
+    tape.ints[PREVIOUS, k] = previous - base if previous >= 0 else -1
     if not rate > 0.0:
         report.ints[UNCROSSED, b] += 1
     elif rate * p[4] < GRAZING_SLOPE * (p[0] - p[2]):
         report.ints[GRAZING, b] += 1
     report.least_slope[b] = min(report.least_slope[b], rate)
     if watch.shape[1] > 0 and x[0] > watch[PEAK, m]:
-        note_peak(watch, m, x[0], t, AT_SPIKE, k, v_dot(p, x))
+        note_peak(watch, m, x[0], t, AT_SPIKE, k - base, v_dot(p, x))
     return y, release

@@ -1,20 +1,20 @@
 """A binary heap of ``(time, item)``: the earliest time first, then the lowest item."""
 
-from numba.extending import register_jitable
+from saltation.kernels.inlining import inlined
 
 
-@register_jitable
+@inlined
 def _before(times, items, i, j):
     return times[i] < times[j] or (times[i] == times[j] and items[i] < items[j])
 
 
-@register_jitable
+@inlined
 def _swap(times, items, i, j):
     times[i], times[j] = times[j], times[i]
     items[i], items[j] = items[j], items[i]
 
 
-@register_jitable
+@inlined
 def heap_push(times, items, size, time, item):
     """Add an entry to a heap with room for it; its new size."""
     i = size
@@ -29,7 +29,7 @@ def heap_push(times, items, size, time, item):
     return size + 1
 
 
-@register_jitable
+@inlined
 def heap_pop(times, items, size):
     """Remove the first entry of a heap; ``(its item, new size)``."""
     top = items[0]

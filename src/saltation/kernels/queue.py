@@ -124,12 +124,12 @@ def queue(
     """Run samples ``first <= b < stop``; returns ``(next sample, spikes, log entries, own arrivals)``.
 
     Spikes are not in order yet.
-    Stops before a sample that does not fit on the tape or in the log.  Arguments as of ``sweep``; ``delays`` flat,
+    Stops before a sample that does not fit on the tape or in the log.  Arguments as of ``wide``; ``delays`` flat,
     ``wiring`` the projections inside, ``log`` receives the order of processing; ``marks [MARKS, neuron]``, ``clocks
     [2, neuron]`` and the heap, as long as the log's arrivals, are scratch.
     """
     n = x_end.shape[2]
-    shared = parameters.shape[0] == 1
+    shared = parameters.shape[1] == 1
     parameters = bare(parameters)
     events = Events(bare(events.times), bare(events.ints), bare(events.offsets))
     weights = bare(weights)
@@ -209,6 +209,7 @@ def queue(
                     entry - n_log,
                     k,
                     marks[LATEST, unit],
+                    0,
                     ends,
                     b,
                     tape,

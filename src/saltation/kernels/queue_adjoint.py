@@ -64,7 +64,7 @@ def queue_adjoint(
     latest,
     results,
 ):
-    """Adjoint of samples ``first <= b < stop``, added to the results given; arguments as of ``sweep_adjoint``."""
+    """Adjoint of samples ``first <= b < stop``, added to the results given; arguments as of ``wide_adjoint``."""
     n = results.v_init.size
     parameters = bare(parameters)
     events = Events(bare(events.times), bare(events.ints), bare(events.offsets))
@@ -80,7 +80,7 @@ def queue_adjoint(
     latest = bare(latest)
     clock = bare(scratch[N_STATE + N_COMPANION + SIDES])
     log = Log(bare(log.order), bare(log.times), bare(log.ints))
-    shared = parameters.shape[0] == 1
+    shared = parameters.shape[1] == 1
     p = load_parameters(parameters, 0)
     for b in range(first, stop):
         x_start = start.x[0 if start.x.shape[0] == 1 else b]

@@ -66,7 +66,9 @@ COUNT = 0
 LATEST = 1
 DUE = 2
 DUE_STOP = 3
-MARKS = 4
+PICKED = 4
+SETTLED = 5
+MARKS = 6
 
 # Rows of Report.ints, and the outcomes.
 OUTCOME = 0
@@ -93,10 +95,21 @@ class Events(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """Own spikes: ``floats [STATES + 2 n_state, spike]``, ``ints [TAPE_INTS, spike]``."""
+    """Own spikes as they were found: ``floats [STATES + 2 n_state, spike]``, ``ints [TAPE_INTS, spike]``.
+
+    Those of a sample lie together, and those of a neuron within it follow one another in time.
+    """
 
     floats: Floats
     ints: Ints
+
+
+class Spiked(NamedTuple):
+    """Own spikes in order of time, then unit, within each sample; ``index``: where on the tape, from its sample on."""
+
+    times: Floats
+    units: Ints
+    index: Ints
 
 
 class Log(NamedTuple):

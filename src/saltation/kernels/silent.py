@@ -10,20 +10,57 @@ import math
 
 from saltation.kernels.backward import free_back
 from saltation.kernels.forward import coast
+from saltation.kernels.inlining import inlined
 
 
-def first_spike(p, m, x, release, t, t1, last, replay, observed, marks):
+@inlined
+def near(p, x, g):
+    """Never."""
+    return False
+
+
+def first_spike(p, x, release, t, t1, last, replay, observed, due, due_stop):
     """Never."""
     return math.inf
 
 
-def advance(
-    p, m, spike, t, t1, event, last, k, k_stop, b, limit, replay, observed, x_all, hold_end, marks, tape, watch, report
+def pass_gap(
+    p,
+    m,
+    x,
+    release,
+    latest,
+    count,
+    limit,
+    t,
+    t1,
+    event,
+    last,
+    replay,
+    observed,
+    due,
+    due_stop,
+    k,
+    k_stop,
+    base,
+    b,
+    tape,
+    watch,
+    report,
 ):
-    """Move neuron ``m`` from ``t`` to ``t1``."""
-    x = coast(p, m, load(x_all, 0, m), hold_end[m], -1, t, t1, event, tape.floats, watch)
-    store(x_all, 0, m, x)
-    return k
+    """Take neuron ``m`` from ``t`` to ``t1``."""
+    return coast(p, m, x, release, -1, t, t1, event, tape.floats, watch), release, latest, count, due, k
+
+
+def burst(p, m, x, t, t1, event, k, k_stop, base, b, limit, release, marks, tape, watch, report):
+    """Nothing on the way."""
+    return x, t, k
+
+
+def search(parameters, common, picked, x, found, left, times):
+    """Never."""
+    for j in range(found):
+        times[j] = math.inf
 
 
 def retreat(p, m, hi, lo, event, begin, latest, tape, side, adjoint, timed, grad, spike_times, v_start):
@@ -35,4 +72,11 @@ def retreat(p, m, hi, lo, event, begin, latest, tape, side, adjoint, timed, grad
     store_companion(adjoint, N_STATE, m, k)
 
 
-HELPERS = {"first_spike": first_spike, "advance": advance, "retreat": retreat}
+HELPERS = {
+    "near": near,
+    "first_spike": first_spike,
+    "pass_gap": pass_gap,
+    "burst": burst,
+    "search": search,
+    "retreat": retreat,
+}

@@ -3,14 +3,19 @@
 The merge sort is our own: Numba's takes seconds to compile, in every kernel that sorts.
 """
 
+import math
+
 import numpy as np
-from numba.extending import register_jitable
 
 from saltation.kernels.cache import compile_kernel
+from saltation.kernels.inlining import inlined
 from saltation.kernels.records import AT_SPIKE, CAUSE, PEAK_INDEX, PEAK_KIND, PREVIOUS, TIME, UNIT
 
+BINS = 256
+_CROWD = 16
 
-@register_jitable
+
+@inlined
 def is_sorted(times, start, stop):
     """Whether ``times[start:stop]`` does not decrease."""
     for i in range(start + 1, stop):
@@ -19,7 +24,7 @@ def is_sorted(times, start, stop):
     return True
 
 
-@register_jitable
+@inlined
 def order_by(times, ties, start, stop):
     """Stable order of ``[start, stop)`` by time, then by ``ties``; relative to ``start``."""
     n = stop - start
@@ -51,7 +56,84 @@ def order_by(times, ties, start, stop):
     return order
 
 
-@register_jitable
+@inlined
+def settle(spiked, start, stop):
+    """Insertion sort of ``spiked[start:stop]``: quick where it is almost in order."""
+    for k in range(start + 1, stop):
+        t = spiked.times[k]
+        unit = spiked.units[k]
+        if spiked.times[k - 1] < t:
+            continue
+        index = spiked.index[k]
+        at = k
+        while at > start:
+            before = spiked.times[at - 1]
+            if before < t or (before == t and spiked.units[at - 1] <= unit):
+                break
+            spiked.times[at] = before
+            spiked.units[at] = spiked.units[at - 1]
+            spiked.index[at] = spiked.index[at - 1]
+            at -= 1
+        spiked.times[at] = t
+        spiked.units[at] = unit
+        spiked.index[at] = index
+
+
+@inlined
+def sort_span(tape, start, stop, spiked, begin, counts):
+    """Bring spikes ``[start, stop)`` of the tape into order in ``spiked``; where they are counts from ``begin``.
+
+    They are dealt out to as many bins of time as there are spikes, and settled from there; a merge sort is left for
+    very many, or for those that crowd in one bin.  ``counts [BINS + 1]`` is scratch.
+    """
+    n = stop - start
+    lowest = math.inf
+    highest = -math.inf
+    for k in range(start, stop):
+        lowest = min(lowest, tape.floats[TIME, k])
+        highest = max(highest, tape.floats[TIME, k])
+    crowded = not highest > lowest or n > 4 * BINS
+    bins = min(max(n, 1), BINS)
+    if not crowded:
+        scale = bins * (1.0 - 1e-12) / (highest - lowest)
+        for i in range(bins + 1):
+            counts[i] = 0
+        for k in range(start, stop):
+            counts[int((tape.floats[TIME, k] - lowest) * scale) + 1] += 1
+        for i in range(bins):
+            crowded = crowded or counts[i + 1] > _CROWD
+            counts[i + 1] += counts[i]
+    if not crowded:
+        for k in range(start, stop):
+            t = tape.floats[TIME, k]
+            cell = int((t - lowest) * scale)
+            at = start + counts[cell]
+            counts[cell] += 1
+            spiked.times[at] = t
+            spiked.units[at] = tape.ints[UNIT, k]
+            spiked.index[at] = k - begin
+        settle(spiked, start, stop)
+        return
+    order = order_by(tape.floats[TIME], tape.ints[UNIT], start, stop)
+    for i in range(n):
+        k = start + order[i]
+        spiked.times[start + i] = tape.floats[TIME, k]
+        spiked.units[start + i] = tape.ints[UNIT, k]
+        spiked.index[start + i] = k - begin
+
+
+@inlined
+def is_ordered(spiked, start, stop):
+    """Whether ``spiked[start:stop]`` is in order of time, then unit."""
+    for i in range(start + 1, stop):
+        if spiked.times[i] < spiked.times[i - 1]:
+            return False
+        if spiked.times[i] == spiked.times[i - 1] and spiked.units[i] < spiked.units[i - 1]:
+            return False
+    return True
+
+
+@inlined
 def permute(array, row, order, start, scratch):
     """Reorder ``array[row, start:]`` in place."""
     for i in range(order.size):

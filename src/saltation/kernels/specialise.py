@@ -11,15 +11,16 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from numba.extending import register_jitable
-
-from saltation.kernels import silent
+from saltation.kernels import search, silent
 from saltation.kernels.cache import compile_kernel
+from saltation.kernels.inlining import inlined
 from saltation.kernels.physics import alif, lif, lif_two
 
 CONTRACT = (
     "N_STATE",
     "N_COMPANION",
+    "N_GAP",
+    "N_COMPANION_GAP",
     "ADAPTATION",
     "load_parameters",
     "load",
@@ -27,12 +28,16 @@ CONTRACT = (
     "load_companion",
     "store_companion",
     "gap",
+    "load_gap",
+    "store_gap",
     "flow",
     "hold",
     "arrive",
     "may_cross",
+    "near",
     "crossing",
     "at_threshold",
+    "climb",
     "fire",
     "v_dot",
     "slope",
@@ -42,12 +47,16 @@ CONTRACT = (
     "flow_back",
     "hold_back",
     "area_shift",
+    "current",
     "arrival_pull",
     "inject",
     "without_voltage",
     "fire_pull",
     "fire_back",
     "spend_spike",
+    "companion_gap",
+    "load_companion_gap",
+    "store_companion_gap",
     "companion_back",
     "companion_hold",
     "companion_shift",
@@ -66,9 +75,18 @@ CONTRACT = (
 
 # name -> physics module, and what replaces its functions or the kernels' helpers
 MODELS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
-    "lif": (lif, {}),
-    "lif_ratio_one": (lif, {"crossing": lif.crossing_ratio_one}),
-    "lif_ratio_two": (lif, {"crossing": lif.crossing_ratio_two}),
+    "lif": (lif, {**search.NEWTON}),
+    "lif_apart": (lif, {"gap": lif.gap_apart, **search.NEWTON}),
+    "lif_ratio_one": (lif, {"gap": lif.gap_ratio_one, "crossing": lif.crossing_ratio_one, **search.NEWTON}),
+    "lif_ratio_two": (
+        lif,
+        {
+            "gap": lif.gap_ratio_two,
+            "near": lif.near_ratio_two,
+            "crossing": lif.crossing_ratio_two,
+            **search.RATIO_TWO,
+        },
+    ),
     "lif_two": (lif_two, {}),
     "alif": (alif, {}),
     "li": (lif, silent.HELPERS),
@@ -77,9 +95,11 @@ MODELS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
 
 # kernel -> the helpers, by module and in the order of use, that call the physics too
 KERNELS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "sweep": ("sweep", ("forward", "sweep")),
+    "wide": ("wide", ("forward", "search", "wide")),
+    "narrow": ("narrow", ("forward", "narrow")),
     "queue": ("queue", ("forward", "queue")),
-    "sweep_adjoint": ("sweep_adjoint", ("backward",)),
+    "wide_adjoint": ("wide_adjoint", ("backward", "wide_adjoint")),
+    "narrow_adjoint": ("narrow_adjoint", ("backward", "narrow_adjoint")),
     "queue_adjoint": ("queue_adjoint", ("backward",)),
     "tangent": ("tangent", ("tangent",)),
 }
@@ -112,21 +132,33 @@ def bind(function: Callable[..., Any], names: dict[str, Any], suffix: str) -> ty
     return copy
 
 
-def plain_kernel(kernel: str, model: str) -> types.FunctionType:
-    """A kernel bound to a model and not compiled."""
+def _of_all(parameters, common, m):
+    """Parameters of neuron ``m`` where all share them."""
+    return common
+
+
+def _of_each(parameters, common, m):
+    """Parameters of neuron ``m`` where each has its own."""
+    return load_parameters(parameters, m)  # noqa: F821  # pyright: ignore[reportUndefinedVariable]  bound below
+
+
+def plain_kernel(kernel: str, model: str, shared: bool) -> types.FunctionType:
+    """A kernel bound to a model and not compiled; ``shared``: all neurons have the same parameters."""
     module_name, helper_names = KERNELS[kernel]
     names = bindings(model)
+    names["SHARED"] = shared
+    names["own"] = inlined(bind(_of_all if shared else _of_each, names, model))
     replaced = MODELS[model][1]
     for helper_name in helper_names:
         helpers = import_module(f"saltation.kernels.{helper_name}")
         for name in helpers.HELPERS:
             helper = replaced.get(name, getattr(helpers, name))
-            names[name] = register_jitable(bind(helper, names, model))
+            names[name] = inlined(bind(helper, names, model))
     module = import_module(f"saltation.kernels.{module_name}")
-    return bind(getattr(module, kernel), names, model)
+    return bind(getattr(module, kernel), names, model if shared else f"{model}_each")
 
 
 @cache
-def kernel(name: str, model: str) -> Callable[..., Any]:
-    """The compiled kernel ``name`` for ``model``."""
-    return compile_kernel(plain_kernel(name, model))
+def kernel(name: str, model: str, shared: bool = True) -> Callable[..., Any]:
+    """The compiled kernel ``name`` for ``model`` and neurons that do or do not share their parameters."""
+    return compile_kernel(plain_kernel(name, model, shared))

@@ -144,7 +144,7 @@ def tangent(
 ):
     """Tangents of all observations of a component; the last four arguments receive them."""
     n = d_start.size
-    shared = parameters.shape[0] == 1
+    shared = parameters.shape[1] == 1
     p = load_parameters(parameters, 0)
     x = np.empty((2 * N_STATE, n))
     moving = np.empty((MOVING, n))

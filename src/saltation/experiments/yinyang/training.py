@@ -99,7 +99,7 @@ def train(
     held_out = labelled(settings.held_out_points, SEEDS["validation"], settings)
     while progress.epoch < settings.epochs:
         start = time.perf_counter()
-        learning_rate = settings.learning_rate * settings.decay**progress.epoch
+        learning_rate = settings.learning_rate_of(progress.epoch)
         record = _epoch(settings, learner, data, shuffle.permutation(len(data)), progress.epoch + 1, learning_rate)
         validation = asdict(evaluate(settings, learner.weights(), held_out, threads))
         record |= {f"validation_{name}": validation[name] for name in ("loss", "accuracy")}

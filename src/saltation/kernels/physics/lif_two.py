@@ -6,16 +6,15 @@ State ``x = (V, I_exc, I_inh)``.  The functions are those of :mod:`saltation.ker
 Companion: ``(D_mem/q, D_mem/I_exc, D_mem/I_inh, D_exc/I_exc, D_inh/I_inh)``.
 """
 
-import math
-
-from numba.extending import register_jitable
-
-from saltation.kernels.physics.exponentials import kappa, kappa_by_tau_mem, kappa_by_tau_syn
+from saltation.kernels.inlining import inlined
+from saltation.kernels.physics.exponentials import decay, kappa, kappa_by_tau_mem, kappa_by_tau_syn, largest_kappa
 from saltation.kernels.physics.roots import crossing_two, turning_points_two
 
 NAMES = ("v_th", "v_leak", "v_reset", "t_refrac", "tau_mem", "tau_syn_exc", "tau_syn_inh")
 N_STATE = 3
 N_COMPANION = 5
+N_GAP = 5
+N_COMPANION_GAP = 7
 ADAPTATION = -1
 
 
@@ -25,79 +24,102 @@ def derive(primary):
     rm = 1.0 / tau_mem
     re = 1.0 / tau_exc
     ri = 1.0 / tau_inh
-    return (v_th, v_leak, v_reset, t_refrac, tau_mem, tau_exc, tau_inh, rm, re, ri, re - rm, ri - rm)
+    rates = (rm, re, ri, re - rm, ri - rm, largest_kappa(rm, re), largest_kappa(rm, ri))
+    return (v_th, v_leak, v_reset, t_refrac, tau_mem, tau_exc, tau_inh, *rates)
 
 
-@register_jitable
+@inlined
 def load_parameters(table, m):
-    """Row ``m`` of the parameter table as a tuple."""
+    """Column ``m`` of the parameter table as a tuple."""
     return (
-        table[m, 0],
-        table[m, 1],
-        table[m, 2],
-        table[m, 3],
-        table[m, 4],
-        table[m, 5],
-        table[m, 6],
-        table[m, 7],
-        table[m, 8],
-        table[m, 9],
-        table[m, 10],
-        table[m, 11],
+        table[0, m],
+        table[1, m],
+        table[2, m],
+        table[3, m],
+        table[4, m],
+        table[5, m],
+        table[6, m],
+        table[7, m],
+        table[8, m],
+        table[9, m],
+        table[10, m],
+        table[11, m],
+        table[12, m],
+        table[13, m],
     )
 
 
-@register_jitable
+@inlined
 def load(array, row, m):
     """State in column ``m``, from ``row`` on."""
     return array[row, m], array[row + 1, m], array[row + 2, m]
 
 
-@register_jitable
+@inlined
 def store(array, row, m, x):
     """Write a state into column ``m``, from ``row`` on."""
-    for i in range(3):
-        array[row + i, m] = x[i]
+    array[row, m] = x[0]
+    array[row + 1, m] = x[1]
+    array[row + 2, m] = x[2]
 
 
-@register_jitable
+@inlined
 def load_companion(array, row, m):
     """Companion in column ``m``, from ``row`` on."""
     return array[row, m], array[row + 1, m], array[row + 2, m], array[row + 3, m], array[row + 4, m]
 
 
-@register_jitable
+@inlined
 def store_companion(array, row, m, k):
     """Write a companion into column ``m``, from ``row`` on."""
-    for i in range(5):
-        array[row + i, m] = k[i]
+    array[row, m] = k[0]
+    array[row + 1, m] = k[1]
+    array[row + 2, m] = k[2]
+    array[row + 3, m] = k[3]
+    array[row + 4, m] = k[4]
 
 
 # --- forward ----------------------------------------------------------------------------------------------
 
 
-@register_jitable
+@inlined
 def gap(p, s):
     """Factors of a flow over ``s``: the three exponentials and the two responses."""
-    em = math.exp(-s * p[7])
-    ee = math.exp(-s * p[8])
-    ei = math.exp(-s * p[9])
+    em = decay(-s * p[7])
+    ee = decay(-s * p[8])
+    ei = decay(-s * p[9])
     return em, ee, ei, kappa(s, p[7], em, ee, p[10]), kappa(s, p[7], em, ei, p[11])
 
 
-@register_jitable
+@inlined
+def load_gap(array, e):
+    """Factors of a gap in column ``e``."""
+    return array[0, e], array[1, e], array[2, e], array[3, e], array[4, e]
+
+
+@inlined
+def store_gap(array, e, g):
+    """Write the factors of a gap into column ``e``."""
+    array[0, e] = g[0]
+    array[1, e] = g[1]
+    array[2, e] = g[2]
+    array[3, e] = g[3]
+    array[4, e] = g[4]
+
+
+@inlined
 def flow(p, x, g):
     """State after a gap with factors ``g`` and nothing arriving."""
     return p[1] + (x[0] - p[1]) * g[0] + (x[1] * g[3] + x[2] * g[4]), x[1] * g[1], x[2] * g[2]
 
 
-@register_jitable
+@inlined
 def hold(p, x, g):
     """State after a gap in which the voltage is held (refractory)."""
     return x[0], x[1] * g[1], x[2] * g[2]
 
 
-@register_jitable
+@inlined
 def arrive(x, receptor, w):
     """State after an arrival of weight ``w`` at a receptor (0 or 1)."""
     if receptor == 0:
@@ -105,50 +127,65 @@ def arrive(x, receptor, w):
     return x[0], x[1], x[2] + w
 
 
-@register_jitable
+@inlined
 def may_cross(p, x):
     """Whether the threshold could be reached without further input."""
-    return p[1] + (max(x[1], 0.0) + max(x[2], 0.0)) > p[0] or x[0] >= p[0]
+    driven = max(x[1], 0.0) * p[12] + max(x[2], 0.0) * p[13]
+    return max(x[0] - p[1], 0.0) + driven > p[0] - p[1] or x[0] >= p[0]
 
 
-@register_jitable
+@inlined
+def near(p, x, g):
+    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches."""
+    q = x[0] - p[1]
+    top = max(q, q * g[0]) + (max(x[1], 0.0) * p[12] + max(x[2], 0.0) * p[13])
+    return (top >= p[0] - p[1]) | (x[0] >= p[0])
+
+
+@inlined
 def crossing(p, x, s_max):
     """Time to the next upward crossing within ``s_max``; inf if there is none."""
     q = x[0] - p[1]
     return crossing_two(p[0] - x[0], x[1] + x[2] - q, q, x[1], x[2], p[7], p[8], p[9], s_max)
 
 
-@register_jitable
+@inlined
 def at_threshold(p, x):
     """The state at a crossing: the voltage is the threshold, whatever rounding or an observation says."""
     return p[0], x[1], x[2]
 
 
-@register_jitable
+@inlined
+def climb(p, x, s):
+    """The state at a crossing after ``s``: :func:`at_threshold` of the flow."""
+    return p[0], x[1] * decay(-s * p[8]), x[2] * decay(-s * p[9])
+
+
+@inlined
 def fire(p, x):
     """State after a spike."""
     return p[2], x[1], x[2]
 
 
-@register_jitable
+@inlined
 def v_dot(p, x):
     """``dV/dt``."""
     return (p[1] - x[0] + (x[1] + x[2])) * p[7]
 
 
-@register_jitable
+@inlined
 def slope(p, x):
     """``d(V - threshold)/dt``."""
     return (p[1] - x[0] + (x[1] + x[2])) * p[7]
 
 
-@register_jitable
+@inlined
 def ceiling(p, x):
     """A value that the voltage does not exceed without further input."""
     return max(x[0], p[1] + (max(x[1], 0.0) + max(x[2], 0.0)))
 
 
-@register_jitable
+@inlined
 def peak(p, x, s_max):
     """Time of the interior maximum of the voltage within ``(0, s_max)``, or -1."""
     q = x[0] - p[1]
@@ -158,7 +195,7 @@ def peak(p, x, s_max):
     return s if s < s_max else -1.0
 
 
-@register_jitable
+@inlined
 def area(p, s, x, y):
     """``integral V dt`` over a gap from state ``x`` to ``y``."""
     return p[1] * s + p[4] * (x[0] - y[0]) + p[5] * (x[1] - y[1]) + p[6] * (x[2] - y[2])
@@ -167,25 +204,31 @@ def area(p, s, x, y):
 # --- adjoint ----------------------------------------------------------------------------------------------
 
 
-@register_jitable
+@inlined
 def flow_back(p, g, lam):
     """Transpose of :func:`flow`."""
     return lam[0] * g[0], lam[1] * g[1] + lam[0] * g[3], lam[2] * g[2] + lam[0] * g[4]
 
 
-@register_jitable
+@inlined
 def hold_back(p, g, lam):
     """Transpose of :func:`hold` for the states that run on; the held voltage has no past."""
     return 0.0, lam[1] * g[1], lam[2] * g[2]
 
 
-@register_jitable
+@inlined
 def area_shift(p, c, lam):
     """Add ``c`` times the state dependence of :func:`area` at the start of a gap (``-c``: at its end)."""
     return lam[0] + c * p[4], lam[1] + c * p[5], lam[2] + c * p[6]
 
 
-@register_jitable
+@inlined
+def current(lam, receptor):
+    """``dL/dI`` of a receptor."""
+    return lam[1] if receptor == 0 else lam[2]
+
+
+@inlined
 def arrival_pull(p, lam, receptor):
     """``dL/dt`` of an arrival per unit of weight."""
     if receptor == 0:
@@ -193,31 +236,31 @@ def arrival_pull(p, lam, receptor):
     return lam[2] * p[9] - lam[0] * p[7]
 
 
-@register_jitable
+@inlined
 def inject(lam, value):
     """``lam`` with ``value`` added to ``dL/dV``."""
     return lam[0] + value, lam[1], lam[2]
 
 
-@register_jitable
+@inlined
 def without_voltage(lam):
     """``lam`` with ``dL/dV`` set to zero."""
     return 0.0, lam[1], lam[2]
 
 
-@register_jitable
+@inlined
 def fire_pull(p, x, lam, c):
     """``dL/dt`` of a spike at state ``x`` through its own neuron, with ``c = dL/d(integral V)``."""
     return c * (p[0] - p[2]) - lam[0] * (p[1] - p[2] + (x[1] + x[2])) * p[7]
 
 
-@register_jitable
+@inlined
 def fire_back(lam, step):
     """``lam`` before a spike; ``step = (dL/dt of the spike) / slope``."""
     return -step, lam[1], lam[2]
 
 
-@register_jitable
+@inlined
 def spend_spike(p, lam, step, grad, m):
     """Parameter gradients of a spike beyond the threshold's and the reset's."""
 
@@ -225,37 +268,63 @@ def spend_spike(p, lam, step, grad, m):
 # --- gradients for the time constants -----------------------------------------------------------------------
 
 
-@register_jitable
-def companion_back(p, s, g, lam, k):
-    """Companion over a gap of length ``s``; ``lam`` is the adjoint at its end."""
+@inlined
+def companion_gap(p, s, g):
+    """What a companion needs of a gap of length ``s`` with factors ``g``, beside them."""
     return (
-        g[0] * k[0] + g[0] * s * p[7] * p[7] * lam[0],
-        g[1] * k[1] + g[3] * k[0] + kappa_by_tau_mem(s, p[7], g[0], g[1], p[10], g[3]) * lam[0],
-        g[2] * k[2] + g[4] * k[0] + kappa_by_tau_mem(s, p[7], g[0], g[2], p[11], g[4]) * lam[0],
-        g[1] * k[3] + g[1] * s * p[8] * p[8] * lam[1] + kappa_by_tau_syn(s, p[7], p[8], g[0], g[1], p[10]) * lam[0],
-        g[2] * k[4] + g[2] * s * p[9] * p[9] * lam[2] + kappa_by_tau_syn(s, p[7], p[9], g[0], g[2], p[11]) * lam[0],
+        g[0] * s * p[7] * p[7],
+        kappa_by_tau_mem(s, p[7], g[0], g[1], p[10], g[3]),
+        kappa_by_tau_mem(s, p[7], g[0], g[2], p[11], g[4]),
+        g[1] * s * p[8] * p[8],
+        kappa_by_tau_syn(s, p[7], p[8], g[0], g[1], p[10]),
+        g[2] * s * p[9] * p[9],
+        kappa_by_tau_syn(s, p[7], p[9], g[0], g[2], p[11]),
     )
 
 
-@register_jitable
-def companion_hold(p, s, g, lam, k):
+@inlined
+def load_companion_gap(array, e):
+    """What :func:`companion_gap` gave, from column ``e``."""
+    return array[0, e], array[1, e], array[2, e], array[3, e], array[4, e], array[5, e], array[6, e]
+
+
+@inlined
+def store_companion_gap(array, e, h):
+    """Write what :func:`companion_gap` gave into column ``e``."""
+    array[0, e] = h[0]
+    array[1, e] = h[1]
+    array[2, e] = h[2]
+    array[3, e] = h[3]
+    array[4, e] = h[4]
+    array[5, e] = h[5]
+    array[6, e] = h[6]
+
+
+@inlined
+def companion_back(g, h, lam, k):
+    """Companion over a gap with factors ``g`` and ``h``; ``lam`` is the adjoint at its end."""
+    return (
+        g[0] * k[0] + h[0] * lam[0],
+        g[1] * k[1] + g[3] * k[0] + h[1] * lam[0],
+        g[2] * k[2] + g[4] * k[0] + h[2] * lam[0],
+        g[1] * k[3] + h[3] * lam[1] + h[4] * lam[0],
+        g[2] * k[4] + h[5] * lam[2] + h[6] * lam[0],
+    )
+
+
+@inlined
+def companion_hold(g, h, lam, k):
     """Companion over a held gap."""
-    return (
-        0.0,
-        g[1] * k[1],
-        g[2] * k[2],
-        g[1] * k[3] + g[1] * s * p[8] * p[8] * lam[1],
-        g[2] * k[4] + g[2] * s * p[9] * p[9] * lam[2],
-    )
+    return 0.0, g[1] * k[1], g[2] * k[2], g[1] * k[3] + h[3] * lam[1], g[2] * k[4] + h[5] * lam[2]
 
 
-@register_jitable
+@inlined
 def companion_shift(c, k):
     """Direct dependence of :func:`area` on the time constants, as :func:`area_shift`."""
     return k[0] + c, k[1], k[2], k[3] + c, k[4] + c
 
 
-@register_jitable
+@inlined
 def companion_arrive(k, receptor, w, grad, m):
     """Collect what an arrival of weight ``w`` contributes."""
     if receptor == 0:
@@ -266,19 +335,19 @@ def companion_arrive(k, receptor, w, grad, m):
         grad[m, 6] += w * k[4]
 
 
-@register_jitable
+@inlined
 def companion_voltage(p, k, v, grad, m):
     """Collect what a voltage set to ``v`` contributes, and forget the voltage before it."""
     grad[m, 4] += k[0] * (v - p[1])
     return 0.0, k[1], k[2], k[3], k[4]
 
 
-@register_jitable
+@inlined
 def companion_spike(p, k, grad, m):
     """Collect what the jump of further states at a spike contributes."""
 
 
-@register_jitable
+@inlined
 def companion_start(p, k, x, grad, m):
     """Collect what the initial state contributes."""
     grad[m, 4] += k[0] * (x[0] - p[1]) + k[1] * x[1] + k[2] * x[2]
@@ -289,7 +358,7 @@ def companion_start(p, k, x, grad, m):
 # --- tangents (forward mode) --------------------------------------------------------------------------------
 
 
-@register_jitable
+@inlined
 def flow_tangent(p, dp, x, dx, s, g):
     """Tangent of :func:`flow` at fixed ``s``; ``dp`` in the order of :data:`NAMES`."""
     by_mem = x[1] * kappa_by_tau_mem(s, p[7], g[0], g[1], p[10], g[3])
@@ -309,7 +378,7 @@ def flow_tangent(p, dp, x, dx, s, g):
     )
 
 
-@register_jitable
+@inlined
 def hold_tangent(p, dp, x, dx, s, g):
     """Tangent of :func:`hold`."""
     return (
@@ -319,31 +388,31 @@ def hold_tangent(p, dp, x, dx, s, g):
     )
 
 
-@register_jitable
+@inlined
 def field(p, x):
     """``dx/dt`` in free flight."""
     return (p[1] - x[0] + (x[1] + x[2])) * p[7], -x[1] * p[8], -x[2] * p[9]
 
 
-@register_jitable
+@inlined
 def held_field(p, x):
     """``dx/dt`` while the voltage is held."""
     return 0.0, -x[1] * p[8], -x[2] * p[9]
 
 
-@register_jitable
+@inlined
 def level_tangent(dp, dx):
     """Tangent of ``V - threshold`` at fixed time."""
     return dx[0] - dp[0]
 
 
-@register_jitable
+@inlined
 def fire_tangent(p, dp, dx):
     """Tangent of :func:`fire`."""
     return dp[2], dx[1], dx[2]
 
 
-@register_jitable
+@inlined
 def area_tangent(p, dp, s, x, y, dx, dy):
     """Tangent of :func:`area` at fixed ``s``."""
     return (

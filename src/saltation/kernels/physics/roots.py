@@ -13,16 +13,15 @@ most three monotone pieces, and a crossing is missed on none of them.
 
 import math
 
-from numba.extending import register_jitable
-
-from saltation.kernels.physics.exponentials import kappa, relative_decay
+from saltation.kernels.inlining import inlined
+from saltation.kernels.physics.exponentials import kappa, minus_log, relative_decay
 
 _MAX_ITERATIONS = 200
 _EPS = 2.3e-16
 _NO_MORE = 600.0
 
 
-@register_jitable
+@inlined
 def rise_one(s, q, i0, rm, r0):
     """``(v(s) - v(0), u(s))`` for one current."""
     delta = r0 - rm
@@ -34,7 +33,7 @@ def rise_one(s, q, i0, rm, r0):
     return i0 * k0 - q * loss, i0 * (e0 - k0) - q * em
 
 
-@register_jitable
+@inlined
 def rise_two(s, q, i0, i1, rm, r0, r1):
     """``(v(s) - v(0), u(s))`` for two currents."""
     loss = -math.expm1(-rm * s)
@@ -46,7 +45,7 @@ def rise_two(s, q, i0, i1, rm, r0, r1):
     return i0 * k0 + i1 * k1 - q * loss, i0 * (e0 - k0) + i1 * (e1 - k1) - q * em
 
 
-@register_jitable
+@inlined
 def turning_point_one(u0, i0, rm, r0, s_max):
     """The zero of ``u`` in ``(0, s_max)`` for one current, or ``s_max`` if there is none."""
     if u0 * i0 <= 0.0:
@@ -60,7 +59,7 @@ def turning_point_one(u0, i0, rm, r0, s_max):
     return min(y * ratio, s_max)
 
 
-@register_jitable
+@inlined
 def crossing_one(m, u0, q, i0, rm, r0, s_max):
     """First upward crossing of ``v(0) + m`` in ``(0, s_max]`` by a guarded Newton search; inf if there is none.
 
@@ -115,40 +114,41 @@ def crossing_one(m, u0, q, i0, rm, r0, s_max):
     return s
 
 
-@register_jitable
-def crossing_half(m, u0, q, i0, rm, s_max):
-    """First upward crossing for ``tau_mem = 2 tau_syn``, in closed form; inf if there is none.
+@inlined
+def crossing_half(m, u0, q, i0, tau_mem, s_max):
+    """First upward crossing for ``tau_mem = 2 tau_syn``, in closed form; ``(s, exp(-s/tau_mem))``, inf if none.
 
-    ``x = exp(-rm s)`` solves a quadratic.  Written for ``1 - x`` it keeps its relative accuracy for imminent
+    ``x = exp(-s/tau_mem)`` solves a quadratic.  Written for ``1 - x`` it keeps its relative accuracy for imminent
     spikes, written for ``x`` for late ones, and each root in the form in which nothing cancels; ``disc = 0`` is a
     voltage that only touches the threshold, which is no spike.
     """
     if m <= 0.0 and u0 > 0.0:
-        return 0.0
+        return 0.0, 1.0
     disc = u0 * u0 - 4.0 * i0 * m
     if not disc > 0.0:
-        return math.inf
+        return math.inf, 0.0
     root = math.sqrt(disc)
     if u0 < 0.0:
         if not i0 < 0.0:
-            return math.inf
+            return math.inf, 0.0
         y = (u0 - root) / (2.0 * i0)
     else:
         y = 2.0 * m / (u0 + root)
     if not 0.0 < y < 1.0:
-        return math.inf
-    if y < 0.5:
-        s = -math.log1p(-y) / rm
-    else:
+        return math.inf, 0.0
+    x = 1.0 - y
+    rest = (1.0 - x) - y
+    if y >= 0.5:
         b = q + i0
         x = (b + root) / (2.0 * i0) if b > 0.0 else 2.0 * (q + m) / (b - root)
+        rest = 0.0
         if not x > 0.0:
-            return math.inf
-        s = -math.log(x) / rm
-    return s if s <= s_max else math.inf
+            return math.inf, 0.0
+    s = minus_log(x, rest) * tau_mem
+    return (s, x) if s <= s_max else (math.inf, 0.0)
 
 
-@register_jitable
+@inlined
 def crossing_equal(m, u0, q, i0, rm, s_max):
     """First upward crossing for ``tau_mem = tau_syn``; inf if there is none.
 
@@ -194,7 +194,7 @@ def crossing_equal(m, u0, q, i0, rm, s_max):
     return min(z / rm, s_max)
 
 
-@register_jitable
+@inlined
 def slope_zero_two(lo, hi, q, i0, i1, rm, r0, r1):
     """The zero of ``u`` on ``[lo, hi]``, where it changes sign once."""
     rising = rise_two(lo, q, i0, i1, rm, r0, r1)[1] < 0.0
@@ -217,7 +217,7 @@ def slope_zero_two(lo, hi, q, i0, i1, rm, r0, r1):
     return s
 
 
-@register_jitable
+@inlined
 def turning_points_two(u0, q, i0, i1, rm, r0, r1, s_max):
     """The zeros of ``u`` in ``(0, s_max)`` for two currents, in order; ``s_max`` stands for those not there."""
     # behind this nothing moves any more, and the slope would underflow to a zero that has no sign
@@ -247,7 +247,7 @@ def turning_points_two(u0, q, i0, i1, rm, r0, r1, s_max):
     return first, second
 
 
-@register_jitable
+@inlined
 def crossing_two(m, u0, q, i0, i1, rm, r0, r1, s_max):
     """First upward crossing of ``v(0) + m`` in ``(0, s_max]`` for two currents; inf if there is none."""
     if m <= 0.0 and u0 > 0.0:
@@ -267,7 +267,7 @@ def crossing_two(m, u0, q, i0, i1, rm, r0, r1, s_max):
     return math.inf
 
 
-@register_jitable
+@inlined
 def _root_two(lo, hi, m, q, i0, i1, rm, r0, r1):
     """The crossing of ``m`` on ``[lo, hi]``, where the voltage rises through it once."""
     s = lo
