@@ -209,6 +209,24 @@ def test_fresh_points_are_scored_in_batches(monkeypatch):
     assert dataclasses.astuple(parts) == pytest.approx(dataclasses.astuple(whole), rel=1e-12)
 
 
+def test_learning_rates_fall_along_a_cosine_or_by_a_factor():
+    settings = Settings(epochs=4, learning_rate=2.0, decay=0.5)
+    assert [settings.learning_rate_of(e) for e in range(4)] == [2.0, 1.0, 0.5, 0.25]
+    settings = dataclasses.replace(settings, schedule="cosine")
+    want = [2.0, 1.0 + 0.5**0.5, 1.0, 1.0 - 0.5**0.5]
+    assert np.allclose([settings.learning_rate_of(e) for e in range(4)], want, rtol=1e-15)
+    with pytest.raises(ParameterError, match="schedule must be one of exponential, cosine; got 'linear'"):
+        Settings(schedule="linear")
+
+
+@pytest.mark.parametrize("hidden", [20, 500])
+def test_output_neurons_need_the_same_share_of_any_number_of_hidden_neurons(hidden):
+    weights = initial_weights(Settings(hidden=hidden, out_sum=20.0, out_std=0.0))
+    assert np.allclose(weights["weight_hid_out"].sum(axis=0), 20.0)
+    with pytest.raises(ParameterError, match="out_sum"):
+        Settings(out_sum=float("nan"))
+
+
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rate": 0.0}, {"duration": 0.01}, {"tau0": -1.0}])
 def test_wrong_settings(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):

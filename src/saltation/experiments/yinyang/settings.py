@@ -44,6 +44,9 @@ class Settings:
         output spikes were at 40 ms at the latest, in training too. Time without spikes costs nothing.
     hidden_mean, hidden_std, out_mean, out_std : float
         Of the normal distributions that the initial weights to the hidden and to the output layer have.
+    out_sum : float, optional
+        In place of `out_mean`: the expected sum of an output neuron's weights, so that the share of hidden spikes
+        it needs does not depend on their number.
     tau0, tau1, alpha : float
         Of the loss, `saltation.experiments.yinyang.loss.ttfs_cross_entropy`.
     train_points, held_out_points : int
@@ -76,6 +79,7 @@ class Settings:
     hidden_std: float = 0.78
     out_mean: float = 0.93
     out_std: float = 0.1
+    out_sum: float | None = None
     tau0: float = 0.5e-3
     tau1: float = 6.4e-3
     alpha: float = 3e-3
@@ -90,6 +94,8 @@ class Settings:
             number("Settings", name, getattr(self, name), minimum=0.0, strict=True)
         if self.schedule not in SCHEDULES:
             raise ParameterError(f"Settings.schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}")
+        if self.out_sum is not None:
+            number("Settings", "out_sum", self.out_sum)
         number("Settings", "alpha", self.alpha, minimum=0.0)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
 
@@ -143,7 +149,7 @@ class Settings:
 
 
 RECIPES = {
-    "default": Settings(epochs=60, batch=16, schedule="cosine", out_mean=0.1, tau0=0.3e-3),
+    "default": Settings(epochs=60, batch=16, schedule="cosine", out_sum=20.0, tau0=0.3e-3),
     "published": Settings(),
 }
 """``published`` is that of the paper.

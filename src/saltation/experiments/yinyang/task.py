@@ -65,9 +65,10 @@ def initial_weights(settings: Settings) -> dict[str, Floats]:
     {'weight_in_hid': (5, 200), 'weight_hid_out': (200, 3)}
     """
     rng = np.random.default_rng([settings.seed, 0])
+    out_mean = settings.out_mean if settings.out_sum is None else settings.out_sum / settings.hidden
     return {
         "weight_in_hid": normal((5, settings.hidden), settings.hidden_mean, settings.hidden_std, rng),
-        "weight_hid_out": normal((settings.hidden, 3), settings.out_mean, settings.out_std, rng),
+        "weight_hid_out": normal((settings.hidden, 3), out_mean, settings.out_std, rng),
     }
 
 

@@ -74,12 +74,11 @@ def minus_log(z, rest):
     return ((half - (s * (half + (odd + even)) + (k * _LN2_LOW + rest / z))) - f) - k * _LN2_HIGH
 
 
+@inlined
 def largest_kappa(rm: Any, rs: Any) -> Any:
     """Maximum of ``kappa`` over time, ``(rs/rm)^(-rs/(rs - rm))``, rounded up; ``1/e`` for equal rates."""
-    x = np.asarray(rs / rm - 1.0)
-    small = np.abs(x) < 1e-6
-    ratio = np.where(small, 1.0 - 0.5 * x, np.log1p(x) / np.where(small, 1.0, x))
-    return np.exp(-(1.0 + x) * ratio) * (1.0 + 1e-9)
+    x = rs / rm - 1.0 + 1e-300
+    return np.exp(-(1.0 + x) * np.log1p(x) / x) * (1.0 + 1e-9)
 
 
 @inlined
