@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from saltation.engine.forward import ComponentRun, longest_sample
 from saltation.engine.gradient import ComponentGradient
+from saltation.engine.memory import empty, zeros
 from saltation.engine.observation import Request, add_at, measured_cotangent
 from saltation.engine.threads import chunks, run_chunks
 from saltation.kernels.records import SIDES, Cotangents, Results
@@ -63,7 +64,7 @@ def component_adjoint(
     packed = run.packed
     batch = run.tape_offsets.size - 1
     n, n_primary = packed.size, len(packed.names)
-    source_times = np.zeros(run.sources.times.size)
+    source_times = zeros(run.sources.times.size)
     if per_sample:
         cut = [(b, b + 1) for b in range(batch)]
     else:
@@ -73,7 +74,7 @@ def component_adjoint(
     ordered = (run.spiked.index, run.tape_offsets)
     watched = (run.probes.watch, cotangents)
     rows = packed.n_state + packed.n_companion
-    own = np.empty(0 if packed.component.recurrent else spike_times.size)
+    by_spike = empty(0 if packed.component.recurrent else spike_times.size)
 
     def work(first: int, stop: int) -> Results:
         results = Results(
@@ -87,12 +88,13 @@ def component_adjoint(
             kernel("queue_adjoint", packed.model, packed.shared)(first, stop, timed, duration, *given)
         elif run.wide:
             scratch = (np.empty((3 * rows + SIDES + WIDE_ROWS, n)), np.empty((WIDE_MARKS, n), np.int64))
-            given = (*common, *ordered, *watched, spike_times, own, source_times, *scratch, results)
+            given = (*common, *ordered, *watched, spike_times, by_spike, source_times, *scratch, results)
             kernel("wide_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
         else:
-            gaps = np.empty((packed.n_gap + packed.n_companion_gap, longest_sample(run.events, first, stop)))
+            rows_of_gaps = packed.n_gap + packed.n_companion_gap + 1
+            gaps = np.empty((rows_of_gaps, longest_sample(run.events, first, stop)))
             scratch = (np.empty((rows + SIDES, n)), gaps, np.empty(n, np.int64))
-            given = (*common, *ordered, *watched, spike_times, own, source_times, *scratch, results)
+            given = (*common, *ordered, *watched, spike_times, by_spike, source_times, *scratch, results)
             kernel("narrow_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
         return results
 
@@ -126,7 +128,7 @@ def network_adjoint(
     for run in reversed(runs):
         if run is None:
             continue
-        spike_times = np.zeros(run.spiked.times.size)
+        spike_times = zeros(run.spiked.times.size)
         for name, where in run.members.items():
             if name in bars:
                 spike_times[where] = bars[name]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from saltation.engine.memory import empty, joined
 from saltation.engine.observation import make_probes
 from saltation.engine.plan import PackedComponent
 from saltation.engine.sources import Sources, sort_events
@@ -121,7 +122,7 @@ def run_component(
     events = sort_events(packed, sources, duration, probe_times, batch)
     probes = make_probes(batch, n, probe_times, watched)
     report = Report(np.zeros((REPORTED, batch), np.int64), np.zeros(batch))
-    end = np.empty((batch, packed.n_state, n)), np.empty((batch, n)), np.empty((batch, n), np.int64)
+    end = empty((batch, packed.n_state, n)), empty((batch, n)), empty((batch, n), np.int64)
     if observed is not None:
         times, pointers = observed_spikes(packed, observed, batch)
     else:
@@ -134,9 +135,9 @@ def run_component(
         return run(packed, events, start, duration, replay, max_events, first, stop, (*end, probes, report))
 
     parts = run_chunks(work, chunks(batch, events.times.size * n), threads)
-    tape = Tape(*(_joined([part[0][i] for part in parts]) for i in range(2)))
-    spiked = Spiked(*(_joined([part[1][i] for part in parts]) for i in range(3)))
-    log = Log(*(_joined([part[2][i] for part in parts]) for i in range(3)))
+    tape = Tape(*(joined([part[0][i] for part in parts]) for i in range(2)))
+    spiked = Spiked(*(joined([part[1][i] for part in parts]) for i in range(3)))
+    log = Log(*(joined([part[2][i] for part in parts]) for i in range(3)))
     cut = [_offsets([part[3][i] for part in parts]) for i in range(3)]
     return ComponentRun(
         packed,
@@ -159,10 +160,6 @@ def run_component(
     )
 
 
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-
-
 def _offsets(parts: list[Ints]) -> Ints:
     counts = np.concatenate([np.diff(part) for part in parts])
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
@@ -176,13 +173,13 @@ def _members(packed: PackedComponent, spiked: Spiked) -> dict[str, Ints | slice]
 
 
 def _new_tape(capacity: int, n_state: int) -> Tape:
-    return Tape(np.empty((STATES + 2 * n_state, capacity)), np.empty((TAPE_INTS, capacity), np.int64))
+    return Tape(empty((STATES + 2 * n_state, capacity)), empty((TAPE_INTS, capacity), np.int64))
 
 
 def _new_spiked(tape: Tape, before: Spiked | None = None, used: int = 0) -> Spiked:
     """Room for as many spikes as the tape has, with the first ``used`` of those before."""
     n = tape.floats.shape[1]
-    spiked = Spiked(np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64))
+    spiked = Spiked(empty(n), empty(n, np.int64), empty(n, np.int64))
     if before is not None:
         spiked.times[:used] = before.times[:used]
         spiked.units[:used] = before.units[:used]
@@ -191,11 +188,11 @@ def _new_spiked(tape: Tape, before: Spiked | None = None, used: int = 0) -> Spik
 
 
 def _new_log(entries: int, arrivals: int) -> Log:
-    return Log(np.empty(entries, np.int64), np.empty(arrivals), np.empty((EVENT_ROWS, arrivals), np.int64))
+    return Log(empty(entries, np.int64), empty(arrivals), empty((EVENT_ROWS, arrivals), np.int64))
 
 
 def _grown(array: NDArray[Any], used: int, capacity: int) -> NDArray[Any]:
-    bigger = np.empty((*array.shape[:-1], capacity), array.dtype)
+    bigger = empty((*array.shape[:-1], capacity), array.dtype)
     bigger[..., :used] = array[..., :used]
     return bigger
 

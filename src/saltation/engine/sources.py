@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from saltation.engine.memory import empty
 from saltation.engine.plan import PackedComponent
 from saltation.engine.state import Recent, State
 from saltation.kernels.events import make_events
@@ -93,6 +94,6 @@ def sort_events(packed: PackedComponent, sources: Sources, duration: float, prob
     )
     make_events(*common, False, Events(np.empty(0), np.empty((EVENT_ROWS, 0), np.int64), offsets))
     n = int(offsets[-1])
-    events = Events(np.empty(n), np.empty((EVENT_ROWS, n), np.int64), offsets)
+    events = Events(empty(n), empty((EVENT_ROWS, n), np.int64), offsets)
     make_events(*common, True, events)
     return events

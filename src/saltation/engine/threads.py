@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 _MOST_CHUNKS = 64
 # Updates of a neuron by an event that are worth a chunk of their own: some tens of microseconds.
-_LEAST_WORK = 20_000
+_LEAST_WORK = 40_000
 ENVIRONMENT = "SALTATION_NUM_THREADS"
 
 

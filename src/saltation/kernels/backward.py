@@ -95,16 +95,18 @@ def inject_voltage(m, t, value, k, begin, tape, side, adjoint, grad):
         adjoint[0, m] += value
 
 
-def slide(p, m, s, g, lam, c, grad):
-    """Free flight of ``lam`` over ``s``, whose factors are ``g``, backwards; ``c`` is ``dL/d(integral V)``."""
+def slide(p, s, g, lam, c):
+    """Free flight of ``lam`` over ``s``, whose factors are ``g``, backwards; ``c`` is ``dL/d(integral V)``.
+
+    Returns ``lam`` before it and what it adds to ``dL/dv_leak``.
+    """
     if c != 0.0:
         lam = area_shift(p, -c, lam)
-        grad[m, 1] += c * s
-    grad[m, 1] += lam[0] * (1.0 - g[0])
+    leak = c * s + lam[0] * (1.0 - g[0])
     lam = flow_back(p, g, lam)
     if c != 0.0:
         lam = area_shift(p, c, lam)
-    return lam
+    return lam, leak
 
 
 def slide_companion(p, g, h, lam, k, c):
@@ -122,7 +124,9 @@ def glide(p, m, s, g, lam, k, c, timed, grad):
     """Free flight of both over ``s``, whose factors are ``g``, backwards."""
     if timed:
         k = slide_companion(p, g, companion_gap(p, s, g), lam, k, c)
-    return slide(p, m, s, g, lam, c, grad), k
+    lam, leak = slide(p, s, g, lam, c)
+    grad[m, 1] += leak
+    return lam, k
 
 
 def free_back(p, m, hi, lo, lam, k, side, timed, grad):

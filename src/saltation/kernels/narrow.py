@@ -100,14 +100,13 @@ def pass_gap(
     return x, release, latest, count, due, k
 
 
-def measure_gaps(p, events, begin, n_events, gaps):
-    """Factors of the gaps before each event of a sample."""
-    t = 0.0
-    for e in range(n_events):
-        t_next = events.times[begin + e]
-        store_gap(gaps, e, gap(p, t_next - t))
-        t = t_next
-    store_gap(gaps, n_events, gap(p, 0.0))
+def measure_gaps(p, times, gaps):
+    """Factors of the gaps before each event of a sample, and of the empty one behind the last."""
+    n = times.size
+    store_gap(gaps, 0, gap(p, times[0]))
+    for e in range(1, n):
+        store_gap(gaps, e, gap(p, times[e] - times[e - 1]))
+    store_gap(gaps, n, gap(p, 0.0))
 
 
 def narrow(
@@ -164,7 +163,7 @@ def narrow(
         k_stop = min(tape.floats.shape[1], n_spikes + max_events)
         n_events = events.offsets[b + 1] - events.offsets[b]
         if SHARED:
-            measure_gaps(p, events, events.offsets[b], n_events, gaps)
+            measure_gaps(p, bare(events.times[events.offsets[b] : events.offsets[b + 1]]), gaps)
         for m in range(n):
             q = own(parameters, p, m)
             x = load(start.x[begin], 0, m)

@@ -40,19 +40,37 @@ from saltation.kernels.records import (
 )
 from saltation.kernels.views import bare
 
-HELPERS = ("measure_gaps_back",)
+HELPERS = ("measure_gaps_back", "hand_on")
 
 
-def measure_gaps_back(p, events, begin, n_events, timed, gaps):
+def measure_gaps_back(p, times, timed, gaps, beside):
     """Factors of the gaps before each event of a sample, and what companions need of them."""
-    t = 0.0
+    store_gap(gaps, 0, gap(p, times[0]))
+    for e in range(1, times.size):
+        store_gap(gaps, e, gap(p, times[e] - times[e - 1]))
+    if timed:
+        for e in range(times.size):
+            s = times[e] - times[e - 1] if e > 0 else times[0]
+            store_companion_gap(beside, e, companion_gap(p, s, load_gap(gaps, e)))
+
+
+def hand_on(events, begin, n_events, totals, source_times, by_delay):
+    """Give the ``dL/dt`` of a sample's arrivals to their sources and delays."""
+    delay = 0
+    sum_of_delay = 0.0
     for e in range(n_events):
-        t_next = events.times[begin + e]
-        g = gap(p, t_next - t)
-        store_gap(gaps, e, g)
-        if timed:
-            store_companion_gap(gaps[N_GAP:], e, companion_gap(p, t_next - t, g))
-        t = t_next
+        i = begin + e
+        if events.ints[ROW, i] < 0:
+            continue
+        source_times[events.ints[CAUSE, i]] += totals[e]
+        if events.ints[DELAY, i] != delay:
+            if sum_of_delay != 0.0:
+                by_delay[delay] += sum_of_delay
+            delay = events.ints[DELAY, i]
+            sum_of_delay = 0.0
+        sum_of_delay += totals[e]
+    if sum_of_delay != 0.0:
+        by_delay[delay] += sum_of_delay
 
 
 def narrow_adjoint(
@@ -79,7 +97,7 @@ def narrow_adjoint(
     """Adjoint of samples ``first <= b < stop``, added to the results given.
 
     Arguments as of ``wide_adjoint``, but ``scratch [N_STATE + N_COMPANION + SIDES, neuron]`` and ``gaps [N_GAP +
-    N_COMPANION_GAP, events of a sample]``.
+    N_COMPANION_GAP + 1, events of a sample]``.
     """
     n = results.v_init.size
     parameters = bare(parameters)
@@ -98,7 +116,8 @@ def narrow_adjoint(
     adjoint = bare(scratch[: N_STATE + N_COMPANION])
     side = bare(scratch[N_STATE + N_COMPANION :])
     gaps = bare(gaps)
-    beside = bare(gaps[N_GAP:])
+    beside = bare(gaps[N_GAP : N_GAP + N_COMPANION_GAP])
+    totals = bare(gaps[N_GAP + N_COMPANION_GAP])
     latest = bare(latest)
     p = load_parameters(parameters, 0)
     for b in range(first, stop):
@@ -114,7 +133,9 @@ def narrow_adjoint(
         first_event = events.offsets[b]
         n_events = events.offsets[b + 1] - first_event
         if SHARED:
-            measure_gaps_back(p, events, first_event, n_events, timed, gaps)
+            measure_gaps_back(p, bare(events.times[first_event : first_event + n_events]), timed, gaps, beside)
+        for e in range(n_events):
+            totals[e] = 0.0
         for m in range(n):
             q = own(parameters, p, m)
             lam = load(adjoint, 0, m)
@@ -124,6 +145,7 @@ def narrow_adjoint(
             spike_gap = tape.ints[GAP, begin + spike] if spike >= 0 else -1
             until = tape.floats[RELEASE, begin + spike] if spike >= 0 else side[FIRST_RELEASE, m]
             hi = events.times[first_event + n_events - 1]
+            leak = 0.0
             for e in range(n_events, -1, -1):
                 i = first_event + e
                 if e < n_events:
@@ -149,9 +171,7 @@ def narrow_adjoint(
                         total += side[PEAK, m] * side[PEAK_SLOPE, m]
                         lam = inject(lam, side[PEAK, m])
                         side[PEAK_KIND, m] = NOWHERE
-                    if row >= 0:
-                        source_times[events.ints[CAUSE, i]] += total
-                        by_delay[events.ints[DELAY, i]] += total
+                    totals[e] += total
                 lo = 0.0 if e == 0 else events.times[i - 1]
                 busy = spike_gap == e or lo < until <= hi
                 if side[PEAK_KIND, m] == INTERIOR and lo <= side[PEAK_TIME, m] <= hi:
@@ -187,14 +207,17 @@ def narrow_adjoint(
                         h = load_companion_gap(beside, e) if SHARED else companion_gap(q, hi - lo, g)
                         c = companion_hold(g, h, lam, c) if held else slide_companion(q, g, h, lam, c, area_bar)
                     if not held:
-                        lam = slide(q, m, hi - lo, g, lam, area_bar, grad)
+                        lam, by_leak = slide(q, hi - lo, g, lam, area_bar)
+                        leak += by_leak
                     else:
                         lam = hold_back(q, g, lam)
                         if spike >= 0:
                             grad[m, 2] += area_bar * (hi - lo)
                 hi = lo
+            grad[m, 1] += leak
             store(adjoint, 0, m, lam)
             store_companion(adjoint, N_STATE, m, c)
             finish(q, m, begin, tape, side, adjoint, timed, grad, results.v_init, x_start)
+        hand_on(events, first_event, n_events, totals, source_times, by_delay)
         for k in range(begin, end):
             spike_times[k] = by_spike[begin + index[k]]

@@ -75,9 +75,9 @@ CONTRACT = (
 
 # name -> physics module, and what replaces its functions or the kernels' helpers
 MODELS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
-    "lif": (lif, {**search.NEWTON}),
-    "lif_apart": (lif, {"gap": lif.gap_apart, **search.NEWTON}),
-    "lif_ratio_one": (lif, {"gap": lif.gap_ratio_one, "crossing": lif.crossing_ratio_one, **search.NEWTON}),
+    "lif": (lif, {**search.HALLEY}),
+    "lif_apart": (lif, {"gap": lif.gap_apart, **search.HALLEY}),
+    "lif_ratio_one": (lif, {"gap": lif.gap_ratio_one, "crossing": lif.crossing_ratio_one, **search.HALLEY}),
     "lif_ratio_two": (
         lif,
         {
