@@ -21,7 +21,7 @@ from saltation.experiments import EXPERIMENTS
 from saltation.experiments.console import emit
 
 # What `saltation info` reports, whether imported or not.
-_PACKAGES = ("numpy", "numba", "llvmlite", "torch", "jax", "matplotlib")
+_PACKAGES = ("numpy", "numba", "llvmlite", "torch", "matplotlib")
 
 
 class _PlainMessage(click.ClickException):
@@ -34,7 +34,7 @@ class _Main(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return click.Group.invoke(self, ctx)
-        except SaltationError as error:
+        except (SaltationError, OSError) as error:
             if ctx.params.get("debug"):
                 raise
             raise _PlainMessage(str(error)) from error

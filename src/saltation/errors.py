@@ -31,6 +31,21 @@ class ParameterError(SaltationError, ValueError):
     """
 
 
+class UnknownNameError(ParameterError, KeyError):
+    """A name, of a population or a projection, that is not there; the message lists those that are.
+
+    Examples
+    --------
+    >>> from saltation.errors import UnknownNameError
+    >>> issubclass(UnknownNameError, KeyError)
+    True
+    """
+
+    def __str__(self) -> str:
+        # KeyError would show the message in quotes
+        return ParameterError.__str__(self) if not self.args else str(self.args[0])
+
+
 class NetworkError(SaltationError, ValueError):
     """The structure of a network is wrong: an unknown name, a clash, sizes that do not fit.
 

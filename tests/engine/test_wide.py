@@ -43,6 +43,17 @@ def both(monkeypatch, net, stim, **options):
     return runs
 
 
+def all_three(monkeypatch, net, stim, **options):
+    """The two, and the event queue, which delays of single synapses lead to."""
+    delay = {
+        key: np.broadcast_to(p.delay if p.delay.ndim == 0 else p.delay[:, None], p.weight.shape)
+        for key, p in net.projections.items()
+    }
+    queued = sal.simulate(net.replace(delay=delay), {"in": stim}, **{"duration": DURATION, **options})
+    assert all(r.packed.component.recurrent for r in queued._components if r is not None)
+    return (*both(monkeypatch, net, stim, **options), queued)
+
+
 def flat(gradient):
     return {
         (f.name, key): np.asarray(value)
@@ -70,9 +81,10 @@ def test_runs_and_gradients_agree(monkeypatch, case, seed):
     net = random_network(seed, model, n=N, gain=1.5, **options)
     stim = stimulus(3, 5, rng, events=15)
     record = {"a": sal.Voltage(TIMES), "out": sal.Voltage(TIMES)}
-    one, other = both(monkeypatch, net, stim, record=record)
+    one, other, queued = all_three(monkeypatch, net, stim, record=record)
     assert one.spikes["a"].n_events > (40 if options.get("max_spikes") else 80)
     assert_same(one, other)
+    assert_same(one, queued)
     for name in record:
         assert np.allclose(one.voltage[name], other.voltage[name], rtol=0.0, atol=1e-12)
     bars = cotangents(one, rng)
@@ -201,6 +213,75 @@ def test_grazing_peaks_side_by_side(monkeypatch, ratio, margin):
     times = [run.spikes["a"].times[at] for run, at in zip((one, other), order, strict=True)]
     # how well a grazing time is defined at all
     assert np.allclose(*times, rtol=1e-13 + 1e-15 / margin**0.5, atol=0.0)
+
+
+def leaky(n, **options):
+    """Neurons that fire by themselves at a known time, ``tau_mem ln 2``."""
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("a", sal.LIF(n, tau_mem=20e-3, v_th=1.0, v_leak=2.0, v_reset=0.0, v_init=0.0, **options))
+    net.connect("in", "a", weight=np.full((1, n), -1000.0))
+    return net
+
+
+@pytest.mark.parametrize("ratio", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("late", [1e-15, 3e-15, 8e-15, 1e-13])
+def test_a_crossing_just_before_an_inhibition_is_not_missed(monkeypatch, ratio, late):
+    stim = sal.Spikes.from_lists([([20e-3 * np.log(2.0) + late], [0])])
+    net = leaky(20, tau_syn=20e-3 / ratio)
+    for run in all_three(monkeypatch, net, stim, duration=15e-3):
+        assert run.spikes["a"].n_events == 20
+
+
+@pytest.mark.parametrize("ratio", [1.0, 2.0, 10.0 / 3.0])
+@pytest.mark.parametrize("short", [1e-3, 1e-6, 1e-9, 1e-12])
+def test_imminent_spikes_keep_their_relative_accuracy(monkeypatch, ratio, short):
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("a", sal.LIF(20, tau_mem=20e-3, tau_syn=20e-3 / ratio, v_init=1.0 - short))
+    net.connect("in", "a", weight=np.linspace(5.0, 9.0, 20)[None, :])
+    one, other, queued = all_three(monkeypatch, net, sal.Spikes.from_lists([([0.0], [0])]), duration=1e-3)
+    first = [run.spikes["a"].first()[0] for run in (one, other, queued)]
+    assert np.isfinite(first[0]).all()
+    assert np.allclose(first[0], first[1], rtol=1e-14, atol=0.0)
+    assert np.allclose(first[2], first[1], rtol=1e-14, atol=0.0)
+
+
+def test_a_neuron_does_not_see_its_neighbours():
+    rng = np.random.default_rng(11)
+    stim = sal.Spikes.from_lists([([0.0, 2e-3, 5e-3], [0, 1, 2])])
+    own = rng.normal(4.0, 2.0, (3, 20))
+    rasters = []
+    for seed in range(6):
+        net = sal.Network()
+        net.add("in", sal.Input(3))
+        net.add("a", sal.LIF(60, tau_mem=20e-3, tau_syn=6e-3))
+        others = np.random.default_rng(seed).normal(4.0, 3.0, (3, 40))
+        net.connect("in", "a", weight=np.concatenate([own, others], axis=1))
+        spikes = sal.simulate(net, {"in": stim}, 60e-3).spikes["a"]
+        rasters.append(spikes.times[spikes.units < 20])
+    assert rasters[0].size > 20
+    assert all(np.array_equal(rasters[0], times) for times in rasters[1:])
+
+
+def test_spans_too_short_for_bins():
+    """Spikes that lie within the smallest numbers there are."""
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    near = np.nextafter(1.0, 0.0)
+    net.add("a", sal.LIF(20, tau_mem=20e-3, tau_syn=6e-3, v_init=near, max_spikes=1))
+    net.connect("in", "a", weight=np.geomspace(1e80, 1e99, 20)[None, :])
+    times, units = sal.simulate(net, {"in": sal.Spikes.from_lists([([0.0], [0])])}, 1e-3).spikes["a"].sample(0)
+    assert sorted(units.tolist()) == list(range(20))
+    assert np.array_equal(times, np.sort(times))
+
+
+def test_a_failed_sample_is_left_at_its_start(monkeypatch):
+    stim = sal.Spikes.from_lists([([0.0], [0]), ([], [])])
+    options = {"duration": 60e-3, "backend": sal.Exact(max_events=50), "throw": False}
+    for run in all_three(monkeypatch, identical(30, 200.0), stim, **options):
+        assert run.status.tolist() == [Status.EVENT_LIMIT, Status.OK]
+        assert not run.state.x["a"][0].any() and not run.state.count["a"][0].any()
 
 
 def test_a_population_of_leaky_integrators(monkeypatch):

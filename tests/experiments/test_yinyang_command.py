@@ -124,7 +124,7 @@ def test_interruption_leaves_a_folder_to_go_on_with(run, interrupt, tmp_path):
 
 
 def test_damaged_checkpoint(run, tmp_path):
-    run(*SMALL, *BRIEF, "--epochs", "1")
+    run(*SMALL, *BRIEF, "--recipe", "published", "--epochs", "1")
     path = tmp_path / "run" / "checkpoint.npz"
     path.write_bytes(path.read_bytes()[:-2000])
     result = run("--resume", "--epochs", "2", *BRIEF)
@@ -158,3 +158,22 @@ def test_help_is_answered_without_the_compiler():
 
 def test_summary_in_the_list():
     assert summary(EXPERIMENTS["yinyang"]).startswith("Yin-Yang")
+
+
+def test_a_decay_without_its_schedule_is_refused(run):
+    result = run(*SMALL, *BRIEF, "--decay", "0.5")
+    assert result.exit_code == 2 and "--decay belongs to the exponential schedule" in result.stderr
+
+
+def test_a_cosine_is_not_made_longer_afterwards(run):
+    assert run(*SMALL, *BRIEF, "--epochs", "2").exit_code == 0
+    result = run("--resume", "--epochs", "4", *BRIEF)
+    assert result.exit_code == 2 and "epochs" in result.stderr
+
+
+def test_a_place_that_cannot_be_written_is_a_plain_message(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    result = CliRunner().invoke(cli, ["run", "yinyang", *SMALL, "--out", str(blocked / "below")])
+    assert result.exit_code == 2 and "Not a directory" in result.stderr
+    assert result.exception is None or isinstance(result.exception, SystemExit)

@@ -229,3 +229,34 @@ def test_unknown_names_of_an_output_are_refused(network, stimulus):
     for method in (out.voltage, out.first_spike, out.counts):
         with pytest.raises(ParameterError, match=r"Output\.\w+\.name"):
             method("nobody")
+
+
+def test_groups_and_projection_keep_seconds_in_their_range():
+    net = sal.Network()
+    net.add("in", sal.Input(2))
+    net.add("hid", sal.ALIF(3, tau_mem=20e-3, tau_syn=5e-3, beta=0.01, t_refrac=1e-3))
+    net.add("out", sal.LI(2))
+    net.connect("in", "hid", weight=np.full((2, 3), 9.0))
+    net.connect("hid", "out", weight=np.ones((3, 2)), delay=1e-3)
+    kinds = ("weight", "delay", "tau_mem", "beta", "t_refrac")
+    snn = SNN(net, trainable=kinds)
+    groups = snn.parameter_groups(lr=0.5, times=0.05)
+    assert [group["lr"] for group in groups] == [0.5, 0.05]
+    assert sum(len(group["params"]) for group in groups) == len(list(snn.parameters()))
+    stimulus = {"in": sal.Spikes.from_lists([([0.0, 1e-3], [0, 1])])}
+    optimiser = torch.optim.SGD(groups)
+    for parameter in snn.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimiser.step()
+    with pytest.raises(ParameterError, match=r"carried it out of its range.*project_\(\)"):
+        snn(stimulus, duration=20e-3)
+    moved = snn.project_(shortest=1e-3)
+    assert moved == sum(p.numel() for name, p in snn.named_parameters() if not name.startswith("weight"))
+    assert all((p >= 0.0).all() for name, p in snn.named_parameters() if not name.startswith("weight"))
+    assert snn.tau_mem_hid.item() == 1e-3
+    assert snn.project_() == 0
+    snn(stimulus, duration=20e-3)
+    for wrong in ({"lr": 0.0, "times": 1.0}, {"lr": 1.0, "times": -1.0}):
+        with pytest.raises(ParameterError):
+            snn.parameter_groups(**wrong)
+    assert [len(group["params"]) for group in SNN(net).parameter_groups(lr=1.0, times=1.0)] == [2]

@@ -12,7 +12,7 @@ from saltation.engine.observation import Request, add_at, measured_cotangent
 from saltation.engine.threads import chunks, run_chunks
 from saltation.kernels.records import SIDES, Cotangents, Results
 from saltation.kernels.specialise import kernel
-from saltation.kernels.wide_adjoint import WIDE_MARKS, WIDE_ROWS
+from saltation.kernels.wide_adjoint import BACKWARD_MARKS, BACKWARD_ROWS
 from saltation.model import MaxVoltage, Voltage
 
 Floats = NDArray[np.float64]
@@ -85,9 +85,9 @@ def component_adjoint(
             logged = (run.log, run.log_offsets, run.own_offsets)
             scratch = (np.empty((rows + SIDES + 1, n)), np.empty(n, np.int64))
             given = (*common, run.tape_offsets, *logged, *watched, spike_times, source_times, *scratch, results)
-            kernel("queue_adjoint", packed.model, packed.shared)(first, stop, timed, duration, *given)
+            kernel("queue_adjoint", packed.model)(first, stop, timed, duration, *given)
         elif run.wide:
-            scratch = (np.empty((3 * rows + SIDES + WIDE_ROWS, n)), np.empty((WIDE_MARKS, n), np.int64))
+            scratch = (np.empty((3 * rows + SIDES + BACKWARD_ROWS, n)), np.empty((BACKWARD_MARKS, n), np.int64))
             given = (*common, *ordered, *watched, spike_times, by_spike, source_times, *scratch, results)
             kernel("wide_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
         else:

@@ -21,8 +21,8 @@ class Exact:
     """Exact event-driven simulation in continuous time.
 
     Between events the state follows its closed form; spikes are the first upward crossings of the threshold, found
-    in closed form for ``tau_mem`` equal to or twice ``tau_syn`` and by a bracketed Newton search otherwise.  No
-    crossing is missed and no spike is dropped.
+    in closed form for ``tau_mem`` twice ``tau_syn`` and by an iteration to rounding otherwise, which a bracketed
+    search stands behind.  No crossing is missed and no spike is dropped.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ from saltation.kernels.records import (
 )
 from saltation.kernels.sorting import order_samples
 from saltation.kernels.specialise import kernel
-from saltation.kernels.wide import WIDE_ROWS
+from saltation.kernels.wide import FORWARD_ROWS
 from saltation.model import Spikes
 
 Floats = NDArray[np.float64]
@@ -219,12 +219,12 @@ def _run_feedforward(
     tape = _new_tape(_capacity(packed, stop - first, known), packed.n_state)
     spiked = _new_spiked(tape)
     offsets = np.zeros(stop + 1, np.int64)
-    marks = np.empty((MARKS, packed.size), np.int64)
+    common = (packed.parameters, events, packed.weights, start, packed.limit)
     if name == "wide":
-        scratch = np.empty((packed.n_gap + 3 * packed.n_state + WIDE_ROWS, packed.size))
+        rows = packed.n_gap + 3 * packed.n_state + FORWARD_ROWS
+        common += (max_events, np.empty((rows, packed.size)), np.empty((MARKS, packed.size), np.int64))
     else:
-        scratch = np.empty((packed.n_gap, longest_sample(events, first, stop) + 1))
-    common = (packed.parameters, events, packed.weights, start, packed.limit, *replay, max_events, scratch, marks)
+        common += (*replay, max_events, np.empty((packed.n_gap, longest_sample(events, first, stop) + 1)))
     n, at = 0, first
     while True:
         at, n = run(at, stop, *common, n, tape, spiked, offsets, *outputs)
@@ -254,7 +254,7 @@ def _run_queue(
     stop: int,
     outputs: tuple[Any, ...],
 ) -> tuple[Tape, Spiked, Log, tuple[Ints, Ints, Ints]]:
-    queue = kernel("queue", packed.model, packed.shared)
+    queue = kernel("queue", packed.model)
     known = int(events.offsets[stop] - events.offsets[first])
     tape = _new_tape(_capacity(packed, stop - first, known), packed.n_state)
     spikes = tape.floats.shape[1]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from saltation.engine.plan import PackedComponent, Plan, parameter_columns
 from saltation.model import ProjectionKey
+from saltation.model.named import Named
 
 Floats = NDArray[np.float64]
 FloatArray = NDArray[Any]
@@ -61,6 +62,14 @@ class Gradient:
     v_init: dict[str, FloatArray]
     input_times: dict[str, Floats]
 
+    def __repr__(self) -> str:
+        kinds: list[str] = []
+        for name in ("weight", "delay", *PARAMETERS, "input_times"):
+            shapes = {key: list(array.shape) for key, array in getattr(self, name).items()}
+            if shapes:
+                kinds.append(f"{name}={shapes}")
+        return f"Gradient({', '.join(kinds)})"
+
 
 PARAMETERS = (
     "tau_mem",
@@ -99,7 +108,8 @@ def name_gradient(plan: Plan, parts: list[ComponentGradient], input_times: dict[
             if "v_init" in given:
                 values = part.v_init[..., first:last] if part.tied else np.zeros_like(part.v_init[..., first:last])
                 found["v_init"][name] = _shaped(values, given["v_init"])
-    return Gradient(weight=weight, delay=delay, **found, input_times=input_times)
+    everything: dict[str, Any] = {"weight": weight, "delay": delay, **found, "input_times": input_times}
+    return Gradient(**{kind: Named(f"Gradient.{kind}", values) for kind, values in everything.items()})
 
 
 def _cut(flat: Floats, span: NDArray[np.int64], like: FloatArray) -> FloatArray:

@@ -52,6 +52,13 @@ class Report:
     uncrossed: Ints
     least_slope: Floats
 
+    def __repr__(self) -> str:
+        least = float(self.least_slope.min(initial=np.inf))
+        return (
+            f"Report(grazing={int(self.grazing.sum())}, uncrossed={int(self.uncrossed.sum())}, "
+            f"least_slope={least:.3g} in {self.grazing.size} samples)"
+        )
+
 
 @dataclass(frozen=True)
 class Run:
@@ -94,6 +101,14 @@ class Run:
     def batch(self) -> int:
         """Number of samples."""
         return self.status.size
+
+    def __repr__(self) -> str:
+        spikes = ", ".join(f"{name}: {events.n_events}" for name, events in self.spikes.items())
+        shapes = {name: _shapes(value) for name, value in self.voltage.items()}
+        voltage = f", voltage={{{', '.join(f'{name}: {shape}' for name, shape in shapes.items())}}}" if shapes else ""
+        failed = int((self.status != Status.OK).sum())
+        status = f"{failed} samples failed" if failed else "OK"
+        return f"Run(batch={self.batch}, duration={self.duration:g} s, spikes={{{spikes}}}{voltage}, status={status})"
 
     def gradient(
         self,
@@ -147,6 +162,11 @@ class Run:
             raise GradientError(
                 f"Run.gradient needs samples that ran to their end; samples {_listed(failed)} failed with "
                 f"{Status(int(self.status[failed[0]])).name}; leave them out of the stimulus, or mend the cause"
+            )
+        if spike_times is None and voltage is None:
+            raise ParameterError(
+                "Run.gradient needs spike_times= or voltage=, the derivatives of a loss by what was observed; got "
+                "neither, and every gradient would be zero"
             )
         bars = self._spike_cotangents({} if spike_times is None else spike_times)
         parts = network_adjoint(
@@ -226,6 +246,12 @@ class Run:
                 for i, (v, r) in enumerate(zip(values, recorded, strict=True))
             ]
         return result
+
+
+def _shapes(value: Any) -> str:
+    """Shape of what a probe recorded, or shapes of what several did."""
+    parts = cast("tuple[Floats, ...]", value) if isinstance(value, tuple) else (value,)
+    return " and ".join(str(list(part.shape)) for part in parts)
 
 
 def _listed(samples: Ints) -> str:

@@ -28,6 +28,7 @@ from saltation.engine.threads import default_threads
 from saltation.errors import SimulationError
 from saltation.kernels.records import AREA, GRAZING, OUTCOME, PEAK, PEAK_TIME, UNCROSSED
 from saltation.model import MaxVoltage, Network, Spikes, Voltage, VoltageSamples
+from saltation.model.named import Named
 
 Floats = NDArray[np.float64]
 _LOG = logging.getLogger(__name__)
@@ -113,9 +114,9 @@ def simulate(
     _complain(status, report, throw)
     voltage, peak_time = _voltages(runs, request)
     return Run(
-        {name: spikes[name] for name in plan.populations if name in spikes},
-        voltage,
-        peak_time,
+        Named("Run.spikes", {name: spikes[name] for name in plan.populations if name in spikes}),
+        Named("Run.voltage (what was recorded)", voltage),
+        Named("Run.peak_time (what was recorded with MaxVoltage)", peak_time),
         status,
         report,
         _end_state(plan, runs, spikes, duration, state, batch),

@@ -54,6 +54,10 @@ class State:
     recent: dict[str, Recent]
     elapsed: Floats
 
+    def __repr__(self) -> str:
+        waiting = sum(recent.times.size for recent in self.recent.values())
+        return f"State(batch={self.batch}, populations={list(self.x)}, spikes on their way={waiting})"
+
     def voltage(self, name: str) -> Floats:
         """Membrane voltage ``[batch, neuron]`` of a population."""
         if name not in self.x:

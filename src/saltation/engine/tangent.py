@@ -167,7 +167,7 @@ def _component(
 
 
 def _log_of(run: ComponentRun) -> tuple[Log, Ints, Ints]:
-    """Order of processing; a sweep's follows from the gap that each spike lies in."""
+    """Order of processing; that of a feed-forward component follows from the gap that each spike lies in."""
     if run.packed.component.recurrent:
         return run.log, run.log_offsets, run.own_offsets
     orders: list[Ints] = []

@@ -8,11 +8,11 @@ values, ``grad [neuron, :]`` the primary parameters of the physics in its order.
 # ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
 # pyright: reportUndefinedVariable=false
 
+from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     AREA,
     AT_SPIKE,
     AT_START,
-    BY_SIGN,
     FIRST_RELEASE,
     GAP,
     INTERIOR,
@@ -216,8 +216,7 @@ def retreat(p, m, hi, lo, event, begin, latest, tape, side, adjoint, timed, grad
 
 def collect_arrival(p, m, w, receptor, adjoint, timed, grad):
     """``(dL/dw, dL/dt)`` of an arrival of weight ``w`` at neuron ``m``."""
-    if receptor == BY_SIGN:
-        receptor = 0 if w >= 0.0 else 1
+    receptor = receptor_of(receptor, w)
     if timed:
         companion_arrive(load_companion(adjoint, N_STATE, m), receptor, w, grad, m)
     lam = load(adjoint, 0, m)

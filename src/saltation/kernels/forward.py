@@ -41,6 +41,7 @@ from saltation.kernels.records import (
 HELPERS = (
     "all_finite",
     "start_sample",
+    "start_observed",
     "note_peak",
     "start_watch",
     "start_report",
@@ -62,16 +63,22 @@ def all_finite(x):
     return True
 
 
-def start_sample(begin, b, start, observed_at, x, release, marks):
-    """Bring the neurons of sample ``b`` into row ``begin`` of the initial state."""
+def start_sample(begin, start, x, release, marks):
+    """Bring the neurons of a sample into row ``begin`` of the initial state."""
     for m in range(x.shape[1]):
         for i in range(x.shape[0]):
             x[i, m] = start.x[begin, i, m]
         release[m] = start.release[begin, m]
         marks[COUNT, m] = start.count[begin, m]
         marks[LATEST, m] = -1
-        marks[DUE, m] = observed_at[b if observed_at.shape[0] > 1 else 0, m]
-        marks[DUE_STOP, m] = observed_at[b if observed_at.shape[0] > 1 else 0, m + 1]
+
+
+def start_observed(b, observed_at, marks):
+    """Which of the observed spikes are those of sample ``b``."""
+    row = b if observed_at.shape[0] > 1 else 0
+    for m in range(marks.shape[1]):
+        marks[DUE, m] = observed_at[row, m]
+        marks[DUE_STOP, m] = observed_at[row, m + 1]
 
 
 def start_watch(watch, x):

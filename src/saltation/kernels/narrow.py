@@ -20,8 +20,8 @@ from saltation.kernels.forward import (
     start_watch,
     watch_piece,
 )
+from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
-    BY_SIGN,
     EVENT_LIMIT,
     NOT_FINITE,
     OUTCOME,
@@ -122,7 +122,6 @@ def narrow(
     replay,
     max_events,
     scratch,
-    marks,
     n_spikes,
     tape,
     spiked,
@@ -217,10 +216,7 @@ def narrow(
                 row = events.ints[ROW, i]
                 if row >= 0:
                     w = weights[row + m]
-                    r = events.ints[RECEPTOR, i]
-                    if r == BY_SIGN:
-                        r = 0 if w >= 0.0 else 1
-                    x = arrive(x, r, w)
+                    x = arrive(x, receptor_of(events.ints[RECEPTOR, i], w), w)
                 elif row <= PROBE:
                     probes.samples[b, PROBE - row, m] = x[0]
             if k < 0:

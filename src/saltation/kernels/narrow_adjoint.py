@@ -15,10 +15,10 @@ from saltation.kernels.backward import (
     start_latest,
     start_side,
 )
+from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     AREA,
     AT_EVENT,
-    BY_SIGN,
     CAUSE,
     DELAY,
     FIRST_RELEASE,
@@ -153,9 +153,7 @@ def narrow_adjoint(
                     total = 0.0
                     if row >= 0:
                         w = weights[row + m]
-                        r = events.ints[RECEPTOR, i]
-                        if r == BY_SIGN:
-                            r = 0 if w >= 0.0 else 1
+                        r = receptor_of(events.ints[RECEPTOR, i], w)
                         if timed:
                             companion_arrive(c, r, w, grad, m)
                         by_weight[row + m] += current(lam, r)

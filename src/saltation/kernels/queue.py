@@ -14,13 +14,14 @@ from saltation.kernels.forward import (
     coast,
     emit,
     next_spike,
+    start_observed,
     start_report,
     start_sample,
     start_watch,
 )
 from saltation.kernels.heap import heap_pop, heap_push
+from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
-    BY_SIGN,
     CAUSE,
     COUNT,
     DELAY,
@@ -123,10 +124,10 @@ def queue(
 ):
     """Run samples ``first <= b < stop``; returns ``(next sample, spikes, log entries, own arrivals)``.
 
-    Spikes are not in order yet.
-    Stops before a sample that does not fit on the tape or in the log.  Arguments as of ``wide``; ``delays`` flat,
-    ``wiring`` the projections inside, ``log`` receives the order of processing; ``marks [MARKS, neuron]``, ``clocks
-    [2, neuron]`` and the heap, as long as the log's arrivals, are scratch.
+    Spikes at one time are not in order yet.  Stops before a sample that does not fit on the tape or in the log.
+    Arguments as of ``narrow``; ``delays`` flat, ``wiring`` the projections inside, ``log`` receives the order of
+    processing; ``marks [MARKS, neuron]``, ``clocks [2, neuron]`` and the heap, as long as the log's arrivals, are
+    scratch.
     """
     n = x_end.shape[2]
     shared = parameters.shape[1] == 1
@@ -160,7 +161,8 @@ def queue(
         begin = 0 if start.x.shape[0] == 1 else b
         x = x_end[b]
         release = release_end[b]
-        start_sample(begin, b, start, observed_at, x, release, marks)
+        start_sample(begin, start, x, release, marks)
+        start_observed(b, observed_at, marks)
         watch = probes.watch[0 if plain else b]
         start_watch(watch, x)
         start_report(report, b)
@@ -259,9 +261,7 @@ def queue(
                     if not shared:
                         p = load_parameters(parameters, m)
                     w = weights[row + m - ints[START, i]]
-                    r = receptor
-                    if receptor == BY_SIGN:
-                        r = 0 if w >= 0.0 else 1
+                    r = receptor_of(receptor, w)
                     state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
                     state = arrive(state, r, w)
                     store(x, 0, m, state)
@@ -270,10 +270,11 @@ def queue(
         if full:
             return b, n_spikes, n_log, n_own
         if ended:
-            # a sample that failed keeps no spikes
+            # a sample that failed keeps no spikes, and its state is that at the start
             k = n_spikes
             entry = n_log
             own = n_own
+            start_sample(begin, start, x, release, marks)
             start_watch(watch, x)
             report.ints[OUTCOME, b] = EVENT_LIMIT
         for m in range(0 if ended else n):

@@ -1,7 +1,8 @@
 """When the neurons picked in a gap spike first: one by one, or side by side where the model allows it.
 
 ``x [state, j]`` is the state of neuron ``picked[j]``; ``times[j]`` receives how long it takes to its next upward
-crossing within ``left[j]``, infinity if there is none.  ``common`` are the parameters that all share, if they do.
+crossing within ``left[j]``, infinity if there is none.  ``common`` are the parameters that all share, if they do;
+``still [j]`` is scratch.
 """
 
 # ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
@@ -18,11 +19,13 @@ _ITERATIONS = 10
 _SMALL = 1e-6
 # What the voltage may be off the threshold, by its largest term.
 _CLOSE = 2e-15
+# Nearer to the threshold than this at the start, by the largest term, is left to the search one by one.
+_IMMINENT = 1e-3
 # The turning point's closed form needs rates that differ.
 _APART = 1e-5
 
 
-def search(parameters, common, picked, x, found, left, times):
+def search(parameters, common, picked, x, found, left, times, still):
     """For any model: neuron by neuron."""
     for j in range(found):
         p = own(parameters, common, picked[j])
@@ -30,7 +33,7 @@ def search(parameters, common, picked, x, found, left, times):
         times[j] = crossing(p, state, left[j]) if may_cross(p, state) else math.inf
 
 
-def search_ratio_two(parameters, common, picked, x, found, left, times):
+def search_ratio_two(parameters, common, picked, x, found, left, times, still):
     """For one current and ``tau_mem = 2 tau_syn``: the closed form of ``crossing_half``, without branches."""
     for j in range(found):
         p = own(parameters, common, picked[j])
@@ -54,7 +57,7 @@ def search_ratio_two(parameters, common, picked, x, found, left, times):
         times[j] = 0.0 if (m <= 0.0) & (u0 > 0.0) else s
 
 
-def search_halley(parameters, common, picked, x, found, left, times):
+def search_halley(parameters, common, picked, x, found, left, times, still):
     """For one current: Halley's method for all at once, and the guarded search for those it does not serve.
 
     With ``above = v - v_leak`` and ``u = tau_mem dv/dt = i - above``: ``tau_mem^2 d2v/dt2 = -u - i tau_mem/tau_syn``.
@@ -82,6 +85,7 @@ def search_halley(parameters, common, picked, x, found, left, times):
         s = 2.0 * m * p[4] / (u0 + math.sqrt(max(disc, 0.0)))
         s = s if (s > 0.0) & (s < left[j]) else 0.0
         times[j] = math.inf if hopeless else s
+        still[j] = 0.0
     for _ in range(_ITERATIONS):
         moving = 0
         for j in range(found):
@@ -95,9 +99,12 @@ def search_halley(parameters, common, picked, x, found, left, times):
             bend = u + i * (p[7] * p[4])
             step = -2.0 * f * u / (2.0 * u * u + f * bend)
             after = s + step * p[4]
-            fine = (u > 0.0) & (after > 0.0) & (after <= left[j])
-            moving += fine & (abs(step) > _SMALL)
+            # who has arrived stays there, whatever the others do
+            fine = (u > 0.0) & (after > 0.0) & (after <= left[j]) & (still[j] == 0.0)
+            on = fine & (abs(step) > _SMALL)
+            moving += on
             times[j] = after if fine else s
+            still[j] = 0.0 if on else 1.0
         if moving == 0:
             break
     for j in range(found):
@@ -109,7 +116,8 @@ def search_halley(parameters, common, picked, x, found, left, times):
         u = x[1, j] * g[1] - above
         off = abs(p[0] - p[1] - above)
         size = abs(q) + abs(x[1, j]) + abs(p[0] - p[1])
-        rising = (p[0] > x[0, j]) & (x[1, j] > q) & (x[1, j] > 0.0)
+        # an imminent spike needs the change of the voltage, not the voltage, to keep its relative accuracy
+        rising = (p[0] - x[0, j] > _IMMINENT * size) & (x[1, j] > q) & (x[1, j] > 0.0)
         taken = rising & (off <= _CLOSE * size) & (u > 1e-4 * size)
         times[j] = s if taken | (s == math.inf) else -1.0
     for j in range(found):

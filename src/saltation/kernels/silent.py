@@ -1,4 +1,4 @@
-"""What a population that never spikes has in place of the helpers that deal with spikes.
+"""What a population that never spikes has in place of the physics and helpers that deal with spikes.
 
 A leaky integrator is a LIF neuron with these: less to compile, and nothing to search.
 """
@@ -57,7 +57,7 @@ def burst(p, m, x, t, t1, event, k, k_stop, base, b, limit, release, marks, tape
     return x, t, k
 
 
-def search(parameters, common, picked, x, found, left, times):
+def search(parameters, common, picked, x, found, left, times, still):
     """Never."""
     for j in range(found):
         times[j] = math.inf

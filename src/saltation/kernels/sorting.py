@@ -1,6 +1,7 @@
 """Orders that do not depend on anything but the data: by time, then by unit or by position.
 
-The merge sort is our own: Numba's takes seconds to compile, in every kernel that sorts.
+Spikes are dealt out to bins of time; a merge sort serves events, and spikes that crowd.  It is our own: Numba's takes
+seconds to compile, in every kernel that sorts.
 """
 
 import math
@@ -57,7 +58,7 @@ def order_by(times, ties, start, stop):
 
 
 @inlined
-def settle(spiked, start, stop):
+def insertion_sort(spiked, start, stop):
     """Insertion sort of ``spiked[start:stop]``: quick where it is almost in order."""
     for k in range(start + 1, stop):
         t = spiked.times[k]
@@ -83,8 +84,8 @@ def settle(spiked, start, stop):
 def sort_span(tape, start, stop, spiked, begin, counts):
     """Bring spikes ``[start, stop)`` of the tape into order in ``spiked``; where they are counts from ``begin``.
 
-    They are dealt out to as many bins of time as there are spikes, and settled from there; a merge sort is left for
-    very many, or for those that crowd in one bin.  ``counts [BINS + 1]`` is scratch.
+    They are dealt out to as many bins of time as there are spikes, and put in order from there; a merge sort is left
+    for very many, or for those that crowd in one bin.  ``counts [BINS + 1]`` is scratch.
     """
     n = stop - start
     lowest = math.inf
@@ -92,7 +93,8 @@ def sort_span(tape, start, stop, spiked, begin, counts):
     for k in range(start, stop):
         lowest = min(lowest, tape.floats[TIME, k])
         highest = max(highest, tape.floats[TIME, k])
-    crowded = not highest > lowest or n > 4 * BINS
+    # a span that is next to nothing has no reciprocal
+    crowded = not highest - lowest > 1e-290 or n > 4 * BINS
     bins = min(max(n, 1), BINS)
     if not crowded:
         scale = bins * (1.0 - 1e-12) / (highest - lowest)
@@ -112,7 +114,7 @@ def sort_span(tape, start, stop, spiked, begin, counts):
             spiked.times[at] = t
             spiked.units[at] = tape.ints[UNIT, k]
             spiked.index[at] = k - begin
-        settle(spiked, start, stop)
+        insertion_sort(spiked, start, stop)
         return
     order = order_by(tape.floats[TIME], tape.ints[UNIT], start, stop)
     for i in range(n):

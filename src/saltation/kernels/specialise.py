@@ -21,7 +21,6 @@ CONTRACT = (
     "N_COMPANION",
     "N_GAP",
     "N_COMPANION_GAP",
-    "ADAPTATION",
     "load_parameters",
     "load",
     "store",

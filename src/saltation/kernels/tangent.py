@@ -10,11 +10,11 @@ state and tangent (``2 n_state`` rows) and the rows named below.
 
 import numpy as np
 
+from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     AT_EVENT,
     AT_SPIKE,
     AT_START,
-    BY_SIGN,
     CAUSE,
     DELAY,
     END,
@@ -202,9 +202,7 @@ def tangent(
                     d_samples[b, PROBE - row, m] = x[N_STATE, m]
                 elif row >= 0:
                     w = weights[row + m - first]
-                    r = ints[RECEPTOR, i]
-                    if r == BY_SIGN:
-                        r = 0 if w >= 0.0 else 1
+                    r = receptor_of(ints[RECEPTOR, i], w)
                     state = load(x, 0, m)
                     after = arrive(state, r, w)
                     if moving[LET_GO, m] > t:

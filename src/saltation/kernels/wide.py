@@ -14,8 +14,8 @@ import math
 import numpy as np
 
 from saltation.kernels.forward import all_finite, coast, emit, start_report, start_sample
+from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
-    BY_SIGN,
     COUNT,
     EVENT_LIMIT,
     LATEST,
@@ -43,18 +43,14 @@ LEFT = 1
 TIMES = 2
 REST = 3
 HELD = 4
-WIDE_ROWS = 5
+FORWARD_ROWS = 5
 
 
 def arrive_all(x, weights, row, receptor):
     """An arrival at all neurons."""
-    if receptor == BY_SIGN:
-        for m in range(x.shape[1]):
-            w = weights[row + m]
-            store(x, 0, m, arrive(load(x, 0, m), 0 if w >= 0.0 else 1, w))
-    else:
-        for m in range(x.shape[1]):
-            store(x, 0, m, arrive(load(x, 0, m), receptor, weights[row + m]))
+    for m in range(x.shape[1]):
+        w = weights[row + m]
+        store(x, 0, m, arrive(load(x, 0, m), receptor_of(receptor, w), w))
 
 
 def pick(parameters, p, g, gaps, x, release, holds, t, t1, picked):
@@ -168,9 +164,6 @@ def wide(
     weights,
     start,
     limit,
-    observed,
-    observed_at,
-    replay,
     max_events,
     scratch,
     marks,
@@ -187,8 +180,8 @@ def wide(
     """Run samples ``first <= b < stop``; returns ``(next sample, spikes on the tape)``.
 
     Stops before a sample whose spikes do not fit on the tape.  The tape keeps the order of processing, ``spiked`` that
-    of time and unit.  ``parameters [:, neuron or 1]``; ``scratch [N_GAP + 3 N_STATE + WIDE_ROWS, neuron]`` and ``marks
-    [MARKS, neuron]`` may hold anything.  Observed spikes and watched voltages are the business of ``narrow``.
+    of time and unit.  ``parameters [:, neuron or 1]``; ``scratch [N_GAP + 3 N_STATE + FORWARD_ROWS, neuron]`` and
+    ``marks [MARKS, neuron]`` may hold anything.  Observed spikes and watched voltages are the business of ``narrow``.
     """
     n = x_end.shape[2]
     parameters = bare(parameters)
@@ -221,7 +214,7 @@ def wide(
         begin = 0 if start.x.shape[0] == 1 else b
         x = bare(x_end[b])
         release = bare(release_end[b])
-        start_sample(begin, b, start, observed_at, x, release, marks)
+        start_sample(begin, start, x, release, marks)
         start_report(report, b)
         holds = False
         for m in range(n):
@@ -277,7 +270,7 @@ def wide(
                     n_settled += 1
                 fresh = True
                 while active > 0 and k >= 0:
-                    search(parameters, p, picked, moving, active, left, times)
+                    search(parameters, p, picked, moving, active, left, times, there[0])
                     climb_all(parameters, p, picked, moving, active, times, there)
                     again = 0
                     for j in range(active):
@@ -372,8 +365,9 @@ def wide(
         if k < 0:
             if k_stop < n_spikes + max_events:
                 return b, n_spikes
-            # a sample that failed keeps no spikes
+            # a sample that failed keeps no spikes, and its state is that at the start
             k = n_spikes
+            start_sample(begin, start, x, release, marks)
             report.ints[OUTCOME, b] = EVENT_LIMIT
         elif not all_finite(x):
             report.ints[OUTCOME, b] = NOT_FINITE

@@ -8,8 +8,8 @@ factors of the gap.
 # pyright: reportUndefinedVariable=false
 
 from saltation.kernels.backward import clear, finish, inject_voltage, retreat, start_latest, undo_spike
+from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
-    BY_SIGN,
     CAUSE,
     DELAY,
     FIRST_RELEASE,
@@ -37,13 +37,13 @@ PULLS = 2
 SPANS = 3
 REST = 4
 LEAKS = 5
-WIDE_ROWS = 6
+BACKWARD_ROWS = 6
 # Rows of integers.
-LATEST = 0
-PICKED = 1
-SETTLED = 2
-SEEN = 3
-WIDE_MARKS = 4
+BACK_LATEST = 0
+BACK_PICKED = 1
+BACK_SETTLED = 2
+BACK_SEEN = 3
+BACKWARD_MARKS = 4
 
 
 def total_of(values):
@@ -67,27 +67,16 @@ def total_of(values):
 def collect_all(parameters, p, weights, row, receptor, adjoint, pulls, timed, grad, by_weight):
     """Gradients for the weights of an arrival at all neurons; ``dL/dt`` of the arrival."""
     n = pulls.size
-    if receptor != BY_SIGN:
-        for m in range(n):
-            lam = load(adjoint, 0, m)
-            by_weight[row + m] += current(lam, receptor)
-            pulls[m] = weights[row + m] * arrival_pull(own(parameters, p, m), lam, receptor)
-    else:
-        for m in range(n):
-            w = weights[row + m]
-            r = receptor
-            if receptor == BY_SIGN:
-                r = 0 if w >= 0.0 else 1
-            lam = load(adjoint, 0, m)
-            by_weight[row + m] += current(lam, r)
-            pulls[m] = w * arrival_pull(own(parameters, p, m), lam, r)
+    for m in range(n):
+        w = weights[row + m]
+        r = receptor_of(receptor, w)
+        lam = load(adjoint, 0, m)
+        by_weight[row + m] += current(lam, r)
+        pulls[m] = w * arrival_pull(own(parameters, p, m), lam, r)
     if timed:
         for m in range(n):
             w = weights[row + m]
-            r = receptor
-            if receptor == BY_SIGN:
-                r = 0 if w >= 0.0 else 1
-            companion_arrive(load_companion(adjoint, N_STATE, m), r, w, grad, m)
+            companion_arrive(load_companion(adjoint, N_STATE, m), receptor_of(receptor, w), w, grad, m)
     return total_of(pulls)
 
 
@@ -194,7 +183,7 @@ def wide_adjoint(
     ``spike_times`` holds ``dL/dt`` of own spikes in their order of time (overwritten by the total); ``index``, of
     ``Spiked``, says where they are on the tape, and ``by_spike`` is scratch as long; ``source_times`` receives that of
     the arrivals' sources.  ``timed``: gradients for the time constants too; ``scratch [3 (N_STATE + N_COMPANION) +
-    SIDES + WIDE_ROWS, neuron]`` and ``marks [WIDE_MARKS, neuron]`` may hold anything.
+    SIDES + BACKWARD_ROWS, neuron]`` and ``marks [BACKWARD_MARKS, neuron]`` may hold anything.
     """
     n = results.v_init.size
     parameters = bare(parameters)
@@ -219,10 +208,10 @@ def wide_adjoint(
     spans = bare(scratch[3 * rows + SIDES + SPANS])
     rest = bare(scratch[3 * rows + SIDES + REST])
     leaks = bare(scratch[3 * rows + SIDES + LEAKS])
-    latest = bare(marks[LATEST])
-    picked = bare(marks[PICKED])
-    settled = bare(marks[SETTLED])
-    seen = bare(marks[SEEN])
+    latest = bare(marks[BACK_LATEST])
+    picked = bare(marks[BACK_PICKED])
+    settled = bare(marks[BACK_SETTLED])
+    seen = bare(marks[BACK_SEEN])
     p = load_parameters(parameters, 0)
     clear(side, 0.0)
     for m in range(n):

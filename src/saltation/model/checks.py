@@ -117,7 +117,14 @@ def float_array(
         )
     if not any(_fits(given.shape, shape) for shape in shapes):
         allowed = " or ".join(_shape_text(shape) for shape in shapes)
-        raise ParameterError(explain(where, allowed, _shape_text(given.shape), "one value per entry, or one for all"))
+        raise ParameterError(
+            explain(
+                where,
+                allowed,
+                _shape_text(given.shape),
+                "one value per entry, or one for all" if () in shapes else "give an array",
+            )
+        )
     result: FloatArray = np.array(given, dtype=dtype, order="C", copy=True)
     bad = ~np.isfinite(result)
     if bad.any():
@@ -172,7 +179,14 @@ def integer_array(
         raise ParameterError(explain(where, f"integers >= {minimum}", describe(value)))
     if not any(_fits(given.shape, shape) for shape in shapes):
         allowed = " or ".join(_shape_text(shape) for shape in shapes)
-        raise ParameterError(explain(where, allowed, _shape_text(given.shape), "one value per entry, or one for all"))
+        raise ParameterError(
+            explain(
+                where,
+                allowed,
+                _shape_text(given.shape),
+                "one value per entry, or one for all" if () in shapes else "give an array",
+            )
+        )
     bad = given < minimum
     if bad.any():
         raise ParameterError(explain(where, f">= {minimum}", at_first(given, bad)))

@@ -1,5 +1,6 @@
 """`Network`: a graph of populations and projections."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, final
@@ -202,6 +203,14 @@ class Network:
         synapses: dict[str, Mapping[ProjectionKey, npt.ArrayLike]] = {
             name: values for name, values in (("weight", weight), ("delay", delay)) if values is not None
         }
+        known = {"weight", "delay"}
+        known.update(field.name for p in self._populations.values() for field in dataclasses.fields(p))
+        for name, values in parameters.items():
+            # for a population, the record itself knows best
+            if name not in known and not set(values).intersection(self._populations):
+                raise NetworkError(
+                    f"Network.replace has no parameter {name!r} to change; {suggest(name, sorted(known))}"
+                )
         on_projections = structure.by_target("Network.replace", synapses, self._projections, "the key of a projection")
         on_populations = structure.by_target(
             "Network.replace", parameters, self._populations, "the name of a population"

@@ -49,6 +49,10 @@ class Output:
     voltages: dict[str, Any]
     status: Tensor
 
+    def __repr__(self) -> str:
+        spikes = ", ".join(f"{name}: {events.times.numel()}" for name, events in self.spikes.items())
+        return f"Output(batch={self.status.numel()}, spikes={{{spikes}}}, voltages={list(self.voltages)})"
+
     def voltage(self, name: str) -> Any:
         """Recorded voltage of a population, or a tuple where it has a tuple of probes.
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation.engine import Run
+from saltation.errors import ParameterError
 from saltation.model import Network, VoltageSamples
 from saltation.torch.specification import Specification, value_of
 
@@ -109,7 +110,13 @@ class RecentNetworks:
         """Build a network with these values, from the latest one where there is one."""
         with self._lock:
             before = self._networks.pop(specification.key, None)
-        network = specification.network(values) if before is None else specification.updated(before, values)
+        try:
+            network = specification.network(values) if before is None else specification.updated(before, values)
+        except ParameterError as error:
+            raise ParameterError(
+                f"{error}. If this value is trained, a step carried it out of its range: train what is in seconds with "
+                "a smaller learning rate (parameter_groups), and call project_() after each step"
+            ) from error
         with self._lock:
             self._networks[specification.key] = network
             while len(self._networks) > self.capacity:

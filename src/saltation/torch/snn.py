@@ -39,7 +39,8 @@ class SNN(NetworkModule):
     ``tau_mem_hid``; a projection with a name is called by it. It has the shape and dtype of the network's, so
     that a time constant shared by a population is one number. Arrays that are not trained are buffers; both
     make the state dict. A value that the model does not allow, such as a time constant below zero, is an
-    error when the network runs: ``torch.nn.utils.parametrize`` keeps it in its range.
+    error when the network runs: `parameter_groups` gives values in seconds a learning rate of their own, and
+    `project_` or ``torch.nn.utils.parametrize`` keeps them in their range.
 
     Raises
     ------

@@ -35,6 +35,9 @@ from saltation.model.checks import suggest
 TIME_CONSTANTS = ("tau_mem", "tau_syn", "tau_syn_exc", "tau_syn_inh", "tau_adapt")
 """Kinds of parameters whose gradient costs extra."""
 
+IN_SECONDS = ("delay", *TIME_CONSTANTS, "t_refrac")
+"""Kinds of parameters that are in seconds."""
+
 KINDS = ("weight", "delay", *TIME_CONSTANTS, "beta", "v_th", "v_leak", "v_reset", "t_refrac", "v_init")
 """Kinds of parameters that can be trained."""
 

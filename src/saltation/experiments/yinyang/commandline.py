@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from saltation.errors import FileFormatError
+from saltation.errors import FileFormatError, ParameterError
 from saltation.experiments.console import emit, progress
 from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_folder
 from saltation.experiments.yinyang.settings import RECIPES, Settings
@@ -45,7 +45,7 @@ _EXIT_INTERRUPTED = 130
     type=click.Choice(["numpy", "torch"]),
     default="numpy",
     show_default=True,
-    help="What the loss and the optimiser run in; the losses are the same.",
+    help="What the loss and the optimiser run in: the same formulas, with other rounding.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads; the result does not depend on it.  [default: all]")
 @click.option(
@@ -61,8 +61,8 @@ _EXIT_INTERRUPTED = 130
 def command(ctx: click.Context, **options: Any) -> None:
     """Train a spiking network on the Yin-Yang data set.
 
-    Three classes of points in a disc; a point is four input spikes, and its class the output neuron that
-    spikes first. The test set is looked at once, after the last epoch.
+    Three classes of points in a disc; a point is four input spikes and one for the bias, its class the output neuron
+    that spikes first. The test set is looked at once, after the last epoch.
     """
     given = {
         name: value for name, value in options.items() if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
@@ -73,7 +73,8 @@ def command(ctx: click.Context, **options: Any) -> None:
         "yinyang",
         {"recipe": recipe, "frontend": frontend, **settings.to_dict()},
         resume=options["resume"],
-        may_differ=("epochs",),
+        # a cosine depends on its length, so that a longer one would not go on where a shorter one has ended
+        may_differ=("epochs",) if settings.schedule == "exponential" else (),
     )
     try:
         _run(settings, recipe, frontend, folder, options)
@@ -93,7 +94,13 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
         # Another recipe is for open_folder to refuse, with the list of what differs.
         base = RECIPES[recipe] if "recipe" in given else Settings.from_dict(stored)
     changed = {name: given[name] for name in _SETTINGS if given.get(name) is not None}
-    return dataclasses.replace(base, **changed), recipe, frontend
+    settings = dataclasses.replace(base, **changed)
+    if "decay" in given and settings.schedule != "exponential":
+        raise ParameterError(
+            f"--decay belongs to the exponential schedule; the recipe {recipe!r} has the {settings.schedule} one. "
+            "Leave it out, or take --recipe published"
+        )
+    return settings, recipe, frontend
 
 
 def _stored(folder: ResultFolder) -> dict[str, Any]:
@@ -115,9 +122,10 @@ def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, o
 
     threads, quiet = options["threads"], options["as_json"]
     with progress(quiet=quiet) as bar:
-        task = bar.add_task("first epoch", total=settings.epochs)
+        task = bar.add_task("compiling what is not in the cache", total=settings.epochs)
 
         def show(now: Progress) -> None:
+            bar.update(task, completed=now.epoch, description=f"epoch {now.epoch + 1}")
             if now.history:
                 last = now.history[-1]
                 text = f"loss {last['train_loss']:.4f}, validation accuracy {100 * last['validation_accuracy']:.1f} %"

@@ -42,6 +42,10 @@ class Learner(ABC):
         """Run a batch and update the weights; GradientError if a number is not finite."""
 
     @abstractmethod
+    def warm_up(self, stimulus: Spikes, labels: Ints) -> None:
+        """Run a batch and its gradient, so that all that is compiled on first use is there; nothing is updated."""
+
+    @abstractmethod
     def weights(self) -> dict[str, Floats]:
         """Give the weights of now, by the names in `PROJECTIONS`."""
 
@@ -99,6 +103,11 @@ class NumpyLearner(Learner):
         self._weights = initial_weights(settings)
         self._network = make_network(settings, self._weights)
         self._adam = Adam(self._weights)
+
+    def warm_up(self, stimulus: Spikes, labels: Ints) -> None:
+        """Run a batch and its gradient."""
+        run = simulate(self._network, {"in": stimulus}, self._settings.duration, backend=self._backend)
+        run.gradient(spike_times={"out": np.zeros(run.spikes["out"].n_events)}, time_constants=False)
 
     def step(self, stimulus: Spikes, labels: Ints, learning_rate: float) -> Step:
         """Run a batch and update the weights."""

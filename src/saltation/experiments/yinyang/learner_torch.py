@@ -40,6 +40,14 @@ class TorchLearner(Learner):
         self._parameters = {name: self._snn.get_parameter(name) for name in PROJECTIONS}
         self._adam = torch.optim.Adam(self._parameters.values(), lr=settings.learning_rate)
 
+    def warm_up(self, stimulus: Spikes, labels: npt.NDArray[np.int64]) -> None:
+        """Run a batch and its gradient."""
+        with _one_thread():
+            out = self._snn({"in": stimulus}, duration=self._settings.duration)
+            first = out.first_spike("out")
+            first[first.isfinite()].sum().backward()
+            self._adam.zero_grad()
+
     def step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
         """Run a batch and update the weights."""
         with _one_thread():

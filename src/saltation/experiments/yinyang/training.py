@@ -94,9 +94,11 @@ def train(
         _resume(folder, settings, progress, learner, shuffle)
     elif folder is not None:
         _save(folder, progress, learner, shuffle)
-    on_epoch(progress)
     data = labelled(settings.train_points, SEEDS["train"], settings)
     held_out = labelled(settings.held_out_points, SEEDS["validation"], settings)
+    # what is compiled on first use is compiled here, so that the epochs' times are those of training
+    learner.warm_up(data.stimulus[:1], data.labels[:1])
+    on_epoch(progress)
     while progress.epoch < settings.epochs:
         start = time.perf_counter()
         learning_rate = settings.learning_rate_of(progress.epoch)

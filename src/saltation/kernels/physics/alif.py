@@ -18,7 +18,6 @@ N_STATE = 3
 N_COMPANION = 4
 N_GAP = 4
 N_COMPANION_GAP = 5
-ADAPTATION = 2
 
 
 def derive(primary):
@@ -136,7 +135,9 @@ def near(p, x, g):
     """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches."""
     q = x[0] - p[1]
     top = max(q, q * g[0]) + max(x[1], 0.0) * p[12]
-    return (top >= p[0] - p[1] + min(x[2], x[2] * g[2])) | (x[0] >= p[0] + x[2])
+    # by more than rounding can be wrong: what the bound lets through is searched exactly
+    slack = 1e-12 * (abs(q) + abs(x[1]) + abs(x[2]) + abs(p[0] - p[1]))
+    return (top >= p[0] - p[1] + min(x[2], x[2] * g[2]) - slack) | (x[0] >= p[0] + x[2])
 
 
 @inlined

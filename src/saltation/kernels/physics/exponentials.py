@@ -77,7 +77,8 @@ def minus_log(z, rest):
 @inlined
 def largest_kappa(rm: Any, rs: Any) -> Any:
     """Maximum of ``kappa`` over time, ``(rs/rm)^(-rs/(rs - rm))``, rounded up; ``1/e`` for equal rates."""
-    x = rs / rm - 1.0 + 1e-300
+    # no smaller than where it is 1 to rounding, and never quite 0 / 0
+    x = np.maximum(rs / rm, 1e-15) - 1.0 + 1e-300
     return np.exp(-(1.0 + x) * np.log1p(x) / x) * (1.0 + 1e-9)
 
 

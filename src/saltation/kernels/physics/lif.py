@@ -17,10 +17,9 @@ N_STATE = 2
 N_COMPANION = 3
 N_GAP = 3
 N_COMPANION_GAP = 4
-ADAPTATION = -1
 
 # A bound gives way by more than rounding can be wrong: what it lets through is searched exactly.
-_ALMOST = 1.0 - 1e-12
+_SLACK = 1e-12
 
 
 def derive(primary):
@@ -151,7 +150,8 @@ def may_cross(p, x):
 def near(p, x, g):
     """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches."""
     q = x[0] - p[1]
-    return (max(q, q * g[0]) + max(x[1], 0.0) * p[9] >= p[0] - p[1]) | (x[0] >= p[0])
+    slack = _SLACK * (abs(q) + abs(x[1]) + abs(p[0] - p[1]))
+    return (max(q, q * g[0]) + max(x[1], 0.0) * p[9] >= p[0] - p[1] - slack) | (x[0] >= p[0])
 
 
 @inlined
@@ -160,8 +160,9 @@ def near_ratio_two(p, x, g):
     q = x[0] - p[1]
     m = p[0] - x[0]
     u = x[1] - q
-    at_end = q * g[0] + x[1] * g[2] >= (p[0] - p[1]) * _ALMOST
-    at_peak = (u > 0.0) & (u * u >= 4.0 * _ALMOST * x[1] * m) & (u * _ALMOST <= 2.0 * x[1] * (1.0 - g[0]))
+    slack = _SLACK * (abs(q) + abs(x[1]) + abs(m))
+    at_end = q * g[0] + x[1] * g[2] >= p[0] - p[1] - slack
+    at_peak = (u > 0.0) & (u * u >= 4.0 * x[1] * m - slack * u) & (u - slack <= 2.0 * x[1] * (1.0 - g[0]))
     return at_end | at_peak | (m <= 0.0)
 
 
@@ -176,7 +177,7 @@ def crossing(p, x, s_max):
 def crossing_ratio_two(p, x, s_max):
     """:func:`crossing` for ``tau_mem = 2 tau_syn``."""
     q = x[0] - p[1]
-    return crossing_half(p[0] - x[0], x[1] - q, q, x[1], p[4], s_max)[0]
+    return crossing_half(p[0] - x[0], x[1] - q, q, x[1], p[4], s_max)
 
 
 @inlined

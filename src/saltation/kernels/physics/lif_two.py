@@ -15,7 +15,6 @@ N_STATE = 3
 N_COMPANION = 5
 N_GAP = 5
 N_COMPANION_GAP = 7
-ADAPTATION = -1
 
 
 def derive(primary):
@@ -139,7 +138,9 @@ def near(p, x, g):
     """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches."""
     q = x[0] - p[1]
     top = max(q, q * g[0]) + (max(x[1], 0.0) * p[12] + max(x[2], 0.0) * p[13])
-    return (top >= p[0] - p[1]) | (x[0] >= p[0])
+    # by more than rounding can be wrong: what the bound lets through is searched exactly
+    slack = 1e-12 * (abs(q) + abs(x[1]) + abs(x[2]) + abs(p[0] - p[1]))
+    return (top >= p[0] - p[1] - slack) | (x[0] >= p[0])
 
 
 @inlined

@@ -14,7 +14,7 @@ most three monotone pieces, and a crossing is missed on none of them.
 import math
 
 from saltation.kernels.inlining import inlined
-from saltation.kernels.physics.exponentials import kappa, minus_log, relative_decay
+from saltation.kernels.physics.exponentials import kappa, minus_log
 
 _MAX_ITERATIONS = 200
 _EPS = 2.3e-16
@@ -116,26 +116,26 @@ def crossing_one(m, u0, q, i0, rm, r0, s_max):
 
 @inlined
 def crossing_half(m, u0, q, i0, tau_mem, s_max):
-    """First upward crossing for ``tau_mem = 2 tau_syn``, in closed form; ``(s, exp(-s/tau_mem))``, inf if none.
+    """First upward crossing for ``tau_mem = 2 tau_syn``, in closed form; inf if there is none.
 
     ``x = exp(-s/tau_mem)`` solves a quadratic.  Written for ``1 - x`` it keeps its relative accuracy for imminent
     spikes, written for ``x`` for late ones, and each root in the form in which nothing cancels; ``disc = 0`` is a
     voltage that only touches the threshold, which is no spike.
     """
     if m <= 0.0 and u0 > 0.0:
-        return 0.0, 1.0
+        return 0.0
     disc = u0 * u0 - 4.0 * i0 * m
     if not disc > 0.0:
-        return math.inf, 0.0
+        return math.inf
     root = math.sqrt(disc)
     if u0 < 0.0:
         if not i0 < 0.0:
-            return math.inf, 0.0
+            return math.inf
         y = (u0 - root) / (2.0 * i0)
     else:
         y = 2.0 * m / (u0 + root)
     if not 0.0 < y < 1.0:
-        return math.inf, 0.0
+        return math.inf
     x = 1.0 - y
     rest = (1.0 - x) - y
     if y >= 0.5:
@@ -143,9 +143,9 @@ def crossing_half(m, u0, q, i0, tau_mem, s_max):
         x = (b + root) / (2.0 * i0) if b > 0.0 else 2.0 * (q + m) / (b - root)
         rest = 0.0
         if not x > 0.0:
-            return math.inf, 0.0
+            return math.inf
     s = minus_log(x, rest) * tau_mem
-    return (s, x) if s <= s_max else (math.inf, 0.0)
+    return s if s <= s_max else math.inf
 
 
 @inlined
@@ -294,7 +294,6 @@ __all__ = [
     "crossing_half",
     "crossing_one",
     "crossing_two",
-    "relative_decay",
     "rise_one",
     "rise_two",
     "turning_point_one",

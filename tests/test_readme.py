@@ -1,0 +1,24 @@
+"""The examples of the README run, in their order, as they stand there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import saltation as sal
+
+BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8"), re.S)
+
+
+def test_examples():
+    pytest.importorskip("torch")
+    names: dict = {}
+    assert len(BLOCKS) == 2
+    exec(compile(BLOCKS[0], "README (NumPy)", "exec"), names)
+    assert names["run"].voltage["out"].shape == (64, 3)
+    assert names["g"].weight["in", "hid"].any()
+    exec(compile(BLOCKS[1], "README (PyTorch)", "exec"), names)
+    assert names["loss"].item() < 1.5
+    # one that no step moves must be within what a user would call a trained network
+    assert all((delay >= 0.0).all() for name, delay in names["snn"].named_parameters() if "delay" in name)
+    assert isinstance(names["net"], sal.Network)
