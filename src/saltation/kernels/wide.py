@@ -35,7 +35,7 @@ from saltation.kernels.records import (
 from saltation.kernels.sorting import BINS, is_ordered, sort_span
 from saltation.kernels.views import bare
 
-HELPERS = ("arrive_all", "pick", "burst", "climb_all", "flow_row", "flow_all")
+HELPERS = ("arrive_all", "pick", "burst", "settle", "climb_all", "flow_row", "flow_all")
 
 # Rows of scratch behind the factors of gaps and three rows of states.
 NOW = 0
@@ -118,6 +118,15 @@ def burst(p, m, x, t, t1, event, k, k_stop, base, b, limit, release, marks, tape
     release[m] = until
     marks[LATEST, m] = latest
     return x, t, k
+
+
+def settle(m, state, t, t1, release, n_settled, settled, done, rest, held):
+    """Put neuron ``m``, which does not spike again before ``t1``, aside in its state at ``t``; the number of those."""
+    store(done, 0, n_settled, state)
+    rest[n_settled] = t1 - t
+    held[n_settled] = 1.0 if release[m] > t else 0.0
+    settled[n_settled] = m
+    return n_settled + 1
 
 
 def climb_all(parameters, common, picked, x, active, times, there):
@@ -263,11 +272,7 @@ def wide(
                     )
                     if k < 0:
                         break
-                    store(done, 0, n_settled, state)
-                    rest[n_settled] = t_next - at
-                    held[n_settled] = 1.0 if release[m] > at else 0.0
-                    settled[n_settled] = m
-                    n_settled += 1
+                    n_settled = settle(m, state, at, t_next, release, n_settled, settled, done, rest, held)
                 fresh = True
                 while active > 0 and k >= 0:
                     search(parameters, p, picked, moving, active, left, times, there[0])
@@ -277,11 +282,10 @@ def wide(
                         m = picked[j]
                         if not times[j] < math.inf:
                             if not fresh:
-                                store(done, 0, n_settled, load(moving, 0, j))
-                                rest[n_settled] = left[j]
-                                held[n_settled] = 0.0
-                                settled[n_settled] = m
-                                n_settled += 1
+                                state = load(moving, 0, j)
+                                n_settled = settle(
+                                    m, state, now[j], t_next, release, n_settled, settled, done, rest, held
+                                )
                             continue
                         if k >= k_stop:
                             k = -1
@@ -338,11 +342,7 @@ def wide(
                             )
                             if k < 0:
                                 break
-                        store(done, 0, n_settled, state)
-                        rest[n_settled] = t_next - at
-                        held[n_settled] = 1.0 if release[m] > at else 0.0
-                        settled[n_settled] = m
-                        n_settled += 1
+                        n_settled = settle(m, state, at, t_next, release, n_settled, settled, done, rest, held)
                     active = again
                     fresh = False
                 if k < 0:

@@ -28,7 +28,7 @@ from saltation.kernels.records import (
 )
 from saltation.kernels.views import bare
 
-HELPERS = ("total_of", "collect_all", "pick_back", "end_of_hold", "glide_row", "glide_all")
+HELPERS = ("total_of", "collect_all", "pick_back", "end_of_hold", "settle_back", "glide_row", "glide_all")
 
 # Rows of scratch behind three rows of adjoints and the watched ones.
 LEAK = 0
@@ -112,6 +112,15 @@ def pick_back(e, lo, hi, k, begin, holds, until, tape, picked, seen):
 def end_of_hold(m, begin, latest, tape, side):
     """End of the hold behind the latest spike of neuron ``m``, or of the one from before the run."""
     return tape.floats[RELEASE, begin + latest[m]] if latest[m] >= 0 else side[FIRST_RELEASE, m]
+
+
+def settle_back(m, lam, c, span, n_settled, settled, done, rest):
+    """Put neuron ``m``, which has no more spikes in the gap, aside ``span`` behind its begin; the number of those."""
+    store(done, 0, n_settled, lam)
+    store_companion(done, N_STATE, n_settled, c)
+    rest[n_settled] = span
+    settled[n_settled] = m
+    return n_settled + 1
 
 
 def glide_row(parameters, common, picked, active, row, spans, timed, leaks):
@@ -280,11 +289,9 @@ def wide_adjoint(
                     q = own(parameters, p, m)
                     retreat(q, m, hi, lo, e, begin, latest, tape, side, adjoint, timed, grad, by_spike, x_start[0, m])
                     until[m] = end_of_hold(m, begin, latest, tape, side)
-                    store(done, 0, n_settled, load(adjoint, 0, m))
-                    store_companion(done, N_STATE, n_settled, load_companion(adjoint, N_STATE, m))
-                    rest[n_settled] = 0.0
-                    settled[n_settled] = m
-                    n_settled += 1
+                    lam = load(adjoint, 0, m)
+                    c = load_companion(adjoint, N_STATE, m)
+                    n_settled = settle_back(m, lam, c, 0.0, n_settled, settled, done, rest)
                 while active > 0:
                     glide_row(parameters, p, picked, active, moving, spans, timed, leaks)
                     again = 0
@@ -311,7 +318,7 @@ def wide_adjoint(
                             picked[again] = m
                             again += 1
                             continue
-                        rest[n_settled] = t - lo
+                        span = t - lo
                         if until[m] > lo:
                             store(adjoint, 0, m, lam)
                             store_companion(adjoint, N_STATE, m, c)
@@ -334,11 +341,8 @@ def wide_adjoint(
                             until[m] = end_of_hold(m, begin, latest, tape, side)
                             lam = load(adjoint, 0, m)
                             c = load_companion(adjoint, N_STATE, m)
-                            rest[n_settled] = 0.0
-                        store(done, 0, n_settled, lam)
-                        store_companion(done, N_STATE, n_settled, c)
-                        settled[n_settled] = m
-                        n_settled += 1
+                            span = 0.0
+                        n_settled = settle_back(m, lam, c, span, n_settled, settled, done, rest)
                     active = again
                 glide_row(parameters, p, settled, n_settled, done, rest, timed, leaks)
                 for j in range(n_settled):

@@ -106,7 +106,7 @@ class Settings:
         --------
         >>> from saltation.experiments.yinyang import RECIPES
         >>> [round(RECIPES["published"].learning_rate_of(epoch), 6) for epoch in (0, 1, 2)]
-        [0.005, 0.00475, 0.004512]
+        [0.005, 0.00475, 0.004513]
         """
         if self.schedule == "cosine":
             return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.epochs))
