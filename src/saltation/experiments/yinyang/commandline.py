@@ -27,7 +27,7 @@ _EXIT_INTERRUPTED = 130
     type=click.Choice(sorted(RECIPES)),
     default="default",
     show_default=True,
-    help="default: 60 epochs, within a minute; published: that of Wunderlich and Pehle (2021), 100 epochs.",
+    help="default: 50 epochs, about a minute; published: that of Wunderlich and Pehle (2021), 100 epochs.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs to train.  [default: those of the recipe]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of weights and order.")

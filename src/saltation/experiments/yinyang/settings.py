@@ -149,7 +149,7 @@ class Settings:
 
 
 RECIPES = {
-    "default": Settings(epochs=60, batch=16, schedule="cosine", out_sum=20.0, tau0=0.3e-3),
+    "default": Settings(epochs=50, batch=16, schedule="cosine", out_sum=20.0, tau0=0.3e-3),
     "published": Settings(),
 }
 """``published`` is that of the paper.
