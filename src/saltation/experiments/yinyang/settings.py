@@ -155,7 +155,7 @@ RECIPES = {
 """``published`` is that of the paper.
 
 There, an output neuron fires after the first seven hidden spikes, before most inputs have come; training then silences
-three quarters of the hidden neurons within a few epochs, and how well it ends depends on the seed.  ``default`` starts
+most hidden neurons within a few epochs, and how well it ends depends on the seed.  ``default`` starts
 with output weights that need many hidden spikes, so that most neurons stay in use; it takes smaller batches, tells the
 first spike from the second more sharply and lets the learning rate fall along a cosine.
 """
