@@ -264,16 +264,13 @@ def test_a_neuron_does_not_see_its_neighbours():
     assert all(np.array_equal(rasters[0], times) for times in rasters[1:])
 
 
-def test_spans_too_short_for_bins():
-    """Spikes that lie within the smallest numbers there are."""
-    net = sal.Network()
-    net.add("in", sal.Input(1))
-    near = np.nextafter(1.0, 0.0)
-    net.add("a", sal.LIF(20, tau_mem=20e-3, tau_syn=6e-3, v_init=near, max_spikes=1))
-    net.connect("in", "a", weight=np.geomspace(1e80, 1e99, 20)[None, :])
-    times, units = sal.simulate(net, {"in": sal.Spikes.from_lists([([0.0], [0])])}, 1e-3).spikes["a"].sample(0)
-    assert sorted(units.tolist()) == list(range(20))
-    assert np.array_equal(times, np.sort(times))
+@pytest.mark.parametrize("n", [1, 20])
+def test_currents_whose_square_overflows_still_cause_spikes(n):
+    for weight in (1e150, 1e155, 1e200):
+        net = identical(n, weight, max_spikes=1)
+        run = sal.simulate(net, {"in": sal.Spikes.from_lists([([1e-3], [0])])}, 50e-3)
+        assert np.allclose(run.spikes["a"].times, np.full(n, 1e-3), rtol=0.0, atol=1e-18)
+        assert run.spikes["a"].n_events == n
 
 
 def test_a_failed_sample_is_left_at_its_start(monkeypatch):

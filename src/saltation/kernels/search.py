@@ -43,7 +43,7 @@ def search_ratio_two(parameters, common, picked, x, found, left, times, still):
         m = p[0] - v
         u0 = i0 - q
         disc = u0 * u0 - 4.0 * i0 * m
-        root = math.sqrt(max(disc, 0.0))
+        root = math.sqrt(max(disc, 0.0)) if disc < math.inf else abs(u0)
         rising = u0 >= 0.0
         y = (2.0 * m if rising else u0 - root) / (u0 + root if rising else 2.0 * i0)
         b = q + i0

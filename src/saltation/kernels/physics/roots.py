@@ -127,7 +127,8 @@ def crossing_half(m, u0, q, i0, tau_mem, s_max):
     disc = u0 * u0 - 4.0 * i0 * m
     if not disc > 0.0:
         return math.inf
-    root = math.sqrt(disc)
+    # beyond 1e154 the square overflows, and what is taken from it is nothing beside it
+    root = math.sqrt(disc) if disc < math.inf else abs(u0)
     if u0 < 0.0:
         if not i0 < 0.0:
             return math.inf

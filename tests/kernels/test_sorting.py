@@ -1,0 +1,39 @@
+"""Spikes brought into order by bins: every kind of span and crowd, in plain Python, where a bad index is an error."""
+
+import numpy as np
+import pytest
+
+from saltation.kernels.records import TAPE_INTS, TIME, UNIT, Spiked, Tape
+from saltation.kernels.sorting import BINS, is_ordered, sort_span
+
+RNG = np.random.default_rng(0)
+TIMES = {
+    "even": RNG.uniform(0.0, 1.0, 60),
+    "few": np.array([0.3, 0.1, 0.2]),
+    "one": np.array([0.4]),
+    "equal": np.full(40, 0.2),
+    "ties": RNG.integers(0, 6, 50) / 8.0,
+    "crowded": np.concatenate([RNG.uniform(0.0, 1e-9, 50), [1.0]]),
+    "more than bins": RNG.uniform(0.0, 1.0, 2 * BINS),
+    "very many": RNG.uniform(0.0, 1.0, 5 * BINS),
+    "no reciprocal": np.array([3.0, 1.0, 2.0]) * 1e-318,
+    "at the limit": np.array([3.0, 1.0, 2.0]) * 1e-290,
+    "huge": np.array([1.7e308, 1e300, 0.0]),
+}
+
+
+@pytest.mark.parametrize("times", TIMES.values(), ids=TIMES)
+def test_order_is_by_time_then_unit(times):
+    before, n = 3, times.size
+    tape = Tape(np.zeros((1, before + n)), np.zeros((TAPE_INTS, before + n), np.int64))
+    tape.floats[TIME, before:] = times
+    tape.ints[UNIT, before:] = RNG.permutation(n)
+    spiked = Spiked(np.full(before + n, -7.0), np.zeros(before + n, np.int64), np.zeros(before + n, np.int64))
+    counts = np.empty(BINS + 1, np.int64)
+    sort_span(tape, before, before + n, spiked, 1, counts)
+    order = np.lexsort((tape.ints[UNIT, before:], times))
+    assert np.array_equal(spiked.times[before:], times[order])
+    assert np.array_equal(spiked.units[before:], tape.ints[UNIT, before:][order])
+    assert np.array_equal(spiked.index[before:], before + order - 1)
+    assert (spiked.times[:before] == -7.0).all()
+    assert is_ordered(spiked, before, before + n)
