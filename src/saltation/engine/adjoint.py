@@ -11,6 +11,7 @@ from saltation.engine.memory import empty, zeros
 from saltation.engine.observation import Request, add_at, measured_cotangent
 from saltation.engine.threads import chunks, run_chunks
 from saltation.kernels.records import SIDES, Cotangents, Results
+from saltation.kernels.rows import lanes
 from saltation.kernels.specialise import kernel
 from saltation.kernels.wide_adjoint import BACKWARD_MARKS, BACKWARD_ROWS
 from saltation.model import MaxVoltage, Voltage
@@ -87,7 +88,11 @@ def component_adjoint(
             given = (*common, run.tape_offsets, *logged, *watched, spike_times, source_times, *scratch, results)
             kernel("queue_adjoint", packed.model)(first, stop, timed, duration, *given)
         elif run.wide:
-            scratch = (np.empty((3 * rows + SIDES + BACKWARD_ROWS, n)), np.empty((BACKWARD_MARKS, n), np.int64))
+            length = lanes(n)
+            scratch = (
+                np.zeros((3 * rows + SIDES + BACKWARD_ROWS, length)),
+                np.zeros((BACKWARD_MARKS, length), np.int64),
+            )
             given = (*common, *ordered, *watched, spike_times, by_spike, source_times, *scratch, results)
             kernel("wide_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
         else:

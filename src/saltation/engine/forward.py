@@ -30,6 +30,7 @@ from saltation.kernels.records import (
     Start,
     Tape,
 )
+from saltation.kernels.rows import lanes
 from saltation.kernels.sorting import order_samples
 from saltation.kernels.specialise import kernel
 from saltation.kernels.wide import FORWARD_ROWS
@@ -221,8 +222,8 @@ def _run_feedforward(
     offsets = np.zeros(stop + 1, np.int64)
     common = (packed.parameters, events, packed.weights, start, packed.limit)
     if name == "wide":
-        rows = packed.n_gap + 3 * packed.n_state + FORWARD_ROWS
-        common += (max_events, np.empty((rows, packed.size)), np.empty((MARKS, packed.size), np.int64))
+        shape = (packed.n_gap + 4 * packed.n_state + FORWARD_ROWS, lanes(packed.size))
+        common += (max_events, np.zeros(shape), np.zeros((MARKS, shape[1]), np.int64))
     else:
         common += (*replay, max_events, np.empty((packed.n_gap, longest_sample(events, first, stop) + 1)))
     n, at = 0, first

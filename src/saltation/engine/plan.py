@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from saltation.engine.components import Component, components, receptor_code
 from saltation.kernels.events import PER_PRE, PER_SYNAPSE, SCALAR
 from saltation.kernels.records import DELAY, EVENT_ROWS, PER_TARGET, RECEPTOR, ROW, START, STOP, Wiring
+from saltation.kernels.rows import lanes
 from saltation.kernels.specialise import physics_of
 from saltation.model import Input, Network, Population, Projection, ProjectionKey
 
@@ -35,8 +36,8 @@ class PackedComponent:
         Name of the specialisation (see ``saltation.kernels.specialise.MODELS``).
     names : tuple of str
         Primary parameters of the physics, in its order.
-    parameters : ndarray, [:, neuron or 1]
-        Primary and derived parameters; one column where all neurons share them.
+    parameters : ndarray, [:, lane or 1]
+        Primary and derived parameters; one column where all neurons share them, else idle ones behind the neurons'.
     v_init : ndarray, [neuron]
         Initial voltage.
     limit : ndarray, [neuron]
@@ -234,6 +235,9 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
     if np.all(table == table[0]):
         table = table[:1]
     parameters = np.stack([np.broadcast_to(row, table.shape[0]) for row in physics.derive(table.T)])
+    if parameters.shape[1] > 1:
+        # rows of whole lanes, for kernels that go over all of them
+        parameters = np.pad(parameters, ((0, 0), (0, lanes(size) - size)), mode="edge")
     v_init = np.empty(size)
     limit = np.zeros(size, np.int64)
     for name, (start, stop) in columns.items():

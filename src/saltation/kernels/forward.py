@@ -166,14 +166,12 @@ def emit(p, m, x, release, t, event, k, previous, base, ends, b, tape, watch, re
     """
     held = release > t
     x = at_threshold(p, x)
-    y = fire(p, x)
     rate = 0.0 if held else slope(p, x)
     release = math.inf if ends else t + p[3]
     tape.floats[TIME, k] = t
     tape.floats[SLOPE, k] = rate
     tape.floats[RELEASE, k] = release
     store(tape.floats, STATES, k, x)
-    store(tape.floats, STATES + N_STATE, k, y)
     tape.ints[UNIT, k] = m
     tape.ints[GAP, k] = event
     tape.ints[PREVIOUS, k] = previous - base if previous >= 0 else -1
@@ -184,4 +182,4 @@ def emit(p, m, x, release, t, event, k, previous, base, ends, b, tape, watch, re
     report.least_slope[b] = min(report.least_slope[b], rate)
     if watch.shape[1] > 0 and x[0] > watch[PEAK, m]:
         note_peak(watch, m, x[0], t, AT_SPIKE, k - base, v_dot(p, x))
-    return y, release
+    return fire(p, x), release

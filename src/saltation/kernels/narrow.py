@@ -34,7 +34,7 @@ from saltation.kernels.records import (
     Spiked,
     Tape,
 )
-from saltation.kernels.sorting import BINS, sort_span
+from saltation.kernels.sorting import BINS, RANKED, sort_span
 from saltation.kernels.views import bare
 
 HELPERS = ("first_spike", "pass_gap", "measure_gaps")
@@ -149,6 +149,7 @@ def narrow(
     report = Report(bare(report.ints), bare(report.least_slope))
     gaps = bare(scratch)
     counts = np.empty(BINS + 1, np.int64)
+    ranks = np.empty(RANKED + 8)
     p = load_parameters(parameters, 0)
     g = gap(p, 0.0)
     watched = probes.watch.shape[2] > 0
@@ -238,7 +239,7 @@ def narrow(
         elif not all_finite(x_end[b]):
             report.ints[OUTCOME, b] = NOT_FINITE
         if k > n_spikes:
-            sort_span(tape, n_spikes, k, spiked, n_spikes, counts)
+            sort_span(tape, n_spikes, k, spiked, n_spikes, counts, ranks)
         n_spikes = k
         tape_offsets[b + 1] = k
     return stop, n_spikes

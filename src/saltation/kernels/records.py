@@ -68,7 +68,9 @@ DUE = 2
 DUE_STOP = 3
 PICKED = 4
 SETTLED = 5
-MARKS = 6
+HIT = 6
+MISSED = 7
+MARKS = 8
 
 # Rows of Report.ints, and the outcomes.
 OUTCOME = 0

@@ -10,7 +10,9 @@ crossing within ``left[j]``, infinity if there is none.  ``common`` are the para
 
 import math
 
+from saltation.kernels.bits import natural
 from saltation.kernels.physics.exponentials import minus_log
+from saltation.kernels.rows import whole
 
 HELPERS = ("search",)
 
@@ -28,15 +30,15 @@ _APART = 1e-5
 def search(parameters, common, picked, x, found, left, times, still):
     """For any model: neuron by neuron."""
     for j in range(found):
-        p = own(parameters, common, picked[j])
+        p = own(parameters, common, natural(picked[j]))
         state = load(x, 0, j)
         times[j] = crossing(p, state, left[j]) if may_cross(p, state) else math.inf
 
 
 def search_ratio_two(parameters, common, picked, x, found, left, times, still):
     """For one current and ``tau_mem = 2 tau_syn``: the closed form of ``crossing_half``, without branches."""
-    for j in range(found):
-        p = own(parameters, common, picked[j])
+    for j in range(whole(found)):
+        p = own(parameters, common, natural(picked[j]))
         v = x[0, j]
         i0 = x[1, j]
         q = v - p[1]
@@ -65,8 +67,8 @@ def search_halley(parameters, common, picked, x, found, left, times, still):
     starts on.  A result is taken where the voltage is on the threshold, to rounding, and rises; where it is not, where
     the peak is too close to call, and where the voltage falls before it rises, ``crossing`` decides.
     """
-    for j in range(found):
-        p = own(parameters, common, picked[j])
+    for j in range(whole(found)):
+        p = own(parameters, common, natural(picked[j]))
         i0 = x[1, j]
         q = x[0, j] - p[1]
         m = p[0] - x[0, j]
@@ -85,11 +87,11 @@ def search_halley(parameters, common, picked, x, found, left, times, still):
         s = 2.0 * m * p[4] / (u0 + math.sqrt(max(disc, 0.0)))
         s = s if (s > 0.0) & (s < left[j]) else 0.0
         times[j] = math.inf if hopeless else s
-        still[j] = 0.0
+        still[j] = 0.0 if j < found else 1.0
     for _ in range(_ITERATIONS):
         moving = 0
-        for j in range(found):
-            p = own(parameters, common, picked[j])
+        for j in range(whole(found)):
+            p = own(parameters, common, natural(picked[j]))
             s = times[j]
             g = gap(p, s)
             i = x[1, j] * g[1]
@@ -107,8 +109,8 @@ def search_halley(parameters, common, picked, x, found, left, times, still):
             still[j] = 0.0 if on else 1.0
         if moving == 0:
             break
-    for j in range(found):
-        p = own(parameters, common, picked[j])
+    for j in range(whole(found)):
+        p = own(parameters, common, natural(picked[j]))
         s = times[j]
         g = gap(p, s)
         q = x[0, j] - p[1]
@@ -122,7 +124,7 @@ def search_halley(parameters, common, picked, x, found, left, times, still):
         times[j] = s if taken | (s == math.inf) else -1.0
     for j in range(found):
         if times[j] < 0.0:
-            p = own(parameters, common, picked[j])
+            p = own(parameters, common, natural(picked[j]))
             state = load(x, 0, j)
             times[j] = crossing(p, state, left[j]) if may_cross(p, state) else math.inf
 

@@ -8,11 +8,13 @@ import math
 
 import numpy as np
 
+from saltation.kernels.bits import count_below, natural
 from saltation.kernels.cache import compile_kernel
 from saltation.kernels.inlining import inlined
 from saltation.kernels.records import AT_SPIKE, CAUSE, PEAK_INDEX, PEAK_KIND, PREVIOUS, TIME, UNIT
 
 BINS = 256
+RANKED = 128
 _CROWD = 16
 
 
@@ -81,13 +83,41 @@ def insertion_sort(spiked, start, stop):
 
 
 @inlined
-def sort_span(tape, start, stop, spiked, begin, counts):
-    """Bring spikes ``[start, stop)`` of the tape into order in ``spiked``; where they are counts from ``begin``.
+def rank_span(tape, start, stop, spiked, begin, scratch):
+    """Put each spike of ``[start, stop)`` in the place that the number of earlier ones gives it; false among ties.
 
-    They are dealt out to as many bins of time as there are spikes, and put in order from there; a merge sort is left
-    for very many, or for those that crowd in one bin.  ``counts [BINS + 1]`` is scratch.
+    ``scratch [RANKED + 8]``.
     """
     n = stop - start
+    for i in range(n):
+        scratch[i] = tape.floats[TIME, natural(start + i)]
+    for i in range(n, n + 8):
+        scratch[i] = math.inf
+    total = 0
+    for i in range(n):
+        t = scratch[i]
+        rank = 0
+        for block in range(0, n, 8):
+            rank += count_below(scratch, block, t)
+        total += rank
+        at = natural(start + rank)
+        spiked.times[at] = t
+        spiked.units[at] = tape.ints[UNIT, natural(start + i)]
+        spiked.index[at] = start + i - begin
+    return total == n * (n - 1) // 2
+
+
+@inlined
+def sort_span(tape, start, stop, spiked, begin, counts, scratch):
+    """Bring spikes ``[start, stop)`` of the tape into order in ``spiked``; where they are counts from ``begin``.
+
+    Few are ranked side by side.  More are dealt out to as many bins of time as there are spikes, and put in order from
+    there; a merge sort is left for very many, or for those that crowd in one bin.  ``counts [BINS + 1]`` and ``scratch
+    [RANKED + 8]`` may hold anything.
+    """
+    n = stop - start
+    if n <= RANKED and rank_span(tape, start, stop, spiked, begin, scratch):
+        return
     lowest = math.inf
     highest = -math.inf
     for k in range(start, stop):
@@ -122,17 +152,6 @@ def sort_span(tape, start, stop, spiked, begin, counts):
         spiked.times[start + i] = tape.floats[TIME, k]
         spiked.units[start + i] = tape.ints[UNIT, k]
         spiked.index[start + i] = k - begin
-
-
-@inlined
-def is_ordered(spiked, start, stop):
-    """Whether ``spiked[start:stop]`` is in order of time, then unit."""
-    for i in range(start + 1, stop):
-        if spiked.times[i] < spiked.times[i - 1]:
-            return False
-        if spiked.times[i] == spiked.times[i - 1] and spiked.units[i] < spiked.units[i - 1]:
-            return False
-    return True
 
 
 @inlined

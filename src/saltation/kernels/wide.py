@@ -13,29 +13,54 @@ import math
 
 import numpy as np
 
-from saltation.kernels.forward import all_finite, coast, emit, start_report, start_sample
+from saltation.kernels.bits import natural
+from saltation.kernels.forward import GRAZING_SLOPE, coast, emit, start_report
 from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     COUNT,
     EVENT_LIMIT,
+    GAP,
+    GRAZING,
+    HIT,
     LATEST,
+    MISSED,
     NOT_FINITE,
     OUTCOME,
     PICKED,
+    PREVIOUS,
     PROBE,
     RECEPTOR,
+    RELEASE,
     ROW,
     SETTLED,
+    SLOPE,
+    STATES,
+    TIME,
+    UNCROSSED,
+    UNIT,
     Events,
     Probes,
     Report,
     Spiked,
     Tape,
 )
-from saltation.kernels.sorting import BINS, is_ordered, sort_span
+from saltation.kernels.rows import divide, list_chosen, whole
+from saltation.kernels.sorting import BINS, RANKED, sort_span
 from saltation.kernels.views import bare
 
-HELPERS = ("arrive_all", "pick", "burst", "settle", "climb_all", "flow_row", "flow_all")
+HELPERS = (
+    "fill_lanes",
+    "start_lanes",
+    "end_lanes",
+    "arrive_all",
+    "pick",
+    "burst",
+    "settle",
+    "fire_row",
+    "climb_all",
+    "flow_row",
+    "flow_all",
+)
 
 # Rows of scratch behind the factors of gaps and three rows of states.
 NOW = 0
@@ -43,13 +68,51 @@ LEFT = 1
 TIMES = 2
 REST = 3
 HELD = 4
-FORWARD_ROWS = 5
+UNTIL = 5
+FORWARD_ROWS = 6
 
 
-def arrive_all(x, weights, row, receptor):
+def fill_lanes(n, x, release, marks):
+    """Idle lanes behind the last neuron: no voltage, so that no comparison with it holds."""
+    for m in range(n, x.shape[1]):
+        x[0, m] = math.nan
+        release[m] = -math.inf
+        marks[LATEST, m] = -1
+
+
+def start_lanes(begin, start, x, release, marks):
+    """Bring the neurons of a sample into row ``begin`` of the initial state; whether any is held."""
+    n = start.x.shape[2]
+    for i in range(N_STATE):
+        for m in range(n):
+            x[i, m] = start.x[begin, i, m]
+    held = 0
+    for m in range(n):
+        release[m] = start.release[begin, m]
+        held += start.release[begin, m] > 0.0
+        marks[COUNT, m] = start.count[begin, m]
+        marks[LATEST, m] = -1
+    return held > 0
+
+
+def end_lanes(b, x, release, marks, x_end, release_end, count_end):
+    """Write down the state at the end of a sample; how many of its numbers overflowed."""
+    n = count_end.shape[1]
+    wrong = 0
+    for i in range(N_STATE):
+        for m in range(n):
+            x_end[b, i, m] = x[i, m]
+            wrong += not abs(x[i, m]) < math.inf
+    for m in range(n):
+        release_end[b, m] = release[m]
+        count_end[b, m] = marks[COUNT, m]
+    return wrong
+
+
+def arrive_all(n, x, weights, row, receptor):
     """An arrival at all neurons."""
-    for m in range(x.shape[1]):
-        w = weights[row + m]
+    for m in range(n):
+        w = weights[natural(row + m)]
         store(x, 0, m, arrive(load(x, 0, m), receptor_of(receptor, w), w))
 
 
@@ -81,12 +144,7 @@ def pick(parameters, p, g, gaps, x, release, holds, t, t1, picked):
             found += may
     if found == 0:
         return 0
-    found = 0
-    for m in range(n):
-        if picked[m] != 0:
-            picked[found] = m
-            found += 1
-    return found
+    return list_chosen(picked)
 
 
 def burst(p, m, x, t, t1, event, k, k_stop, base, b, limit, release, marks, tape, watch, report):
@@ -129,17 +187,107 @@ def settle(m, state, t, t1, release, n_settled, settled, done, rest, held):
     return n_settled + 1
 
 
+def fire_row(
+    parameters,
+    common,
+    hits,
+    hit,
+    t1,
+    event,
+    k,
+    base,
+    b,
+    limit,
+    release,
+    there,
+    times,
+    moving,
+    now,
+    left,
+    picked,
+    n_settled,
+    settled,
+    done,
+    rest,
+    held,
+    back,
+    marks,
+    tape,
+    report,
+):
+    """Write the spikes of a round on the tape from ``k`` on, without branches.
+
+    Who may spike again goes to the front of the rows ``moving``, ``now``, ``left`` and ``picked``, the others are put
+    aside.  Returns ``(number who may, number held who come back before t1, or -1 if all that are held stay so, number
+    put aside)``; ``back`` receives where the second are among those put aside.
+    """
+    again = 0
+    n_back = 0
+    n_held = 0
+    uncrossed = 0
+    grazing = 0
+    least = report.least_slope[b]
+    for i in range(hits):
+        j = natural(hit[i])
+        m = natural(picked[j])
+        spike = natural(k + i)
+        p = own(parameters, common, m)
+        at = min(now[j] + times[j], t1)
+        x = at_threshold(p, load(there, 0, j))
+        y = fire(p, x)
+        rate = slope(p, x)
+        count = marks[COUNT, m] + 1
+        ends = (limit[m] > 0) & (count >= limit[m])
+        until = math.inf if ends else at + p[3]
+        previous = marks[LATEST, m]
+        tape.floats[TIME, spike] = at
+        tape.floats[SLOPE, spike] = rate
+        tape.floats[RELEASE, spike] = until
+        store(tape.floats, STATES, spike, x)
+        tape.ints[UNIT, spike] = m
+        tape.ints[GAP, spike] = event
+        tape.ints[PREVIOUS, spike] = previous - base if previous >= 0 else -1
+        marks[COUNT, m] = count
+        marks[LATEST, m] = k + i
+        release[m] = until
+        crossed = rate > 0.0
+        uncrossed += not crossed
+        grazing += crossed & (rate * p[4] < GRAZING_SLOPE * (p[0] - p[2]))
+        least = min(least, rate)
+        stays = until > at
+        more = may_cross(p, y) & (not stays)
+        front = natural(again)
+        aside = natural(n_settled)
+        store(moving, 0, front, y)
+        now[front] = at
+        left[front] = t1 - at
+        picked[front] = m
+        again += more
+        store(done, 0, aside, y)
+        rest[aside] = t1 - at
+        held[aside] = 1.0 if stays else 0.0
+        settled[aside] = m
+        back[natural(n_back)] = n_settled
+        n_back += stays & (until <= t1)
+        n_held += stays
+        n_settled += not more
+    report.ints[UNCROSSED, b] += uncrossed
+    report.ints[GRAZING, b] += grazing
+    report.least_slope[b] = least
+    return again, n_back if n_back > 0 or n_held == 0 else -1, n_settled
+
+
 def climb_all(parameters, common, picked, x, active, times, there):
     """States at the crossings."""
-    for j in range(active):
-        p = own(parameters, common, picked[j])
+    for j in range(whole(active)):
+        p = own(parameters, common, natural(picked[j]))
         store(there, 0, j, climb(p, load(x, 0, j), times[j]))
 
 
 def flow_row(parameters, common, picked, settled, x, rest, held):
     """Flow of the neurons that spiked over what is left of the gap; ``held``: with the voltage held."""
-    for j in range(settled):
-        p = own(parameters, common, picked[j])
+    for j in range(whole(settled)):
+        p = own(parameters, common, natural(picked[j]))
         v = x[0, j]
         store(x, 0, j, flow(p, load(x, 0, j), gap(p, rest[j])))
         x[0, j] = v if held[j] > 0.0 else x[0, j]
@@ -189,8 +337,9 @@ def wide(
     """Run samples ``first <= b < stop``; returns ``(next sample, spikes on the tape)``.
 
     Stops before a sample whose spikes do not fit on the tape.  The tape keeps the order of processing, ``spiked`` that
-    of time and unit.  ``parameters [:, neuron or 1]``; ``scratch [N_GAP + 3 N_STATE + FORWARD_ROWS, neuron]`` and
-    ``marks [MARKS, neuron]`` may hold anything.  Observed spikes and watched voltages are the business of ``narrow``.
+    of time and unit.  ``parameters [:, neuron or 1]``; ``scratch [N_GAP + 4 N_STATE + FORWARD_ROWS, lane]`` and
+    ``marks [MARKS, lane]`` hold finite numbers and valid neurons.
+    Observed spikes and watched voltages are the business of ``narrow``.
     """
     n = x_end.shape[2]
     parameters = bare(parameters)
@@ -208,27 +357,29 @@ def wide(
     moving = bare(scratch[N_GAP : N_GAP + N_STATE])
     there = bare(scratch[N_GAP + N_STATE : N_GAP + 2 * N_STATE])
     done = bare(scratch[N_GAP + 2 * N_STATE : N_GAP + 3 * N_STATE])
-    now = bare(scratch[N_GAP + 3 * N_STATE + NOW])
-    left = bare(scratch[N_GAP + 3 * N_STATE + LEFT])
-    times = bare(scratch[N_GAP + 3 * N_STATE + TIMES])
-    rest = bare(scratch[N_GAP + 3 * N_STATE + REST])
-    held = bare(scratch[N_GAP + 3 * N_STATE + HELD])
+    x = bare(scratch[N_GAP + 3 * N_STATE : N_GAP + 4 * N_STATE])
+    now = bare(scratch[N_GAP + 4 * N_STATE + NOW])
+    left = bare(scratch[N_GAP + 4 * N_STATE + LEFT])
+    times = bare(scratch[N_GAP + 4 * N_STATE + TIMES])
+    rest = bare(scratch[N_GAP + 4 * N_STATE + REST])
+    held = bare(scratch[N_GAP + 4 * N_STATE + HELD])
+    release = bare(scratch[N_GAP + 4 * N_STATE + UNTIL])
     picked = bare(marks[PICKED])
     settled = bare(marks[SETTLED])
+    hit = bare(marks[HIT])
+    missed = bare(marks[MISSED])
     counts = np.empty(BINS + 1, np.int64)
+    ranks = np.empty(RANKED + 8)
     watch = probes.watch[0]
+    fill_lanes(n, x, release, marks)
     p = load_parameters(parameters, 0)
     g = gap(p, 0.0)
     for b in range(first, stop):
         begin = 0 if start.x.shape[0] == 1 else b
-        x = bare(x_end[b])
-        release = bare(release_end[b])
-        start_sample(begin, start, x, release, marks)
+        holds = start_lanes(begin, start, x, release, marks)
         start_report(report, b)
-        holds = False
-        for m in range(n):
-            holds = holds or release[m] > 0.0
         k = n_spikes
+        ordered = True
         k_stop = min(tape.floats.shape[1], n_spikes + max_events)
         t = 0.0
         n_events = events.offsets[b + 1] - events.offsets[b]
@@ -244,7 +395,7 @@ def wide(
                 n_settled = 0
                 k_before = k
                 for j in range(found):
-                    m = picked[j]
+                    m = natural(picked[j])
                     if not release[m] > t:
                         store(moving, 0, active, load(x, 0, m))
                         now[active] = t
@@ -277,88 +428,88 @@ def wide(
                 while active > 0 and k >= 0:
                     search(parameters, p, picked, moving, active, left, times, there[0])
                     climb_all(parameters, p, picked, moving, active, times, there)
-                    again = 0
-                    for j in range(active):
-                        m = picked[j]
-                        if not times[j] < math.inf:
-                            if not fresh:
-                                state = load(moving, 0, j)
-                                n_settled = settle(
-                                    m, state, now[j], t_next, release, n_settled, settled, done, rest, held
-                                )
-                            continue
-                        if k >= k_stop:
-                            k = -1
-                            break
-                        q = own(parameters, p, m)
-                        at = min(now[j] + times[j], t_next)
-                        marks[COUNT, m] += 1
-                        ends = limit[m] > 0 and marks[COUNT, m] >= limit[m]
-                        state, until = emit(
-                            q,
+                    hits = divide(times, active, hit, missed)
+                    for j in range(0 if fresh else active - hits):
+                        at_row = natural(missed[j])
+                        m = natural(picked[at_row])
+                        state = load(moving, 0, at_row)
+                        n_settled = settle(m, state, now[at_row], t_next, release, n_settled, settled, done, rest, held)
+                    if k + hits > k_stop:
+                        k = -1
+                        break
+                    again, n_held, n_settled = fire_row(
+                        parameters,
+                        p,
+                        hits,
+                        hit,
+                        t_next,
+                        e,
+                        k,
+                        n_spikes,
+                        b,
+                        limit,
+                        release,
+                        there,
+                        times,
+                        moving,
+                        now,
+                        left,
+                        picked,
+                        n_settled,
+                        settled,
+                        done,
+                        rest,
+                        held,
+                        missed,
+                        marks,
+                        tape,
+                        report,
+                    )
+                    k += hits
+                    holds = holds or n_held != 0
+                    for j in range(max(n_held, 0)):
+                        # a hold that ends within the gap, behind which there may be more
+                        at_row = natural(missed[j])
+                        m = natural(settled[at_row])
+                        state, at, k = burst(
+                            own(parameters, p, m),
                             m,
-                            load(there, 0, j),
-                            -math.inf,
-                            at,
+                            load(done, 0, at_row),
+                            t_next - rest[at_row],
+                            t_next,
                             e,
                             k,
-                            marks[LATEST, m],
+                            k_stop,
                             n_spikes,
-                            ends,
                             b,
+                            limit,
+                            release,
+                            marks,
                             tape,
                             watch,
                             report,
                         )
-                        release[m] = until
-                        marks[LATEST, m] = k
-                        k += 1
-                        if not until > at and may_cross(q, state):
-                            store(moving, 0, again, state)
-                            now[again] = at
-                            left[again] = t_next - at
-                            picked[again] = m
-                            again += 1
-                            continue
-                        holds = holds or until > at
-                        if until > at and until <= t_next:
-                            state, at, k = burst(
-                                q,
-                                m,
-                                state,
-                                at,
-                                t_next,
-                                e,
-                                k,
-                                k_stop,
-                                n_spikes,
-                                b,
-                                limit,
-                                release,
-                                marks,
-                                tape,
-                                watch,
-                                report,
-                            )
-                            if k < 0:
-                                break
-                        n_settled = settle(m, state, at, t_next, release, n_settled, settled, done, rest, held)
+                        if k < 0:
+                            break
+                        settle(m, state, at, t_next, release, at_row, settled, done, rest, held)
                     active = again
                     fresh = False
                 if k < 0:
                     break
                 if k > k_before:
-                    sort_span(tape, k_before, k, spiked, n_spikes, counts)
+                    sort_span(tape, k_before, k, spiked, n_spikes, counts, ranks)
+                    # a spike on the cut between two gaps may belong on the other side
+                    ordered = ordered and (k_before == n_spikes or spiked.times[k_before - 1] < spiked.times[k_before])
                 flow_row(parameters, p, settled, n_settled, done, rest, held)
                 flow_all(parameters, p, g, gaps, x, release, holds, t)
                 for j in range(n_settled):
-                    store(x, 0, settled[j], load(done, 0, j))
+                    store(x, 0, natural(settled[j]), load(done, 0, j))
             if e == n_events:
                 break
             t = t_next
             row = events.ints[ROW, i]
             if row >= 0:
-                arrive_all(x, weights, row, events.ints[RECEPTOR, i])
+                arrive_all(n, x, weights, row, events.ints[RECEPTOR, i])
             elif row <= PROBE:
                 for m in range(n):
                     probes.samples[b, PROBE - row, m] = x[0, m]
@@ -367,14 +518,12 @@ def wide(
                 return b, n_spikes
             # a sample that failed keeps no spikes, and its state is that at the start
             k = n_spikes
-            start_sample(begin, start, x, release, marks)
+            start_lanes(begin, start, x, release, marks)
             report.ints[OUTCOME, b] = EVENT_LIMIT
-        elif not all_finite(x):
+        if end_lanes(b, x, release, marks, x_end, release_end, count_end) > 0:
             report.ints[OUTCOME, b] = NOT_FINITE
-        if not is_ordered(spiked, n_spikes, k):
-            sort_span(tape, n_spikes, k, spiked, n_spikes, counts)
-        for m in range(n):
-            count_end[b, m] = marks[COUNT, m]
+        if not ordered:
+            sort_span(tape, n_spikes, k, spiked, n_spikes, counts, ranks)
         n_spikes = k
         tape_offsets[b + 1] = k
     return stop, n_spikes

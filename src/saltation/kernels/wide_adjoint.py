@@ -7,7 +7,10 @@ factors of the gap.
 # ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
 # pyright: reportUndefinedVariable=false
 
-from saltation.kernels.backward import clear, finish, inject_voltage, retreat, start_latest, undo_spike
+import math
+
+from saltation.kernels.backward import clear, inject_voltage, retreat
+from saltation.kernels.bits import natural
 from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     CAUSE,
@@ -20,15 +23,30 @@ from saltation.kernels.records import (
     RELEASE,
     ROW,
     SIDES,
+    SLOPE,
+    STATES,
     TIME,
     UNIT,
     Cotangents,
     Events,
     Tape,
 )
+from saltation.kernels.rows import list_chosen, whole
 from saltation.kernels.views import bare
 
-HELPERS = ("total_of", "collect_all", "pick_back", "end_of_hold", "settle_back", "glide_row", "glide_all")
+HELPERS = (
+    "total_of",
+    "collect_all",
+    "end_of_hold",
+    "start_back",
+    "pick_back",
+    "gather_back",
+    "undo_row",
+    "retreat_aside",
+    "glide_row",
+    "glide_all",
+    "finish_all",
+)
 
 # Rows of scratch behind three rows of adjoints and the watched ones.
 LEAK = 0
@@ -43,7 +61,8 @@ BACK_LATEST = 0
 BACK_PICKED = 1
 BACK_SETTLED = 2
 BACK_SEEN = 3
-BACKWARD_MARKS = 4
+BACK_ASIDE = 4
+BACKWARD_MARKS = 5
 
 
 def total_of(values):
@@ -64,20 +83,42 @@ def total_of(values):
     return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
-def collect_all(parameters, p, weights, row, receptor, adjoint, pulls, timed, grad, by_weight):
+def collect_all(n, parameters, p, weights, row, receptor, adjoint, pulls, timed, grad, by_weight):
     """Gradients for the weights of an arrival at all neurons; ``dL/dt`` of the arrival."""
-    n = pulls.size
     for m in range(n):
-        w = weights[row + m]
+        w = weights[natural(row + m)]
         r = receptor_of(receptor, w)
         lam = load(adjoint, 0, m)
-        by_weight[row + m] += current(lam, r)
+        by_weight[natural(row + m)] += current(lam, r)
         pulls[m] = w * arrival_pull(own(parameters, p, m), lam, r)
     if timed:
         for m in range(n):
-            w = weights[row + m]
+            w = weights[natural(row + m)]
             companion_arrive(load_companion(adjoint, N_STATE, m), receptor_of(receptor, w), w, grad, m)
     return total_of(pulls)
+
+
+def end_of_hold(m, begin, latest, tape, side):
+    """End of the hold behind the latest spike of neuron ``m``, or of the one from before the run."""
+    spike = latest[m]
+    return tape.floats[RELEASE, natural(begin + spike)] if spike >= 0 else side[FIRST_RELEASE, m]
+
+
+def start_back(n, begin, end, tape, index, spike_times, by_spike, release, latest, until, side):
+    """Lay out a sample's cotangents by its tape, and what each neuron did last; whether any is held at some time."""
+    held = 0
+    for m in range(n):
+        latest[m] = -1
+        side[FIRST_RELEASE, m] = release[m]
+        held += release[m] > 0.0
+    for k in range(begin, end):
+        at = natural(k)
+        latest[natural(tape.ints[UNIT, at])] = k - begin
+        by_spike[natural(begin + index[at])] = spike_times[at]
+        held += tape.floats[RELEASE, at] > tape.floats[TIME, at]
+    for m in range(n):
+        until[m] = end_of_hold(m, begin, latest, tape, side)
+    return held > 0
 
 
 def pick_back(e, lo, hi, k, begin, holds, until, tape, picked, seen):
@@ -88,52 +129,160 @@ def pick_back(e, lo, hi, k, begin, holds, until, tape, picked, seen):
     found = 0
     if holds:
         for m in range(until.size):
-            inside = (until[m] > lo) & (until[m] <= hi)
-            seen[m] = inside
-            found += inside
-        if found > 0:
-            found = 0
-            for m in range(until.size):
-                if seen[m] != 0:
-                    picked[found] = m
-                    found += 1
-    while k >= begin and tape.ints[GAP, k] == e:
-        m = tape.ints[UNIT, k]
-        if seen[m] == 0:
-            seen[m] = 1
-            picked[found] = m
-            found += 1
+            picked[m] = (until[m] > lo) & (until[m] <= hi)
+        found = list_chosen(picked)
+        for j in range(found):
+            seen[natural(picked[j])] = 1
+    while k >= begin and tape.ints[GAP, natural(k)] == e:
+        m = natural(tape.ints[UNIT, natural(k)])
+        fresh = seen[m] == 0
+        seen[m] = 1
+        picked[natural(found)] = m
+        found += fresh
         k -= 1
     for j in range(found):
-        seen[picked[j]] = 0
+        seen[natural(picked[j])] = 0
     return found, k
 
 
-def end_of_hold(m, begin, latest, tape, side):
-    """End of the hold behind the latest spike of neuron ``m``, or of the one from before the run."""
-    return tape.floats[RELEASE, begin + latest[m]] if latest[m] >= 0 else side[FIRST_RELEASE, m]
+def gather_back(e, hi, begin, found, latest, until, tape, adjoint, moving, spans, picked, aside):
+    """Divide those picked: whose latest spike in the gap comes first, backwards, and who is held or let go there.
+
+    The first go to the front of ``moving``, ``spans`` and ``picked``, the second to ``aside``; the number of the first.
+    """
+    active = 0
+    for j in range(found):
+        m = natural(picked[j])
+        spike = latest[m]
+        at = natural(begin + max(spike, 0))
+        time = tape.floats[TIME, at]
+        plain = (spike >= 0) & (tape.ints[GAP, at] == e) & ((until[m] > hi) | (until[m] == time))
+        front = natural(active)
+        store(moving, 0, front, load(adjoint, 0, m))
+        store_companion(moving, N_STATE, front, load_companion(adjoint, N_STATE, m))
+        spans[front] = hi - time
+        picked[front] = m
+        aside[natural(j - active)] = m
+        active += plain
+    return active
 
 
-def settle_back(m, lam, c, span, n_settled, settled, done, rest):
-    """Put neuron ``m``, which has no more spikes in the gap, aside ``span`` behind its begin; the number of those."""
-    store(done, 0, n_settled, lam)
-    store_companion(done, N_STATE, n_settled, c)
-    rest[n_settled] = span
-    settled[n_settled] = m
-    return n_settled + 1
+def undo_row(
+    parameters,
+    common,
+    e,
+    lo,
+    begin,
+    active,
+    latest,
+    until,
+    tape,
+    side,
+    moving,
+    spans,
+    picked,
+    leak,
+    leaks,
+    n_settled,
+    settled,
+    done,
+    rest,
+    aside,
+    timed,
+    grad,
+    by_spike,
+):
+    """Undo the latest spike of each neuron of a row, without branches.
+
+    Who has another one in the gap goes to the front of ``moving``, ``spans`` and ``picked``, the others are put aside
+    in ``done`` until the begin of the gap is reached.  Returns ``(number of the first, number put aside, number of
+    those that are held before their spike)``; ``aside`` receives where the last are among those put aside.
+    """
+    again = 0
+    n_held = 0
+    for j in range(active):
+        m = natural(picked[j])
+        q = own(parameters, common, m)
+        at = natural(begin + latest[m])
+        t = tape.floats[TIME, at]
+        leak[m] += leaks[j]
+        lam = load(moving, 0, j)
+        c = load_companion(moving, N_STATE, j)
+        rate = tape.floats[SLOPE, at]
+        pull = by_spike[at] + fire_pull(q, load(tape.floats, STATES, at), lam, 0.0)
+        by_spike[at] = pull
+        step = pull / rate if rate > 0.0 else 0.0
+        grad[m, 0] += step
+        grad[m, 2] += lam[0]
+        spend_spike(q, lam, step, grad, m)
+        if timed:
+            c = companion_voltage(q, c, q[2], grad, m)
+            companion_spike(q, c, grad, m)
+        lam = fire_back(lam, step)
+        spike = tape.ints[PREVIOUS, at]
+        before = natural(begin + max(spike, 0))
+        end = tape.floats[RELEASE, before] if spike >= 0 else side[FIRST_RELEASE, m]
+        latest[m] = spike
+        until[m] = end
+        more = (spike >= 0) & (tape.ints[GAP, before] == e) & (end == tape.floats[TIME, before])
+        front = natural(again)
+        store(moving, 0, front, lam)
+        store_companion(moving, N_STATE, front, c)
+        spans[front] = t - end
+        picked[front] = m
+        again += more
+        back = natural(n_settled)
+        store(done, 0, back, lam)
+        store_companion(done, N_STATE, back, c)
+        rest[back] = t - lo
+        settled[back] = m
+        aside[natural(n_held)] = n_settled
+        n_held += (not more) & (end > lo)
+        n_settled += not more
+    return again, n_settled, n_held
+
+
+def retreat_aside(
+    p,
+    m,
+    hi,
+    lo,
+    e,
+    begin,
+    latest,
+    until,
+    tape,
+    side,
+    adjoint,
+    timed,
+    grad,
+    by_spike,
+    x_start,
+    place,
+    settled,
+    done,
+    rest,
+):
+    """Take neuron ``m``, whose ``lam`` is in ``adjoint``, through its holds and spikes of a gap, and put it aside."""
+    retreat(p, m, hi, lo, e, begin, latest, tape, side, adjoint, timed, grad, by_spike, x_start[0, m])
+    until[m] = end_of_hold(m, begin, latest, tape, side)
+    store(done, 0, place, load(adjoint, 0, m))
+    store_companion(done, N_STATE, place, load_companion(adjoint, N_STATE, m))
+    rest[place] = 0.0
+    settled[place] = m
 
 
 def glide_row(parameters, common, picked, active, row, spans, timed, leaks):
     """Free flight of the neurons in a row, each over its own span."""
     if timed:
-        for j in range(active):
-            p = own(parameters, common, picked[j])
+        for j in range(whole(active)):
+            p = own(parameters, common, natural(picked[j]))
             g = gap(p, spans[j])
             h = companion_gap(p, spans[j], g)
             k = companion_back(g, h, load(row, 0, j), load_companion(row, N_STATE, j))
             store_companion(row, N_STATE, j, k)
-    for j in range(active):
-        p = own(parameters, common, picked[j])
+    for j in range(whole(active)):
+        p = own(parameters, common, natural(picked[j]))
         g = gap(p, spans[j])
         lam = load(row, 0, j)
         leaks[j] = lam[0] * (1.0 - g[0])
@@ -167,6 +316,16 @@ def glide_all(parameters, p, s, adjoint, timed, leak):
             store(adjoint, 0, m, flow_back(q, factors, lam))
 
 
+def finish_all(n, parameters, p, adjoint, timed, grad, v_init, x_start):
+    """The start of the window: what is left belongs to the initial state."""
+    for m in range(n):
+        v_init[m] += adjoint[0, m]
+    if timed:
+        for m in range(n):
+            q = own(parameters, p, m)
+            companion_start(q, load_companion(adjoint, N_STATE, m), load(x_start, 0, m), grad, m)
+
+
 def wide_adjoint(
     first,
     stop,
@@ -192,7 +351,7 @@ def wide_adjoint(
     ``spike_times`` holds ``dL/dt`` of own spikes in their order of time (overwritten by the total); ``index``, of
     ``Spiked``, says where they are on the tape, and ``by_spike`` is scratch as long; ``source_times`` receives that of
     the arrivals' sources.  ``timed``: gradients for the time constants too; ``scratch [3 (N_STATE + N_COMPANION) +
-    SIDES + BACKWARD_ROWS, neuron]`` and ``marks [BACKWARD_MARKS, neuron]`` may hold anything.
+    SIDES + BACKWARD_ROWS, lane]`` and ``marks [BACKWARD_MARKS, lane]`` hold finite numbers and valid neurons.
     """
     n = results.v_init.size
     parameters = bare(parameters)
@@ -221,10 +380,13 @@ def wide_adjoint(
     picked = bare(marks[BACK_PICKED])
     settled = bare(marks[BACK_SETTLED])
     seen = bare(marks[BACK_SEEN])
+    aside = bare(marks[BACK_ASIDE])
     p = load_parameters(parameters, 0)
     clear(side, 0.0)
-    for m in range(n):
+    for m in range(leak.size):
         leak[m] = 0.0
+        pulls[m] = 0.0
+        until[m] = -math.inf
         seen[m] = 0
     for b in range(first, stop):
         at_start = 0 if start.x.shape[0] == 1 else b
@@ -232,133 +394,126 @@ def wide_adjoint(
         begin = tape_offsets[b]
         end = tape_offsets[b + 1]
         clear(adjoint, 0.0)
-        start_latest(tape, begin, end, latest)
-        holds = False
-        for k in range(begin, end):
-            by_spike[begin + index[k]] = spike_times[k]
-            holds = holds or tape.floats[RELEASE, k] > tape.floats[TIME, k]
-        for m in range(n):
-            side[FIRST_RELEASE, m] = start.release[at_start, m]
-            until[m] = end_of_hold(m, begin, latest, tape, side)
-            holds = holds or side[FIRST_RELEASE, m] > 0.0
+        holds = start_back(
+            n, begin, end, tape, index, spike_times, by_spike, bare(start.release[at_start]), latest, until, side
+        )
         n_events = events.offsets[b + 1] - events.offsets[b]
-        hi = events.times[events.offsets[b + 1] - 1]
+        hi = events.times[natural(events.offsets[b + 1] - 1)]
         k = end - 1
         for e in range(n_events, -1, -1):
             i = events.offsets[b] + e
             if e < n_events:
-                row = events.ints[ROW, i]
+                at = natural(i)
+                row = events.ints[ROW, at]
                 if row >= 0:
+                    receptor = events.ints[RECEPTOR, at]
                     total = collect_all(
-                        parameters,
-                        p,
-                        weights,
-                        row,
-                        events.ints[RECEPTOR, i],
-                        adjoint,
-                        pulls,
-                        timed,
-                        grad,
-                        by_weight,
+                        n, parameters, p, weights, row, receptor, adjoint, pulls, timed, grad, by_weight
                     )
-                    source_times[events.ints[CAUSE, i]] += total
-                    results.delays[events.ints[DELAY, i]] += total
+                    source_times[natural(events.ints[CAUSE, at])] += total
+                    results.delays[natural(events.ints[DELAY, at])] += total
                 elif row <= PROBE and cotangents.samples.shape[1] > 0:
                     for m in range(n):
                         value = cotangents.samples[b, PROBE - row, m]
                         inject_voltage(m, hi, value, latest[m], begin, tape, side, adjoint, grad)
-            lo = 0.0 if e == 0 else events.times[i - 1]
+            lo = 0.0 if e == 0 else events.times[natural(i - 1)]
             if hi > lo or k >= begin:
                 found, k = pick_back(e, lo, hi, k, begin, holds, until, tape, picked, seen)
-                active = 0
-                n_settled = 0
-                for j in range(found):
-                    m = picked[j]
-                    spike = latest[m]
-                    if (
-                        spike >= 0
-                        and tape.ints[GAP, begin + spike] == e
-                        and (until[m] > hi or until[m] == tape.floats[TIME, begin + spike])
-                    ):
-                        store(moving, 0, active, load(adjoint, 0, m))
-                        store_companion(moving, N_STATE, active, load_companion(adjoint, N_STATE, m))
-                        spans[active] = hi - tape.floats[TIME, begin + spike]
-                        picked[active] = m
-                        active += 1
-                        continue
+                active = gather_back(e, hi, begin, found, latest, until, tape, adjoint, moving, spans, picked, aside)
+                n_settled = found - active
+                for j in range(n_settled):
+                    m = natural(aside[j])
                     q = own(parameters, p, m)
-                    retreat(q, m, hi, lo, e, begin, latest, tape, side, adjoint, timed, grad, by_spike, x_start[0, m])
-                    until[m] = end_of_hold(m, begin, latest, tape, side)
-                    lam = load(adjoint, 0, m)
-                    c = load_companion(adjoint, N_STATE, m)
-                    n_settled = settle_back(m, lam, c, 0.0, n_settled, settled, done, rest)
+                    retreat_aside(
+                        q,
+                        m,
+                        hi,
+                        lo,
+                        e,
+                        begin,
+                        latest,
+                        until,
+                        tape,
+                        side,
+                        adjoint,
+                        timed,
+                        grad,
+                        by_spike,
+                        x_start,
+                        j,
+                        settled,
+                        done,
+                        rest,
+                    )
                 while active > 0:
                     glide_row(parameters, p, picked, active, moving, spans, timed, leaks)
-                    again = 0
-                    for j in range(active):
-                        m = picked[j]
-                        q = own(parameters, p, m)
-                        spike = latest[m]
-                        t = tape.floats[TIME, begin + spike]
-                        leak[m] += leaks[j]
-                        lam = load(moving, 0, j)
-                        c = load_companion(moving, N_STATE, j)
-                        lam, c = undo_spike(q, m, spike, lam, c, begin, tape, side, timed, grad, by_spike)
-                        spike = tape.ints[PREVIOUS, begin + spike]
-                        latest[m] = spike
-                        until[m] = end_of_hold(m, begin, latest, tape, side)
-                        if (
-                            spike >= 0
-                            and tape.ints[GAP, begin + spike] == e
-                            and until[m] == tape.floats[TIME, begin + spike]
-                        ):
-                            store(moving, 0, again, lam)
-                            store_companion(moving, N_STATE, again, c)
-                            spans[again] = t - until[m]
-                            picked[again] = m
-                            again += 1
-                            continue
-                        span = t - lo
-                        if until[m] > lo:
-                            store(adjoint, 0, m, lam)
-                            store_companion(adjoint, N_STATE, m, c)
-                            retreat(
-                                q,
-                                m,
-                                t,
-                                lo,
-                                e,
-                                begin,
-                                latest,
-                                tape,
-                                side,
-                                adjoint,
-                                timed,
-                                grad,
-                                by_spike,
-                                x_start[0, m],
-                            )
-                            until[m] = end_of_hold(m, begin, latest, tape, side)
-                            lam = load(adjoint, 0, m)
-                            c = load_companion(adjoint, N_STATE, m)
-                            span = 0.0
-                        n_settled = settle_back(m, lam, c, span, n_settled, settled, done, rest)
-                    active = again
+                    active, n_settled, n_held = undo_row(
+                        parameters,
+                        p,
+                        e,
+                        lo,
+                        begin,
+                        active,
+                        latest,
+                        until,
+                        tape,
+                        side,
+                        moving,
+                        spans,
+                        picked,
+                        leak,
+                        leaks,
+                        n_settled,
+                        settled,
+                        done,
+                        rest,
+                        aside,
+                        timed,
+                        grad,
+                        by_spike,
+                    )
+                    for j in range(n_held):
+                        place = natural(aside[j])
+                        m = natural(settled[place])
+                        store(adjoint, 0, m, load(done, 0, place))
+                        store_companion(adjoint, N_STATE, m, load_companion(done, N_STATE, place))
+                        retreat_aside(
+                            own(parameters, p, m),
+                            m,
+                            lo + rest[place],
+                            lo,
+                            e,
+                            begin,
+                            latest,
+                            until,
+                            tape,
+                            side,
+                            adjoint,
+                            timed,
+                            grad,
+                            by_spike,
+                            x_start,
+                            place,
+                            settled,
+                            done,
+                            rest,
+                        )
                 glide_row(parameters, p, settled, n_settled, done, rest, timed, leaks)
                 for j in range(n_settled):
-                    leak[settled[j]] += leaks[j]
+                    m = natural(settled[j])
+                    leak[m] += leaks[j]
+                    # their flights have been counted
+                    adjoint[0, m] = 0.0
                 if hi > lo:
-                    for j in range(n_settled):
-                        # their flights have been counted
-                        adjoint[0, settled[j]] = 0.0
                     glide_all(parameters, p, hi - lo, adjoint, timed, leak)
                 for j in range(n_settled):
-                    store(adjoint, 0, settled[j], load(done, 0, j))
-                    store_companion(adjoint, N_STATE, settled[j], load_companion(done, N_STATE, j))
+                    m = natural(settled[j])
+                    store(adjoint, 0, m, load(done, 0, j))
+                    store_companion(adjoint, N_STATE, m, load_companion(done, N_STATE, j))
             hi = lo
-        for m in range(n):
-            finish(own(parameters, p, m), m, begin, tape, side, adjoint, timed, grad, results.v_init, x_start)
+        finish_all(n, parameters, p, adjoint, timed, grad, results.v_init, x_start)
         for k in range(begin, end):
-            spike_times[k] = by_spike[begin + index[k]]
+            at = natural(k)
+            spike_times[at] = by_spike[natural(begin + index[at])]
     for m in range(n):
         grad[m, 1] += leak[m]
