@@ -9,6 +9,7 @@ import pytest
 import saltation as sal
 from reference.networks import DURATION, cotangents, random_network, stimulus
 from saltation.engine import memory
+from saltation.engine.threads import joined
 
 
 def address(array):
@@ -51,7 +52,7 @@ def test_shapes_and_kinds_are_those_of_numpy():
             assert array.flags.c_contiguous and array.flags.writeable
             assert not array.any()
     parts = [np.arange(12.0).reshape(3, 4), np.ones((3, 20_000))]
-    assert np.array_equal(memory.joined(parts), np.concatenate(parts, axis=1))
+    assert np.array_equal(joined(parts, 2), np.concatenate(parts, axis=1))
 
 
 def test_no_more_than_a_limit_is_kept(monkeypatch):

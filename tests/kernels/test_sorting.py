@@ -1,10 +1,10 @@
-"""Spikes brought into order by bins: every kind of span and crowd, in plain Python, where a bad index is an error."""
+"""Spikes brought into order by ranks, bins or merging: every kind of span, in plain Python, where bad indices raise."""
 
 import numpy as np
 import pytest
 
 from saltation.kernels.records import TAPE_INTS, TIME, UNIT, Spiked, Tape
-from saltation.kernels.sorting import BINS, is_ordered, sort_span
+from saltation.kernels.sorting import BINS, RANKED, sort_span
 
 RNG = np.random.default_rng(0)
 TIMES = {
@@ -13,7 +13,11 @@ TIMES = {
     "one": np.array([0.4]),
     "equal": np.full(40, 0.2),
     "ties": RNG.integers(0, 6, 50) / 8.0,
-    "crowded": np.concatenate([RNG.uniform(0.0, 1e-9, 50), [1.0]]),
+    "crowded": np.concatenate([RNG.uniform(0.0, 1e-9, 2 * RANKED), [1.0]]),
+    "last to be ranked": RNG.uniform(0.0, 1.0, RANKED),
+    "first to be dealt out": RNG.uniform(0.0, 1.0, RANKED + 1),
+    "many ties": RNG.integers(0, 60, 2 * RANKED) / 64.0,
+    "many equal": np.full(2 * RANKED, 0.2),
     "more than bins": RNG.uniform(0.0, 1.0, 2 * BINS),
     "very many": RNG.uniform(0.0, 1.0, 5 * BINS),
     "no reciprocal": np.array([3.0, 1.0, 2.0]) * 1e-318,
@@ -30,10 +34,9 @@ def test_order_is_by_time_then_unit(times):
     tape.ints[UNIT, before:] = RNG.permutation(n)
     spiked = Spiked(np.full(before + n, -7.0), np.zeros(before + n, np.int64), np.zeros(before + n, np.int64))
     counts = np.empty(BINS + 1, np.int64)
-    sort_span(tape, before, before + n, spiked, 1, counts)
+    sort_span(tape, before, before + n, spiked, 1, counts, np.empty(RANKED + 8))
     order = np.lexsort((tape.ints[UNIT, before:], times))
     assert np.array_equal(spiked.times[before:], times[order])
     assert np.array_equal(spiked.units[before:], tape.ints[UNIT, before:][order])
     assert np.array_equal(spiked.index[before:], before + order - 1)
     assert (spiked.times[:before] == -7.0).all()
-    assert is_ordered(spiked, before, before + n)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.engine.memory import empty, joined
+from saltation.engine.memory import empty
 from saltation.engine.observation import make_probes
 from saltation.engine.plan import PackedComponent
 from saltation.engine.sources import Sources, sort_events
 from saltation.engine.state import State
-from saltation.engine.threads import chunks, run_chunks
+from saltation.engine.threads import chunks, joined, run_chunks
 from saltation.kernels.records import (
     EVENT_ROWS,
     MARKS,
@@ -41,6 +41,15 @@ Ints = NDArray[np.int64]
 
 # From this many neurons on, working on all of them side by side pays.
 WIDE = 16
+
+_NO_INTS: Ints = np.empty(0, np.int64)
+_NO_LOG = Log(_NO_INTS, np.empty(0), np.empty((EVENT_ROWS, 0), np.int64))
+
+# A tape is kept as it is unless it has room for so many times its spikes; a copy takes time, too.
+_LARGEST_WASTE = 4
+
+# Enough that the slowest does not keep the others waiting, few enough that each is worth its call.
+_CHUNKS_PER_THREAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +144,22 @@ def run_component(
     def work(first: int, stop: int) -> Any:
         return run(packed, events, start, duration, replay, max_events, first, stop, (*end, probes, report))
 
-    parts = run_chunks(work, chunks(batch, events.times.size * n), threads)
-    tape = Tape(*(joined([part[0][i] for part in parts]) for i in range(2)))
-    spiked = Spiked(*(joined([part[1][i] for part in parts]) for i in range(3)))
-    log = Log(*(joined([part[2][i] for part in parts]) for i in range(3)))
-    cut = [_offsets([part[3][i] for part in parts]) for i in range(3)]
+    # samples do not touch one another, so that their number in a chunk may depend on the threads here
+    most = 1 if threads == 1 else _CHUNKS_PER_THREAD * threads
+    parts = run_chunks(work, chunks(batch, events.times.size * n, most), threads)
+    if len(parts) > 1:
+        used = [part[1].times.size for part in parts]
+        tapes = [Tape(*(array[:, :n] for array in part[0])) for part, n in zip(parts, used, strict=True)]
+    else:
+        tapes = [part[0] for part in parts]
+    tape = Tape(*(joined([part[i] for part in tapes], threads) for i in range(2)))
+    spiked = Spiked(*(joined([part[1][i] for part in parts], threads) for i in range(3)))
+    cut = [_offsets([part[3][i] for part in parts]) for i in range(3 if packed.component.recurrent else 1)]
+    log = _NO_LOG
+    if packed.component.recurrent:
+        log = Log(*(joined([part[2][i] for part in parts], threads) for i in range(3)))
+    else:
+        cut += [_NO_INTS, _NO_INTS]
     return ComponentRun(
         packed,
         sources,
@@ -162,6 +182,8 @@ def run_component(
 
 
 def _offsets(parts: list[Ints]) -> Ints:
+    if len(parts) == 1:
+        return parts[0]
     counts = np.concatenate([np.diff(part) for part in parts])
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
 
@@ -233,10 +255,10 @@ def _run_feedforward(
             break
         tape = Tape(*(_grown(array, n, 2 * array.shape[1] + 64) for array in tape))
         spiked = _new_spiked(tape, spiked, n)
-    none = np.zeros(stop + 1, np.int64)
-    tape = Tape(tape.floats[:, :n], tape.ints[:, :n])
+    if tape.floats.shape[1] > _LARGEST_WASTE * n:
+        tape = Tape(tape.floats[:, :n], tape.ints[:, :n])
     spiked = Spiked(spiked.times[:n], spiked.units[:n], spiked.index[:n])
-    return tape, spiked, _new_log(0, 0), (offsets[first:], none[first:], none[first:])
+    return tape, spiked, _NO_LOG, (offsets[first:], _NO_INTS, _NO_INTS)
 
 
 def longest_sample(events: Events, first: int, stop: int) -> int:

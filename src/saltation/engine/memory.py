@@ -39,14 +39,6 @@ def zeros(shape: int | tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArra
     return array
 
 
-def joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """``numpy.concatenate`` along the last axis; the result is contiguous, for kernels are compiled for what is."""
-    if len(parts) == 1 and parts[0].flags.c_contiguous:
-        return parts[0]
-    total = sum(part.shape[-1] for part in parts)
-    return np.concatenate(parts, axis=-1, out=empty((*parts[0].shape[:-1], total), parts[0].dtype))
-
-
 @final
 class _Lease:
     """What owns a block while arrays are on it: the base of the first of them, which the others have as theirs."""

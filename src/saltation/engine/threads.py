@@ -4,8 +4,12 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.engine.memory import empty
 from saltation.errors import ParameterError
 
 T = TypeVar("T")
@@ -13,6 +17,8 @@ T = TypeVar("T")
 _MOST_CHUNKS = 64
 # Updates of a neuron by an event that are worth a chunk of their own: some tens of microseconds.
 _LEAST_WORK = 40_000
+# What is worth a thread to copy.
+_LEAST_BYTES = 1 << 20
 ENVIRONMENT = "SALTATION_NUM_THREADS"
 
 
@@ -47,6 +53,22 @@ def run_chunks(work: Callable[[int, int], T], cut: list[tuple[int, int]], thread
         return [work(first, stop) for first, stop in cut]
     firsts, stops = zip(*cut, strict=True)
     return list(_pool(threads).map(work, firsts, stops))
+
+
+def joined(parts: list[NDArray[Any]], threads: int) -> NDArray[Any]:
+    """``numpy.concatenate`` along the last axis; the result is contiguous, for kernels are compiled for what is."""
+    if len(parts) == 1 and parts[0].flags.c_contiguous:
+        return parts[0]
+    ends = np.cumsum([part.shape[-1] for part in parts])
+    whole = empty((*parts[0].shape[:-1], int(ends[-1])), parts[0].dtype)
+
+    def copy(first: int, stop: int) -> None:
+        for i in range(first, stop):
+            whole[..., ends[i] - parts[i].shape[-1] : ends[i]] = parts[i]
+
+    # a copy is bound by memory, of which two cores have more than one
+    run_chunks(copy, [(i, i + 1) for i in range(len(parts))], threads if whole.nbytes > _LEAST_BYTES else 1)
+    return whole
 
 
 if hasattr(os, "register_at_fork"):

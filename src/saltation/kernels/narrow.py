@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from saltation.kernels.bits import natural
 from saltation.kernels.forward import (
     all_finite,
     coast,
@@ -175,10 +176,10 @@ def narrow(
             t = 0.0
             for e in range(n_events + 1):
                 # the last event is the end of the window; behind it, spikes at that very time
-                i = events.offsets[b] + min(e, n_events - 1)
+                i = natural(events.offsets[b] + min(e, n_events - 1))
                 t_next = events.times[i]
                 if t_next > t or e == n_events:
-                    g = load_gap(gaps, e) if SHARED else gap(q, t_next - t)
+                    g = load_gap(gaps, natural(e)) if SHARED else gap(q, t_next - t)
                     if not release > t and not replay and not near(q, x, g):
                         y = flow(q, x, g)
                         if watched and t_next > t:
@@ -216,7 +217,7 @@ def narrow(
                     break
                 row = events.ints[ROW, i]
                 if row >= 0:
-                    w = weights[row + m]
+                    w = weights[natural(row + m)]
                     x = arrive(x, receptor_of(events.ints[RECEPTOR, i], w), w)
                 elif row <= PROBE:
                     probes.samples[b, PROBE - row, m] = x[0]

@@ -15,6 +15,7 @@ from saltation.kernels.backward import (
     start_latest,
     start_side,
 )
+from saltation.kernels.bits import natural
 from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     AREA,
@@ -51,7 +52,7 @@ def measure_gaps_back(p, times, timed, gaps, beside):
     if timed:
         for e in range(times.size):
             s = times[e] - times[e - 1] if e > 0 else times[0]
-            store_companion_gap(beside, e, companion_gap(p, s, load_gap(gaps, e)))
+            store_companion_gap(beside, e, companion_gap(p, s, load_gap(gaps, natural(e))))
 
 
 def hand_on(events, begin, n_events, totals, source_times, by_delay):
@@ -59,16 +60,16 @@ def hand_on(events, begin, n_events, totals, source_times, by_delay):
     delay = 0
     sum_of_delay = 0.0
     for e in range(n_events):
-        i = begin + e
+        i = natural(begin + e)
         if events.ints[ROW, i] < 0:
             continue
-        source_times[events.ints[CAUSE, i]] += totals[e]
+        source_times[natural(events.ints[CAUSE, i])] += totals[natural(e)]
         if events.ints[DELAY, i] != delay:
             if sum_of_delay != 0.0:
                 by_delay[delay] += sum_of_delay
             delay = events.ints[DELAY, i]
             sum_of_delay = 0.0
-        sum_of_delay += totals[e]
+        sum_of_delay += totals[natural(e)]
     if sum_of_delay != 0.0:
         by_delay[delay] += sum_of_delay
 
@@ -135,7 +136,7 @@ def narrow_adjoint(
         if SHARED:
             measure_gaps_back(p, bare(events.times[first_event : first_event + n_events]), timed, gaps, beside)
         for e in range(n_events):
-            totals[e] = 0.0
+            totals[natural(e)] = 0.0
         for m in range(n):
             q = own(parameters, p, m)
             lam = load(adjoint, 0, m)
@@ -147,16 +148,16 @@ def narrow_adjoint(
             hi = events.times[first_event + n_events - 1]
             leak = 0.0
             for e in range(n_events, -1, -1):
-                i = first_event + e
+                i = natural(first_event + e)
                 if e < n_events:
                     row = events.ints[ROW, i]
                     total = 0.0
                     if row >= 0:
-                        w = weights[row + m]
+                        w = weights[natural(row + m)]
                         r = receptor_of(events.ints[RECEPTOR, i], w)
                         if timed:
                             companion_arrive(c, r, w, grad, m)
-                        by_weight[row + m] += current(lam, r)
+                        by_weight[natural(row + m)] += current(lam, r)
                         total = w * arrival_pull(q, lam, r)
                     elif row <= PROBE and cotangents.samples.shape[1] > 0:
                         value = cotangents.samples[b, PROBE - row, m]
@@ -169,8 +170,8 @@ def narrow_adjoint(
                         total += side[PEAK, m] * side[PEAK_SLOPE, m]
                         lam = inject(lam, side[PEAK, m])
                         side[PEAK_KIND, m] = NOWHERE
-                    totals[e] += total
-                lo = 0.0 if e == 0 else events.times[i - 1]
+                    totals[natural(e)] += total
+                lo = 0.0 if e == 0 else events.times[natural(first_event + e - 1)]
                 busy = spike_gap == e or lo < until <= hi
                 if side[PEAK_KIND, m] == INTERIOR and lo <= side[PEAK_TIME, m] <= hi:
                     busy = True
@@ -199,10 +200,10 @@ def narrow_adjoint(
                     spike_gap = tape.ints[GAP, begin + spike] if spike >= 0 else -1
                     until = tape.floats[RELEASE, begin + spike] if spike >= 0 else side[FIRST_RELEASE, m]
                 elif hi > lo:
-                    g = load_gap(gaps, e) if SHARED else gap(q, hi - lo)
+                    g = load_gap(gaps, natural(e)) if SHARED else gap(q, hi - lo)
                     held = until > hi
                     if timed:
-                        h = load_companion_gap(beside, e) if SHARED else companion_gap(q, hi - lo, g)
+                        h = load_companion_gap(beside, natural(e)) if SHARED else companion_gap(q, hi - lo, g)
                         c = companion_hold(g, h, lam, c) if held else slide_companion(q, g, h, lam, c, area_bar)
                     if not held:
                         lam, by_leak = slide(q, hi - lo, g, lam, area_bar)
