@@ -11,7 +11,7 @@ from saltation import model
 from saltation.errors import ParameterError
 from saltation.model import VoltageSamples
 from saltation.model.checks import suggest
-from saltation.torch import ops
+from saltation.torch import eager, ops
 from saltation.torch.output import Output
 from saltation.torch.specification import Specification, register, registered
 from saltation.torch.spikes import Spikes, as_spikes
@@ -37,8 +37,12 @@ def call(
     seen: list[Tensor] = []
     if observed:
         key, seen = _observations(specification, key, observed)
-    keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*parameters, *tensors))
-    results = ops.run(key, parameters, tensors, seen, float(duration), throw, keep)
+    if eager.possible((*parameters, *tensors, *seen)):
+        records = {name: value for name, value in stimulus.items() if isinstance(value, model.Spikes)}
+        results = eager.run(key, parameters, tensors, seen, records, float(duration), throw)
+    else:
+        keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*parameters, *tensors))
+        results = ops.run(key, parameters, tensors, seen, float(duration), throw, keep)
     at = 0
     for name, size in specification.spiking:
         given[name] = Spikes(results[at], results[at + 1], results[at + 2], size)

@@ -68,12 +68,14 @@ def run(
         (float64), and the status (int64, [batch]).
     """
     specification = registered(key)
-    seen = _observations(specification, observed)
-    result = _simulate(specification, _arrays(parameters), stimulus, seen, duration, throw)
+    seen = observations(specification, observed)
+    result = _simulate(
+        specification, _arrays(parameters), _events(specification.inputs, stimulus), seen, duration, throw
+    )
     if keep:
         measured = {name: value for name, value in seen.items() if isinstance(value, VoltageSamples)}
         recent_runs.keep(Kept(specification, measured, result))
-    return _outputs(specification, result)
+    return outputs_of(specification, result)
 
 
 @run.register_fake
@@ -142,6 +144,21 @@ def run_backward(
         If a sample failed, or a cotangent is not finite.
     """
     specification = registered(key)
+    check_status(status)
+    values = _arrays(parameters)
+    measured = [observed[at + i].numpy() for at in _places(specification, voltages=True).values() for i in (0, 1)]
+    events = [[tensor.detach().numpy() for tensor in tensors] for tensors in (stimulus, spikes)]
+    wish = Wanted(specification, float(duration), values, events[0], measured, events[1])
+    result = recent_runs.take(wish)
+    if result is None:
+        seen = observations(specification, observed) | _events(specification.spiking, spikes)
+        events_of = _events(specification.inputs, stimulus)
+        result = _simulate(specification, values, events_of, seen, duration, throw=True)
+    return gradients(specification, result, cotangents, wanted, parameters)
+
+
+def check_status(status: Tensor) -> None:
+    """Raise a `GradientError` where samples failed."""
     failed = torch.nonzero(status).flatten().tolist()
     if failed:
         raise GradientError(
@@ -149,19 +166,26 @@ def run_backward(
             f"{Status(int(status[failed[0]])).name}; leave them out of the loss and the stimulus, or mend "
             "the cause"
         )
-    values = _arrays(parameters)
-    measured = [observed[at + i].numpy() for at in _places(specification, voltages=True).values() for i in (0, 1)]
-    events = [[tensor.detach().numpy() for tensor in tensors] for tensors in (stimulus, spikes)]
-    wish = Wanted(specification, float(duration), values, events[0], measured, events[1])
-    result = recent_runs.take(wish)
-    if result is None:
-        seen = _observations(specification, observed) | _events(specification.spiking, spikes)
-        result = _simulate(specification, values, stimulus, seen, duration, throw=True)
+
+
+def gradients(
+    specification: Specification,
+    result: Run,
+    cotangents: Sequence[Tensor | None],
+    wanted: Sequence[int],
+    parameters: Sequence[Tensor],
+) -> list[Tensor]:
+    """Gradients of a run for what is wanted, as `run_backward`; a cotangent that is None is zero."""
     n_spiking, slots = len(specification.spiking), specification.slots
-    arrays = _arrays(cotangents)
+    names = [name for name, _ in specification.spiking]
+    of_spikes = {name: _array(c) for name, c in zip(names, cotangents[:n_spiking], strict=True) if c is not None}
+    of_voltages = [
+        np.zeros(tuple(voltage.shape)) if c is None else _array(c)
+        for c, voltage in zip(cotangents[n_spiking:], voltages_of(specification, result), strict=True)
+    ]
     gradient = result.gradient(
-        {name: arrays[i] for i, (name, _) in enumerate(specification.spiking)},
-        _by_population(specification, arrays[n_spiking:]),
+        of_spikes,
+        _by_population(specification, of_voltages),
         time_constants=any(i < len(slots) and slots[i].kind in TIME_CONSTANTS for i in wanted),
     )
     found: list[Tensor] = []
@@ -274,7 +298,7 @@ def _places(specification: Specification, voltages: bool) -> dict[str, int]:
     return places
 
 
-def _observations(specification: Specification, observed: Sequence[Tensor]) -> dict[str, Spikes | VoltageSamples]:
+def observations(specification: Specification, observed: Sequence[Tensor]) -> dict[str, Spikes | VoltageSamples]:
     sizes = dict(specification.spiking)
     found: dict[str, Spikes | VoltageSamples] = {}
     for name, at in _places(specification, voltages=False).items():
@@ -284,17 +308,34 @@ def _observations(specification: Specification, observed: Sequence[Tensor]) -> d
     return found
 
 
+def simulated(
+    specification: Specification,
+    parameters: Sequence[Tensor],
+    stimulus: Sequence[Tensor],
+    seen: Mapping[str, Spikes | VoltageSamples],
+    records: Mapping[str, Spikes],
+    duration: float,
+    throw: bool,
+) -> Run:
+    """Run on tensors and on what was ``seen``; ``records`` are those inputs that are known to be in order."""
+    events: dict[str, Spikes] = {}
+    for i, (name, size) in enumerate(specification.inputs):
+        known = records.get(name)
+        events[name] = known if known is not None else _events([(name, size)], stimulus[3 * i : 3 * i + 3])[name]
+    return _simulate(specification, _arrays(parameters), events, seen, duration, throw)
+
+
 def _simulate(
     specification: Specification,
     values: Sequence[NDArray[Any]],
-    stimulus: Sequence[Tensor],
+    stimulus: Mapping[str, Spikes],
     observed: Mapping[str, Spikes | VoltageSamples],
     duration: float,
     throw: bool,
 ) -> Run:
     return simulate(
         recent_networks.network(specification, values),
-        _events(specification.inputs, stimulus),
+        stimulus,
         float(duration),
         backend=specification.backend,
         record=specification.probes,
@@ -303,14 +344,21 @@ def _simulate(
     )
 
 
-def _outputs(specification: Specification, result: Run) -> list[Tensor]:
+def voltages_of(specification: Specification, result: Run) -> list[NDArray[Any]]:
+    """Everything that the probes of a run recorded, in their order."""
+    found: list[NDArray[Any]] = []
+    for name, _, bare in specification.record:
+        found += (result.voltage[name],) if bare else result.voltage[name]
+    return found
+
+
+def outputs_of(specification: Specification, result: Run) -> list[Tensor]:
+    """What `run` returns of a run."""
     outputs: list[Tensor] = []
     for name, _ in specification.spiking:
         spikes = result.spikes[name]
         outputs += [_tensor(spikes.times), _tensor(spikes.units), _tensor(spikes.offsets)]
-    for name, _, bare in specification.record:
-        voltages = (result.voltage[name],) if bare else result.voltage[name]
-        outputs += [_tensor(voltage) for voltage in voltages]
+    outputs += [_tensor(voltage) for voltage in voltages_of(specification, result)]
     outputs.append(_tensor(result.status))
     return outputs
 
