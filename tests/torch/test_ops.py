@@ -5,7 +5,7 @@ import torch
 
 import saltation as sal
 from saltation.errors import GradientError, ParameterError
-from saltation.torch import SNN, Spikes, ops
+from saltation.torch import SNN, Spikes, eager, ops
 from saltation.torch.recent import RecentNetworks, RecentRuns
 from saltation.torch.specification import register, registered, specify
 
@@ -51,6 +51,12 @@ def test_opcheck_with_observations(network, stimulus):
     torch.library.opcheck(ops.run, (register(seen), parameters, events, observed, duration, True, True))
 
 
+@pytest.fixture
+def as_traced(monkeypatch):
+    """Every call through the operation that a compiler sees."""
+    monkeypatch.setattr(eager, "possible", lambda tensors: False)
+
+
 def gradients(snn, stimulus, loss_of, between=lambda: None):
     times = stimulus.times.clone().requires_grad_()
     out = snn({"in": Spikes(times, stimulus.units, stimulus.offsets, 3)}, DURATION)
@@ -59,6 +65,7 @@ def gradients(snn, stimulus, loss_of, between=lambda: None):
     return torch.autograd.grad(loss, [*snn.parameters(), times])
 
 
+@pytest.mark.usefixtures("as_traced")
 def test_a_run_that_is_gone_is_replayed_to_the_same_gradient(network, stimulus, loss_of, monkeypatch):
     snn = SNN(network, trainable=("weight", "delay", "tau_mem", "tau_syn", "v_th"))
     runs = []
@@ -73,6 +80,7 @@ def test_a_run_that_is_gone_is_replayed_to_the_same_gradient(network, stimulus, 
     assert all(bool(g.abs().max() > 0) for g in kept)
 
 
+@pytest.mark.usefixtures("as_traced")
 def test_runs_are_kept_for_a_backward_pass_alone_and_never_too_many(network, stimulus, loss_of, monkeypatch):
     monkeypatch.setattr(ops, "recent_runs", RecentRuns(capacity=2))
     snn = SNN(network)
@@ -89,6 +97,7 @@ def test_runs_are_kept_for_a_backward_pass_alone_and_never_too_many(network, sti
         torch.testing.assert_close(gradient, again, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.usefixtures("as_traced")
 def test_a_kept_run_of_other_weights_is_not_taken(network, stimulus):
     """The weight of the silent neuron moves no spike: the runs before and after differ in the weights alone."""
     snn = SNN(network, record={"hid": sal.Voltage([1.0])})
@@ -134,6 +143,41 @@ def test_a_second_backward_pass_replays(network, stimulus, loss_of):
     loss = loss_of(snn({"in": stimulus}, DURATION))
     first = torch.autograd.grad(loss, snn.weight_in_hid, retain_graph=True)[0]
     torch.testing.assert_close(torch.autograd.grad(loss, snn.weight_in_hid)[0], first, rtol=1e-12, atol=1e-12)
+
+
+def test_a_plain_call_has_the_numbers_of_the_operation(network, stimulus, loss_of, monkeypatch):
+    snn = SNN(network, record=RECORD, trainable=("weight", "delay", "tau_mem"))
+    plain = gradients(snn, stimulus, lambda out: loss_of_all(out))
+    assert len(ops.recent_runs) == 0
+    monkeypatch.setattr(eager, "possible", lambda tensors: False)
+    for a, b in zip(plain, gradients(snn, stimulus, lambda out: loss_of_all(out)), strict=True):
+        assert torch.equal(a, b) and a.dtype == b.dtype
+
+
+def loss_of_all(out):
+    """Some outputs have no part in it: of two probes only the second, and none of the other."""
+    return out.spikes["hid"].times.sin().sum() + out.voltage("out")[1].square().sum()
+
+
+def test_a_parameter_changed_in_place_before_the_backward_pass_is_an_error(network, stimulus, loss_of):
+    snn = SNN(network)
+    loss = loss_of(snn({"in": stimulus}, DURATION))
+    with torch.no_grad():
+        snn.weight_in_hid.mul_(1.1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_a_gradient_by_torch_func(network, stimulus, loss_of):
+    snn = SNN(network)
+
+    def loss(weight):
+        return loss_of(torch.func.functional_call(snn, {"weight_in_hid": weight}, ({"in": stimulus}, DURATION)))
+
+    weight = snn.weight_in_hid.detach()
+    found = torch.func.grad(loss)(weight)
+    wanted = torch.autograd.grad(loss_of(snn({"in": stimulus}, DURATION)), snn.weight_in_hid)[0]
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_double_backward_is_refused(network, stimulus, loss_of):

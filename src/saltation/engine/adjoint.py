@@ -82,7 +82,7 @@ def component_adjoint(
             np.zeros(packed.weights.size), np.zeros(packed.delays.size), np.zeros((n, n_primary)), np.zeros(n)
         )
         if packed.component.recurrent:
-            duration = float(run.events.times[-1])
+            duration = float(run.events.times[run.events.offsets[-1] - 1])
             logged = (run.log, run.log_offsets, run.own_offsets)
             scratch = (np.empty((rows + SIDES + 1, n)), np.empty(n, np.int64))
             given = (*common, run.tape_offsets, *logged, *watched, spike_times, source_times, *scratch, results)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from saltation.engine.memory import empty
 from saltation.engine.plan import PackedComponent
 from saltation.engine.state import Recent, State
-from saltation.kernels.events import make_events
-from saltation.kernels.records import EVENT_ROWS, Events
+from saltation.kernels.events import MODE, N_POST, PER_SYNAPSE, SOURCE_OF, make_events
+from saltation.kernels.records import EVENT_ROWS, PLAIN_ROWS, Events
 from saltation.model import Spikes
 
 Floats = NDArray[np.float64]
@@ -54,6 +54,8 @@ def gather(packed: PackedComponent, spikes: Mapping[str, Spikes], state: State |
         offsets[j] = cut + at
         fresh[name] = where + at
         at += t.size
+    if len(times) == 1:
+        return Sources(times[0], units[0], age[0], elapsed, offsets, fresh)
     if not times:
         return Sources(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), elapsed, offsets, fresh)
     return Sources(np.concatenate(times), np.concatenate(units), np.concatenate(age), elapsed, offsets, fresh)
@@ -78,9 +80,16 @@ def join_recent(old: Recent | None, new: Spikes) -> tuple[Floats, Ints, Ints, In
 
 
 def sort_events(packed: PackedComponent, sources: Sources, duration: float, probe_times: Floats, batch: int) -> Events:
-    """Arrivals within the window, sampled times, and the end of the window, in the order of processing."""
-    offsets = np.zeros(batch + 1, np.int64)
-    common = (
+    """Arrivals within the window, sampled times, and the end of the window, in the order of processing.
+
+    There is room for all, also for those that come too late.
+    """
+    spikes = sources.offsets[:, -1] - sources.offsets[:, 0]
+    width = np.where(packed.table[:, MODE] == PER_SYNAPSE, packed.table[:, N_POST], 1)
+    n = int(spikes[packed.table[:, SOURCE_OF]] @ width) + batch * (probe_times.size + 1)
+    rows = EVENT_ROWS if packed.component.recurrent else PLAIN_ROWS
+    events = Events(empty(n), empty((rows, n), np.int64), np.zeros(batch + 1, np.int64))
+    make_events(
         sources.times,
         sources.units,
         sources.age,
@@ -91,9 +100,6 @@ def sort_events(packed: PackedComponent, sources: Sources, duration: float, prob
         duration,
         probe_times,
         batch,
+        events,
     )
-    make_events(*common, False, Events(np.empty(0), np.empty((EVENT_ROWS, 0), np.int64), offsets))
-    n = int(offsets[-1])
-    events = Events(empty(n), empty((EVENT_ROWS, n), np.int64), offsets)
-    make_events(*common, True, events)
     return events

@@ -1,10 +1,13 @@
 """From the spikes of the sources to the sorted events of a component: delays added, samples merged, probes set in."""
 
+import math
+
 import numpy as np
 
+from saltation.kernels.bits import natural
 from saltation.kernels.cache import compile_kernel
-from saltation.kernels.records import CAUSE, DELAY, END, PROBE, RECEPTOR, ROW, START, STOP
-from saltation.kernels.sorting import is_sorted, order_by, permute
+from saltation.kernels.records import CAUSE, DELAY, END, PLAIN_ROWS, PROBE, RECEPTOR, ROW, START, STOP
+from saltation.kernels.sorting import order_by, permute
 
 LAST_CAUSE = 1 << 60
 
@@ -23,50 +26,57 @@ COLUMN = 5
 RECEPTOR_OF = 6
 
 
-def _make_events(times, units, age, elapsed, offsets, table, delays, duration, probes, batch, fill, events):
-    """Events of all samples, or, without ``fill``, only where each sample's begin (in ``events.offsets``).
+def _make_events(times, units, age, elapsed, offsets, table, delays, duration, probes, batch, events):
+    """Events of all samples, and where each sample's begin.
 
     A spike from before this run (``age > 0``) is in the clock of the run that emitted it; what arrived in that run,
     at its very end too, is over.
     """
+    at = 0
     for b in range(batch):
-        begin = events.offsets[b]
-        at = begin
+        begin = at
+        ordered = True
+        latest = -math.inf
         for j in range(table.shape[0]):
             per_synapse = table[j, MODE] == PER_SYNAPSE
-            width = table[j, N_POST] if per_synapse else 1
+            n_post = table[j, N_POST]
+            width = n_post if per_synapse else 1
+            step = 0 if table[j, MODE] == SCALAR else width
             source = table[j, SOURCE_OF]
             for i in range(offsets[source, b], offsets[source, b + 1]):
-                delay = table[j, DELAY_AT]
-                if table[j, MODE] != SCALAR:
-                    delay += units[i] * width
+                spike = natural(i)
+                delay = table[j, DELAY_AT] + units[spike] * step
                 for c in range(width):
-                    t = times[i] + delays[delay + c]
-                    for back in range(age[i], 0, -1):
+                    t = times[spike] + delays[natural(delay + c)]
+                    for back in range(age[spike], 0, -1):
                         t -= elapsed[elapsed.size - back]
-                    if (age[i] > 0 and not t > 0.0) or not t <= duration:
+                    if (age[spike] > 0 and not t > 0.0) or not t <= duration:
                         continue
-                    if fill:
-                        events.times[at] = t
-                        events.ints[ROW, at] = table[j, WEIGHT_AT] + units[i] * table[j, N_POST] + c
-                        events.ints[START, at] = table[j, COLUMN] + c
-                        events.ints[STOP, at] = table[j, COLUMN] + (c + 1 if per_synapse else table[j, N_POST])
-                        events.ints[RECEPTOR, at] = table[j, RECEPTOR_OF]
-                        events.ints[CAUSE, at] = i
-                        events.ints[DELAY, at] = delay + c
+                    e = natural(at)
+                    events.times[e] = t
+                    events.ints[ROW, e] = table[j, WEIGHT_AT] + units[spike] * n_post + c
+                    events.ints[RECEPTOR, e] = table[j, RECEPTOR_OF]
+                    events.ints[CAUSE, e] = i
+                    events.ints[DELAY, e] = delay + c
+                    if events.ints.shape[0] > PLAIN_ROWS:
+                        events.ints[START, e] = table[j, COLUMN] + c
+                        events.ints[STOP, e] = table[j, COLUMN] + (c + 1 if per_synapse else n_post)
+                    ordered = ordered and latest <= t
+                    latest = t
                     at += 1
         for k in range(probes.size + 1):
-            if fill:
-                events.times[at] = probes[k] if k < probes.size else duration
-                for row in range(events.ints.shape[0]):
-                    events.ints[row, at] = 0
-                events.ints[ROW, at] = PROBE - k if k < probes.size else END
-                # behind all arrivals at the same time, in this order
-                events.ints[CAUSE, at] = LAST_CAUSE + k
+            t = probes[k] if k < probes.size else duration
+            events.times[at] = t
+            for row in range(events.ints.shape[0]):
+                events.ints[row, at] = 0
+            events.ints[ROW, at] = PROBE - k if k < probes.size else END
+            # behind all arrivals at the same time, in this order
+            events.ints[CAUSE, at] = LAST_CAUSE + k
+            ordered = ordered and latest <= t
+            latest = t
             at += 1
-        if not fill:
-            events.offsets[b + 1] = at
-        elif not is_sorted(events.times, begin, at):
+        events.offsets[b + 1] = at
+        if not ordered:
             order = order_by(events.times, events.ints[CAUSE], begin, at)
             floats = np.empty(at - begin)
             ints = np.empty(at - begin, np.int64)

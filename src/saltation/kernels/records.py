@@ -18,16 +18,18 @@ PROBE = -2  # PROBE - k: the k-th sampled time
 
 # Rows of Events.ints and, with CAUSE the own spike, of Log.ints.
 ROW = 0  # flat index of the weight of neuron START
-START = 1  # first neuron
-STOP = 2  # last neuron + 1
-RECEPTOR = 3  # 0, 1, or BY_SIGN of each weight
-CAUSE = 4  # the spike that arrives: flat over all sources, or within the sample's own
-DELAY = 5  # flat index of the delay it took
+RECEPTOR = 1  # 0, 1, or BY_SIGN of each weight
+CAUSE = 2  # the spike that arrives: flat over all sources, or within the sample's own
+DELAY = 3  # flat index of the delay it took
+# from here on only where an arrival does not go to all neurons of the component
+PLAIN_ROWS = 4
+START = 4  # first neuron
+STOP = 5  # last neuron + 1
 EVENT_ROWS = 6
 BY_SIGN = 2
 
 # Row of Wiring.ints in place of CAUSE: whether each target has a delay of its own.
-PER_TARGET = 4
+PER_TARGET = 2
 
 # Rows of Tape.floats; the state before a spike and that at the end of its hold follow from STATES on.
 TIME = 0
@@ -88,7 +90,7 @@ OWN = 1 << 62
 class Events(NamedTuple):
     """Everything that happens to a component from outside, per sample in the order of its processing.
 
-    ``times [event]``, ``ints [EVENT_ROWS, event]``; ``offsets`` cuts samples.
+    ``times [event]``, ``ints [EVENT_ROWS or PLAIN_ROWS, event]``; ``offsets`` cuts samples.
     """
 
     times: Floats

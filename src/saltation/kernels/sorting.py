@@ -19,15 +19,6 @@ _CROWD = 16
 
 
 @inlined
-def is_sorted(times, start, stop):
-    """Whether ``times[start:stop]`` does not decrease."""
-    for i in range(start + 1, stop):
-        if times[i] < times[i - 1]:
-            return False
-    return True
-
-
-@inlined
 def order_by(times, ties, start, stop):
     """Stable order of ``[start, stop)`` by time, then by ``ties``; relative to ``start``."""
     n = stop - start

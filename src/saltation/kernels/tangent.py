@@ -182,8 +182,8 @@ def tangent(
             ints = events.ints if external else log.ints
             t = events.times[i] if external else log.times[i]
             row = ints[ROW, i]
-            first = ints[START, i]
-            stop = ints[STOP, i]
+            first = ints[START, i] if ints.shape[0] > PLAIN_ROWS else 0
+            stop = ints[STOP, i] if ints.shape[0] > PLAIN_ROWS else n
             dt = 0.0
             if row >= 0:
                 dt = d_delays[ints[DELAY, i]]

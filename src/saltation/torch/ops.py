@@ -299,6 +299,7 @@ def _places(specification: Specification, voltages: bool) -> dict[str, int]:
 
 
 def observations(specification: Specification, observed: Sequence[Tensor]) -> dict[str, Spikes | VoltageSamples]:
+    """Take what was observed elsewhere from its tensors."""
     sizes = dict(specification.spiking)
     found: dict[str, Spikes | VoltageSamples] = {}
     for name, at in _places(specification, voltages=False).items():
