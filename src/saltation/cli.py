@@ -1,4 +1,4 @@
-"""The command ``saltation``: list and run experiments, tell about the installation.
+"""The command ``saltation``: list and run experiments, time the engine, tell about the installation.
 
 Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
 """
@@ -18,7 +18,7 @@ import click
 from saltation._version import __version__
 from saltation.errors import SaltationError
 from saltation.experiments import EXPERIMENTS
-from saltation.experiments.console import emit
+from saltation.experiments.console import emit, progress
 
 # What `saltation info` reports, whether imported or not.
 _PACKAGES = ("numpy", "numba", "llvmlite", "torch", "matplotlib")
@@ -91,6 +91,48 @@ def list_(as_json: bool) -> None:
 def info(as_json: bool) -> None:
     """Tell versions, processor, threads and where compiled code is cached: what a bug report needs."""
     emit(installation(), as_json=as_json)
+
+
+@cli.command()
+@click.option("--quick", is_flag=True, help="Only the commonest networks, a few repeats: some seconds.")
+@click.option("--repeats", type=click.IntRange(1), help="Calls that are timed.  [default: 30, or 5 if quick]")
+@click.option("--threads", type=click.IntRange(1), help="Also with so many threads.  [default: all cores]")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures to this file, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Write one line of JSON in place of the table.")
+def bench(quick: bool, repeats: int | None, threads: int | None, out: Path | None, as_json: bool) -> None:
+    """Time the simulator and its gradients on this machine.
+
+    Small networks of every kind, one by one: how many microseconds it takes to run a sample, to compute its gradient,
+    and to do a training step with PyTorch where that is installed. A plain kernel, as most people would write it,
+    runs beside ours for comparison. Close other programs first.
+    """
+    # Here and not above, so that --help does not wait for the compiler.
+    from rich.console import Console
+
+    from saltation.experiments.bench import report
+
+    machine = installation()
+    used = threads or machine["threads"]
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)  # now, not after minutes of measuring
+    with progress(quiet=as_json) as bar:
+        total = sum(1 for _ in report.plan(used, quick=quick)) + 1
+        task = bar.add_task("starting", total=total, completed=-1)
+        record = report.benchmark(
+            machine,
+            used,
+            repeats or (5 if quick else 30),
+            quick=quick,
+            on_case=lambda what: bar.update(task, advance=1, description=what),
+        )
+        bar.update(task, completed=total, description="done")
+    if out is not None:
+        report.write_json(out, record)
+    if as_json:
+        emit(record, as_json=True)
+        return
+    Console(width=max(Console().width, 80)).print(report.table(record))
+    click.echo(report.in_words(record))
 
 
 def main() -> None:
