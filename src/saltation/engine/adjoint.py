@@ -21,6 +21,7 @@ Ints = NDArray[np.int64]
 
 # Each chunk of samples has its own copy of the gradient; their number is limited so that all fit in here.
 GRADIENT_BUDGET = 1 << 28
+_UPDATES_PER_ENTRY = 4
 
 
 def make_cotangents(
@@ -69,8 +70,10 @@ def component_adjoint(
     if per_sample:
         cut = [(b, b + 1) for b in range(batch)]
     else:
-        copy = 8 * (packed.weights.size + packed.delays.size + n * (n_primary + 1))
-        cut = chunks(batch, run.work, max(1, GRADIENT_BUDGET // max(copy, 1)))
+        copy = packed.weights.size + packed.delays.size + n * (n_primary + 1)
+        # a copy has to be cleared and added up, too: that must be little beside the work that goes into it
+        most = min(GRADIENT_BUDGET // (8 * copy), run.work // (_UPDATES_PER_ENTRY * copy))
+        cut = chunks(batch, run.work, max(1, most))
     common = (packed.parameters, run.events, packed.weights, run.start, run.tape)
     ordered = (run.spiked.index, run.tape_offsets)
     watched = (run.probes.watch, cotangents)
