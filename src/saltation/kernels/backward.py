@@ -8,6 +8,7 @@ values, ``grad [neuron, :]`` the primary parameters of the physics in its order.
 # ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
 # pyright: reportUndefinedVariable=false
 
+from saltation.kernels.bits import natural
 from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     AREA,
@@ -35,6 +36,7 @@ HELPERS = (
     "start_side",
     "start_latest",
     "is_held",
+    "end_of_hold",
     "inject_voltage",
     "slide",
     "slide_companion",
@@ -84,6 +86,12 @@ def is_held(m, t, k, begin, tape, side):
     if k >= 0:
         return tape.floats[RELEASE, begin + k] > t
     return side[FIRST_RELEASE, m] > t
+
+
+def end_of_hold(m, begin, latest, tape, side):
+    """End of the hold behind the latest spike of neuron ``m``, or of the one from before the run."""
+    spike = latest[m]
+    return tape.floats[RELEASE, natural(begin + spike)] if spike >= 0 else side[FIRST_RELEASE, m]
 
 
 def inject_voltage(m, t, value, k, begin, tape, side, adjoint, grad):

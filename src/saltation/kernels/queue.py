@@ -2,6 +2,10 @@
 
 Every neuron keeps its own clock and is moved only when something happens to it.  At equal times an arrival from
 outside comes before one from inside, an arrival before a spike, a lower unit before a higher one.
+
+Most crossings that could be predicted after an arrival are made void by the next one.  So a neuron that cannot spike
+before that is only to be asked again then (``OPEN``), and its crossing is searched for if nothing has reached it by
+that time: from the same state, so that the result is the same.
 """
 
 # ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
@@ -9,6 +13,7 @@ outside comes before one from inside, an arrival before a spike, a lower unit be
 
 import math
 
+from saltation.kernels.bits import natural
 from saltation.kernels.forward import (
     all_finite,
     coast,
@@ -30,6 +35,7 @@ from saltation.kernels.records import (
     EVENT_LIMIT,
     LATEST,
     NOT_FINITE,
+    OPEN,
     OUTCOME,
     OWN,
     PER_TARGET,
@@ -47,7 +53,7 @@ from saltation.kernels.records import (
 )
 from saltation.kernels.views import bare
 
-HELPERS = ("predict", "bring", "schedule")
+HELPERS = ("predict", "bring", "expect", "schedule")
 
 
 def predict(p, m, x, release, t, duration, replay, observed, marks):
@@ -64,6 +70,18 @@ def bring(p, m, t, event, x, release, clock, marks, tape, watch):
     state = coast(p, m, load(x, 0, m), release[m], marks[LATEST, m], clock[m], t, event, tape.floats, watch)
     clock[m] = t
     return state
+
+
+def expect(p, m, x, release, t, t1, g, duration, replay, observed, marks):
+    """When neuron ``m`` spikes next, or, if that is not before ``t1``, that time, from which on it is open.
+
+    ``x`` is its state at ``t``, ``g`` the factors of the gap from there to ``t1``.
+    """
+    marks[OPEN, m] = 0
+    if not replay and release <= t and t1 > t and t1 <= duration and not near(p, x, g):
+        marks[OPEN, m] = 1
+        return t1
+    return predict(p, m, x, release, t, duration, replay, observed, marks)
 
 
 def schedule(unit, t, k, own, duration, delays, wiring, log, heap_times, heap_items, heap_size):
@@ -175,6 +193,7 @@ def queue(
                 p = load_parameters(parameters, m)
             clock[m] = 0.0
             due[m] = predict(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
+            marks[OPEN, m] = 0
         e = 0
         n_events = events.offsets[b + 1] - events.offsets[b]
         full = False
@@ -193,6 +212,13 @@ def queue(
                 full = True
                 break
             if not (t_event <= t or t_own <= t):
+                if marks[OPEN, unit] != 0:
+                    if not shared:
+                        p = load_parameters(parameters, unit)
+                    state = load(x, 0, unit)
+                    due[unit] = predict(p, unit, state, release[unit], clock[unit], duration, replay, observed, marks)
+                    marks[OPEN, unit] = 0
+                    continue
                 if k - n_spikes >= max_events:
                     ended = True
                     break
@@ -252,20 +278,38 @@ def queue(
                 for m in range(n):
                     if not shared:
                         p = load_parameters(parameters, m)
+                    if marks[OPEN, m] != 0:
+                        # what is sampled must not change what is found
+                        due[m] = predict(p, m, load(x, 0, m), release[m], clock[m], duration, replay, observed, marks)
+                        marks[OPEN, m] = 0
                     state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
                     store(x, 0, m, state)
                     probes.samples[b, PROBE - row, m] = x[0, m]
             elif row >= 0:
                 receptor = ints[RECEPTOR, i]
+                t1 = events.times[events.offsets[b] + e] if e < n_events else math.inf
+                t1 = min(t1, heap_times[0] if heap_size > 0 else math.inf)
+                ahead = gap(p, t1 - t if t1 <= duration else 0.0)
+                span = 0.0
+                g = gap(p, 0.0)
                 for m in range(ints[START, i], ints[STOP, i]):
+                    w = weights[natural(row + m - ints[START, i])]
+                    r = receptor_of(receptor, w)
                     if not shared:
                         p = load_parameters(parameters, m)
-                    w = weights[row + m - ints[START, i]]
-                    r = receptor_of(receptor, w)
-                    state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
+                        ahead = gap(p, t1 - t if t1 <= duration else 0.0)
+                    if plain and not release[m] > clock[m]:
+                        # most have come as far as the others, by the same factors
+                        if not shared or t - clock[m] != span:
+                            span = t - clock[m]
+                            g = gap(p, span)
+                        state = flow(p, load(x, 0, m), g) if span > 0.0 else load(x, 0, m)
+                        clock[m] = t
+                    else:
+                        state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
                     state = arrive(state, r, w)
                     store(x, 0, m, state)
-                    due[m] = predict(p, m, state, release[m], t, duration, replay, observed, marks)
+                    due[m] = expect(p, m, state, release[m], t, t1, ahead, duration, replay, observed, marks)
             entry += 1
         if full:
             return b, n_spikes, n_log, n_own

@@ -6,9 +6,11 @@
 from saltation.kernels.backward import (
     clear,
     collect_arrival,
+    end_of_hold,
     finish,
     inject_voltage,
     retreat,
+    slide,
     start_latest,
     start_side,
     undo_spike,
@@ -81,7 +83,10 @@ def queue_adjoint(
     clock = bare(scratch[N_STATE + N_COMPANION + SIDES])
     log = Log(bare(log.order), bare(log.times), bare(log.ints))
     shared = parameters.shape[1] == 1
+    plain = cotangents.integral.shape[1] == 0 and cotangents.peak.shape[1] == 0
     p = load_parameters(parameters, 0)
+    g = gap(p, 0.0)
+    h = companion_gap(p, 0.0, g)
     for b in range(first, stop):
         x_start = start.x[0 if start.x.shape[0] == 1 else b]
         begin = tape_offsets[b]
@@ -116,10 +121,26 @@ def queue_adjoint(
                     lowest = 0
                     highest = n
             total = 0.0
+            span = 0.0
             for m in range(lowest, highest):
                 if not shared:
                     p = load_parameters(parameters, m)
-                if clock[m] > t:
+                if clock[m] > t and plain and not end_of_hold(m, begin, latest, tape, side) > t:
+                    # most have come as far as the others, by the same factors
+                    if not shared or clock[m] - t != span:
+                        span = clock[m] - t
+                        g = gap(p, span)
+                        if timed:
+                            h = companion_gap(p, span, g)
+                    lam = load(adjoint, 0, m)
+                    if timed:
+                        k = companion_back(g, h, lam, load_companion(adjoint, N_STATE, m))
+                        store_companion(adjoint, N_STATE, m, k)
+                    lam, leak = slide(p, span, g, lam, 0.0)
+                    grad[m, 1] += leak
+                    store(adjoint, 0, m, lam)
+                    clock[m] = t
+                elif clock[m] > t:
                     retreat(
                         p,
                         m,

@@ -72,7 +72,8 @@ PICKED = 4
 SETTLED = 5
 HIT = 6
 MISSED = 7
-MARKS = 8
+OPEN = 8
+MARKS = 9
 
 # Rows of Report.ints, and the outcomes.
 OUTCOME = 0

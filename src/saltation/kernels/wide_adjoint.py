@@ -9,7 +9,7 @@ factors of the gap.
 
 import math
 
-from saltation.kernels.backward import clear, inject_voltage, retreat
+from saltation.kernels.backward import clear, end_of_hold, inject_voltage, retreat
 from saltation.kernels.bits import natural
 from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
@@ -37,7 +37,6 @@ from saltation.kernels.views import bare
 HELPERS = (
     "total_of",
     "collect_all",
-    "end_of_hold",
     "start_back",
     "pick_back",
     "gather_back",
@@ -96,12 +95,6 @@ def collect_all(n, parameters, p, weights, row, receptor, adjoint, pulls, timed,
             w = weights[natural(row + m)]
             companion_arrive(load_companion(adjoint, N_STATE, m), receptor_of(receptor, w), w, grad, m)
     return total_of(pulls)
-
-
-def end_of_hold(m, begin, latest, tape, side):
-    """End of the hold behind the latest spike of neuron ``m``, or of the one from before the run."""
-    spike = latest[m]
-    return tape.floats[RELEASE, natural(begin + spike)] if spike >= 0 else side[FIRST_RELEASE, m]
 
 
 def start_back(n, begin, end, tape, index, spike_times, by_spike, release, latest, until, side):

@@ -37,15 +37,23 @@ def run(
 ) -> list[Tensor]:
     """Outputs of `saltation.torch.ops.run`; ``records`` are the events of the stimulus that have been checked."""
     sizes = (len(parameters), len(stimulus), len(observed))
-    held: list[Run] = []
+    held = _Held()
     return list(_Run.apply(held, key, sizes, records, duration, throw, None, *parameters, *stimulus, *observed))
+
+
+@final
+class _Held:
+    """A run on its way from the forward function to the backward one; a list would be taken for a list of tensors."""
+
+    __slots__ = ("run",)
+    run: Run
 
 
 @final
 class _Run(torch.autograd.Function):
     @staticmethod
     def forward(
-        held: list[Run],
+        held: "_Held",
         key: int,
         sizes: tuple[int, int, int],
         records: Mapping[str, model.Spikes],
@@ -57,8 +65,8 @@ class _Run(torch.autograd.Function):
         specification = registered(key)
         parameters, stimulus, observed = _cut(tensors, sizes)
         seen = ops.observations(specification, observed)
-        held.append(ops.simulated(specification, parameters, stimulus, seen, records, duration, throw))
-        return tuple(ops.outputs_of(specification, held[0]))
+        held.run = ops.simulated(specification, parameters, stimulus, seen, records, duration, throw)
+        return tuple(ops.outputs_of(specification, held.run))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -82,7 +90,7 @@ class _Run(torch.autograd.Function):
         real = [*cotangents[: ctx.n_spikes : 3], *cotangents[ctx.n_spikes : -1]]
         if torch.is_grad_enabled():
             # A second derivative is asked for, which the operation refuses where it is used.
-            shapes = [*saved[n:-1:3], *ops.voltages_of(specification, ctx.held[0])]
+            shapes = [*saved[n:-1:3], *ops.voltages_of(specification, ctx.held.run)]
             full = [torch.zeros_like(s) if c is None else c for c, s in zip(real, shapes, strict=True)]
             spikes, status = list(saved[n:-1]), saved[-1]
             found = ops.run_backward(
@@ -90,7 +98,7 @@ class _Run(torch.autograd.Function):
             )
         else:
             ops.check_status(saved[-1])
-            found = ops.gradients(specification, ctx.held[0], real, wanted, parameters)
+            found = ops.gradients(specification, ctx.held.run, real, wanted, parameters)
         gradients = dict(zip(wanted, found, strict=True))
         results: list[Tensor | None] = [gradients.get(i) for i in range(len(parameters))]
         for i in range(len(stimulus)):

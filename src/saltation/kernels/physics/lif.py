@@ -148,10 +148,14 @@ def may_cross(p, x):
 
 @inlined
 def near(p, x, g):
-    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches."""
+    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches.
+
+    The response to the current rises as long as it is below the current, and so is largest at the end of a short gap.
+    """
     q = x[0] - p[1]
     slack = _SLACK * (abs(q) + abs(x[1]) + abs(p[0] - p[1]))
-    return (max(q, q * g[0]) + max(x[1], 0.0) * p[9] >= p[0] - p[1] - slack) | (x[0] >= p[0])
+    response = g[2] if g[1] > g[2] else p[9]
+    return (max(q, q * g[0]) + max(x[1], 0.0) * response >= p[0] - p[1] - slack) | (x[0] >= p[0])
 
 
 @inlined

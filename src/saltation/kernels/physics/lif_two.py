@@ -135,9 +135,14 @@ def may_cross(p, x):
 
 @inlined
 def near(p, x, g):
-    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches."""
+    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches.
+
+    The response to a current rises as long as it is below the current, and so is largest at the end of a short gap.
+    """
     q = x[0] - p[1]
-    top = max(q, q * g[0]) + (max(x[1], 0.0) * p[12] + max(x[2], 0.0) * p[13])
+    exc = g[3] if g[1] > g[3] else p[12]
+    inh = g[4] if g[2] > g[4] else p[13]
+    top = max(q, q * g[0]) + (max(x[1], 0.0) * exc + max(x[2], 0.0) * inh)
     # by more than rounding can be wrong: what the bound lets through is searched exactly
     slack = 1e-12 * (abs(q) + abs(x[1]) + abs(x[2]) + abs(p[0] - p[1]))
     return (top >= p[0] - p[1] - slack) | (x[0] >= p[0])
