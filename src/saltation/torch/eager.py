@@ -76,34 +76,54 @@ class _Run(torch.autograd.Function):
         ctx.mark_non_differentiable(*spikes[1::3], *spikes[2::3], output[-1])
         ctx.set_materialize_grads(False)
         # The parameters for the check that nobody has changed them in place since.
-        ctx.save_for_backward(*inputs[_OTHERS:], *spikes, output[-1])
+        ctx.save_for_backward(*inputs[_OTHERS:], output[-1])
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
         specification: Specification = registered(ctx.key)
         saved = ctx.saved_tensors
-        n = sum(ctx.sizes)
-        parameters, stimulus, observed = _cut(saved[:n], ctx.sizes)
+        parameters, stimulus, observed = _cut(saved[:-1], ctx.sizes)
         of_parameters, of_stimulus, _ = _cut(ctx.needs_input_grad[_OTHERS:], ctx.sizes)
         wanted = [i for i, need in enumerate(of_parameters) if need]
         wanted += [len(parameters) + i for i, need in enumerate(of_stimulus[::3]) if need]
         real = [*cotangents[: ctx.n_spikes : 3], *cotangents[ctx.n_spikes : -1]]
-        if torch.is_grad_enabled():
-            # A second derivative is asked for, which the operation refuses where it is used.
-            shapes = [*saved[n:-1:3], *ops.voltages_of(specification, ctx.held.run)]
-            full = [torch.zeros_like(s) if c is None else c for c, s in zip(real, shapes, strict=True)]
-            spikes, status = list(saved[n:-1]), saved[-1]
-            found = ops.run_backward(
-                ctx.key, parameters, stimulus, observed, ctx.duration, spikes, status, full, wanted
-            )
-        else:
-            ops.check_status(saved[-1])
-            found = ops.gradients(specification, ctx.held.run, real, wanted, parameters)
+        ops.check_status(saved[-1])
+        found = list(_Gradients.apply(ctx.held, specification, wanted, len(parameters), *saved[:-1], *real))
         gradients = dict(zip(wanted, found, strict=True))
         results: list[Tensor | None] = [gradients.get(i) for i in range(len(parameters))]
         for i in range(len(stimulus)):
             results.append(gradients.get(len(parameters) + i // 3) if i % 3 == 0 else None)
         return (*[None] * _OTHERS, *results, *[None] * len(observed))
+
+
+@final
+class _Gradients(torch.autograd.Function):
+    """The backward pass as a function of its own: first derivatives, which have none themselves."""
+
+    @staticmethod
+    def forward(
+        held: _Held,
+        specification: Specification,
+        wanted: Sequence[int],
+        n_parameters: int,
+        *tensors: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        real = tensors[len(tensors) - _n_real(specification) :]
+        parameters = [tensor for tensor in tensors[:n_parameters] if tensor is not None]
+        return tuple(ops.gradients(specification, held.run, real, wanted, parameters))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
+        raise ops.no_second_derivative()
+
+
+def _n_real(specification: Specification) -> int:
+    """Number of outputs that can have a cotangent: spike times, then recorded voltages."""
+    return len(specification.spiking) + len(specification.voltages)
 
 
 def _cut(values: Sequence[Any], sizes: tuple[int, int, int]) -> tuple[list[Any], list[Any], list[Any]]:

@@ -246,12 +246,17 @@ def _run_autograd(ctx: Any, cotangents: list[Tensor]) -> tuple[Any, ...]:
 run.register_autograd(_run_autograd, setup_context=_setup_context)
 
 
-def _refuse(ctx: Any, cotangents: list[Tensor]) -> tuple[Any, ...]:
-    raise GradientError(
+def no_second_derivative() -> GradientError:
+    """Make the error of a second derivative."""
+    return GradientError(
         "saltation::run_backward has no derivative: EventProp gives first derivatives, and the second ones "
         "of a network that spikes are not implemented; leave out create_graph=True, or take differences of "
         "gradients"
     )
+
+
+def _refuse(ctx: Any, cotangents: list[Tensor]) -> tuple[Any, ...]:
+    raise no_second_derivative()
 
 
 run_backward.register_autograd(_refuse)
