@@ -93,7 +93,7 @@ def component_adjoint(
         elif run.wide:
             length = lanes(n)
             scratch = (
-                np.zeros((3 * rows + SIDES + BACKWARD_ROWS, length)),
+                np.zeros((3 * rows + SIDES + BACKWARD_ROWS + packed.rows_of_own, length)),
                 np.zeros((BACKWARD_MARKS, length), np.int64),
             )
             given = (*common, *ordered, *watched, spike_times, by_spike, source_times, *scratch, results)

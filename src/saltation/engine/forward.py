@@ -244,7 +244,7 @@ def _run_feedforward(
     offsets = np.zeros(stop + 1, np.int64)
     common = (packed.parameters, events, packed.weights, start, packed.limit)
     if name == "wide":
-        shape = (packed.n_gap + 4 * packed.n_state + FORWARD_ROWS, lanes(packed.size))
+        shape = (packed.n_gap + 4 * packed.n_state + FORWARD_ROWS + packed.rows_of_own, lanes(packed.size))
         common += (max_events, np.zeros(shape), np.zeros((MARKS, shape[1]), np.int64))
     else:
         common += (*replay, max_events, np.empty((packed.n_gap, longest_sample(events, first, stop) + 1)))

@@ -22,6 +22,9 @@ Probe = Voltage | MaxVoltage | VoltageIntegral
 Record = Mapping[str, Probe | Sequence[Probe]]
 
 
+_NO_TIMES: Floats = np.empty(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Checked wishes of one call: probes of each population, and measured voltages.
@@ -42,13 +45,13 @@ class Request:
 
     def times(self, populations: Sequence[str]) -> Floats:
         """Sorted times at which these populations are sampled."""
-        wanted: list[Floats] = [np.empty(0)]
+        wanted: list[Floats] = []
         for name in populations:
             if name in self.measured and self.probes.get(name):
                 wanted.append(self.measured[name].times)
                 continue
             wanted.extend(probe.times for probe in self.probes.get(name, ()) if isinstance(probe, Voltage))
-        return np.unique(np.concatenate(wanted))
+        return np.unique(np.concatenate(wanted)) if wanted else _NO_TIMES
 
     def watched(self, populations: Sequence[str]) -> bool:
         """Whether any of these populations asks the model for its maximum or its integral."""

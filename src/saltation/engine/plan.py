@@ -78,6 +78,11 @@ class PackedComponent:
         return self.parameters.shape[1] == 1
 
     @property
+    def rows_of_own(self) -> int:
+        """Rows of parameters of which each neuron has its own."""
+        return 0 if self.shared else self.parameters.shape[0]
+
+    @property
     def spiking(self) -> bool:
         """Whether its neurons spike."""
         return self.component.model not in ("li", "li_two")

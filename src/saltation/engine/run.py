@@ -1,8 +1,9 @@
 """`Run`: what a backend observed, and what follows from it: gradients, tangents, the state to go on from."""
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -77,8 +78,6 @@ class Run:
         :class:`Status` of each sample.
     report : Report
         Spikes that need attention.
-    state : State
-        State at the end, for ``simulate(..., state=)``.
     duration : float
         Length of the window in seconds.
     plan : Plan
@@ -90,12 +89,17 @@ class Run:
     peak_time: dict[str, Floats]
     status: Ints
     report: Report
-    state: State
     duration: float
     plan: Plan
     _request: Request = field(repr=False)
     _components: tuple[ComponentRun | None, ...] = field(repr=False)
     _threads: int = field(repr=False)
+    _end: Callable[[], State] = field(repr=False)
+
+    @cached_property
+    def state(self) -> State:
+        """State at the end, for ``simulate(..., state=)``; made when it is first asked for."""
+        return self._end()
 
     @property
     def batch(self) -> int:

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -119,12 +120,12 @@ def simulate(
         Named("Run.peak_time (what was recorded with MaxVoltage)", peak_time),
         status,
         report,
-        _end_state(plan, runs, spikes, duration, state, batch),
         duration,
         plan,
         request,
         runs,
         backend.threads or default_threads(),
+        partial(_end_state, plan, runs, spikes, duration, state, batch),
     )
 
 

@@ -1,8 +1,8 @@
 """When the neurons picked in a gap spike first: one by one, or side by side where the model allows it.
 
-``x [state, j]`` is the state of neuron ``picked[j]``; ``times[j]`` receives how long it takes to its next upward
-crossing within ``left[j]``, infinity if there is none.  ``common`` are the parameters that all share, if they do;
-``still [j]`` is scratch.
+``x [state, j]`` is the state of the neuron in place ``j`` of a row; ``times[j]`` receives how long it takes to its
+next upward crossing within ``left[j]``, infinity if there is none.  ``common`` are the parameters that all share, if
+they do, ``mine`` those of each in its place, if not; ``still [j]`` is scratch.
 """
 
 # ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
@@ -10,7 +10,6 @@ crossing within ``left[j]``, infinity if there is none.  ``common`` are the para
 
 import math
 
-from saltation.kernels.bits import natural
 from saltation.kernels.physics.exponentials import minus_log
 from saltation.kernels.rows import whole
 
@@ -27,18 +26,18 @@ _IMMINENT = 1e-3
 _APART = 1e-5
 
 
-def search(parameters, common, picked, x, found, left, times, still):
+def search(mine, common, x, found, left, times, still):
     """For any model: neuron by neuron."""
     for j in range(found):
-        p = own(parameters, common, natural(picked[j]))
+        p = own(mine, common, j)
         state = load(x, 0, j)
         times[j] = crossing(p, state, left[j]) if may_cross(p, state) else math.inf
 
 
-def search_ratio_two(parameters, common, picked, x, found, left, times, still):
+def search_ratio_two(mine, common, x, found, left, times, still):
     """For one current and ``tau_mem = 2 tau_syn``: the closed form of ``crossing_half``, without branches."""
     for j in range(whole(found)):
-        p = own(parameters, common, natural(picked[j]))
+        p = own(mine, common, j)
         v = x[0, j]
         i0 = x[1, j]
         q = v - p[1]
@@ -59,7 +58,7 @@ def search_ratio_two(parameters, common, picked, x, found, left, times, still):
         times[j] = 0.0 if (m <= 0.0) & (u0 > 0.0) else s
 
 
-def search_halley(parameters, common, picked, x, found, left, times, still):
+def search_halley(mine, common, x, found, left, times, still):
     """For one current: Halley's method for all at once, and the guarded search for those it does not serve.
 
     With ``above = v - v_leak`` and ``u = tau_mem dv/dt = i - above``: ``tau_mem^2 d2v/dt2 = -u - i tau_mem/tau_syn``.
@@ -68,7 +67,7 @@ def search_halley(parameters, common, picked, x, found, left, times, still):
     the peak is too close to call, and where the voltage falls before it rises, ``crossing`` decides.
     """
     for j in range(whole(found)):
-        p = own(parameters, common, natural(picked[j]))
+        p = own(mine, common, j)
         i0 = x[1, j]
         q = x[0, j] - p[1]
         m = p[0] - x[0, j]
@@ -91,7 +90,7 @@ def search_halley(parameters, common, picked, x, found, left, times, still):
     for _ in range(_ITERATIONS):
         moving = 0
         for j in range(whole(found)):
-            p = own(parameters, common, natural(picked[j]))
+            p = own(mine, common, j)
             s = times[j]
             g = gap(p, s)
             i = x[1, j] * g[1]
@@ -110,7 +109,7 @@ def search_halley(parameters, common, picked, x, found, left, times, still):
         if moving == 0:
             break
     for j in range(whole(found)):
-        p = own(parameters, common, natural(picked[j]))
+        p = own(mine, common, j)
         s = times[j]
         g = gap(p, s)
         q = x[0, j] - p[1]
@@ -124,7 +123,7 @@ def search_halley(parameters, common, picked, x, found, left, times, still):
         times[j] = s if taken | (s == math.inf) else -1.0
     for j in range(found):
         if times[j] < 0.0:
-            p = own(parameters, common, natural(picked[j]))
+            p = own(mine, common, j)
             state = load(x, 0, j)
             times[j] = crossing(p, state, left[j]) if may_cross(p, state) else math.inf
 

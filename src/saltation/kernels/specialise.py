@@ -94,10 +94,10 @@ MODELS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
 
 # kernel -> the helpers, by module and in the order of use, that call the physics too
 KERNELS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "wide": ("wide", ("forward", "search", "wide")),
+    "wide": ("wide", ("forward", "search", "gathering", "wide_rows")),
     "narrow": ("narrow", ("forward", "narrow")),
     "queue": ("queue", ("forward", "queue")),
-    "wide_adjoint": ("wide_adjoint", ("backward", "wide_adjoint")),
+    "wide_adjoint": ("wide_adjoint", ("backward", "gathering", "wide_adjoint_rows")),
     "narrow_adjoint": ("narrow_adjoint", ("backward", "narrow_adjoint")),
     "queue_adjoint": ("queue_adjoint", ("backward",)),
     "tangent": ("tangent", ("tangent",)),
