@@ -25,6 +25,7 @@ from saltation.kernels.records import (
     PEAK_KIND,
     PEAK_SLOPE,
     PEAK_TIME,
+    PLAIN_ROWS,
     PROBE,
     RECEPTOR,
     RELEASE,
