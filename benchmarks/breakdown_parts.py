@@ -1,4 +1,4 @@
-"""The parts of a run by themselves, in the loops that the kernels use: see ``profile.py``."""
+"""The parts of a run by themselves, in the loops that the kernels use: see ``breakdown.py``."""
 
 import math
 

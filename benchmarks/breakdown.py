@@ -1,6 +1,6 @@
 """Where the time of a run and its gradient goes, kernel by kernel, and the floor that its parts set.
 
-    taskset -c 0 python benchmarks/profile.py [--append LABEL]
+    taskset -c 0 python benchmarks/breakdown.py [--append LABEL]
 
 Yin-Yang points, 5-120-3, batch 150, float64, one thread.  Every kernel is timed where the engine calls it; what is left
 of the call is Python.  The floor counts what has to be done, neuron updates, roots, exponentials, spikes to sort and
@@ -116,7 +116,7 @@ def best(function: Any, *arguments: Any, repeats: int = 30) -> float:
 
 def floor(run: Any) -> list[tuple[str, float, float]]:
     """``(what, how often a sample, ns each)`` of what a run and its gradient of ratio 2 cannot do without."""
-    from profile_parts import bytes_written, exponentials, roots, sorts, updates, updates_back
+    from breakdown_parts import bytes_written, exponentials, roots, sorts, updates, updates_back
 
     size, rounds = 128, 2000
     hidden = run.spikes["hid"].n_events / BATCH
@@ -165,7 +165,7 @@ def main(repeats: int, append: str | None) -> None:
         parts = "   ".join(f"{kernel} {value:.2f}" for kernel, value in record["cases"][name].items())
         click.echo(f"{name:22s} {runs[name].spikes['hid'].n_events / BATCH:4.0f} hidden spikes   {parts}")
     if append is not None:
-        path = FOLDER / "profile_history.json"
+        path = FOLDER / "breakdown_history.json"
         history = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"schema_version": 1, "steps": []}
         history["steps"].append({"label": append, **record})
         write(path, history)
@@ -178,7 +178,7 @@ def main(repeats: int, append: str | None) -> None:
         for what, count, ns in parts:
             click.echo(f"  {what:30s} {count:8.0f} a sample, {ns:7.3f} ns each: {1e-3 * count * ns:6.2f} us")
         click.echo(f"  {'in all':30s} {sum(1e-3 * count * ns for _, count, ns in parts):38.2f} us")
-    write(FOLDER / "profile.json", {"schema_version": 1, "benchmark": "profile", **record})
+    write(FOLDER / "breakdown.json", {"schema_version": 1, "benchmark": "breakdown", **record})
 
 
 if __name__ == "__main__":
