@@ -1,6 +1,6 @@
-"""The profile in the docs: ``python benchmarks/breakdown_report.py`` after ``breakdown.py``, ``float32.py`` and histories.
+"""The breakdown in the docs: ``python benchmarks/breakdown_report.py``, after ``breakdown.py`` and ``float32.py``.
 
-Replaces what stands between the markers ``<!-- breakdown:begin -->`` and ``<!-- breakdown:end -->`` of docs/performance.md.
+Replaces what stands between the markers ``breakdown:begin`` and ``breakdown:end`` of docs/performance.md.
 """
 
 import json
@@ -92,8 +92,7 @@ def main() -> None:
         "",
         f"The bound and the flow of a gap take {ns['gap']['float64']:.2f} ns a neuron in float64 and "
         f"{ns['gap']['float32']:.2f} in float32,",
-        "and that is all that halves: the smallest part of a run, most of which is single spikes, their bookkeeping and",
-        "Python. Spike times lose nine digits: a relative error of "
+        "and that is all that halves: the smallest part of a run, most of which is single spikes and Python. Spike times lose nine digits: a relative error of "
         f"{wrong['times, median']:.0e} in the middle and {wrong['times, largest']:.0e} at worst, in",
         f"slopes of {wrong['slopes, largest']:.0e} where a spike grazes its threshold. So there is no float32 kernel: "
         "weights and",
