@@ -92,10 +92,11 @@ def main() -> None:
         "",
         f"The bound and the flow of a gap take {ns['gap']['float64']:.2f} ns a neuron in float64 and "
         f"{ns['gap']['float32']:.2f} in float32,",
-        "and that is all that halves: the smallest part of a run, most of which is single spikes and Python. Spike times lose nine digits: a relative error of "
-        f"{wrong['times, median']:.0e} in the middle and {wrong['times, largest']:.0e} at worst, in",
-        f"slopes of {wrong['slopes, largest']:.0e} where a spike grazes its threshold. So there is no float32 kernel: "
-        "weights and",
+        "and that is all that halves: the smallest part of a run, most of which is single spikes and Python.",
+        f"Spike times lose nine digits: a relative error of {wrong['times, median']:.0e} in the middle and "
+        f"{wrong['times, largest']:.0e}",
+        f"at worst, in slopes of {wrong['slopes, largest']:.0e} where a spike grazes its threshold. So there is no",
+        "float32 kernel: weights and",
         "gradients may be float32, what is computed is float64.",
         "`python benchmarks/float32.py`.",
         END,
