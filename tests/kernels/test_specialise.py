@@ -2,6 +2,8 @@
 
 import builtins
 import dis
+import importlib
+import inspect
 import types
 
 import pytest
@@ -38,3 +40,15 @@ def test_a_name_without_a_meaning_is_found():
     names = {"__builtins__": builtins}
     exec("def kernel(x):\n    return math_that_nobody_imported(x)", names)
     assert unknown_names(names["kernel"], set()) == [("kernel", "math_that_nobody_imported")]
+
+
+@pytest.mark.parametrize("model", specialise.MODELS)
+def test_what_replaces_a_helper_takes_its_arguments(model):
+    for kernel, (_, folders) in specialise.KERNELS.items():
+        for folder in folders:
+            helpers = importlib.import_module(f"saltation.kernels.{folder}")
+            for name in helpers.HELPERS:
+                other = specialise.MODELS[model][1].get(name)
+                if other is not None:
+                    given = list(inspect.signature(other).parameters)
+                    assert given == list(inspect.signature(getattr(helpers, name)).parameters), (kernel, name)

@@ -57,7 +57,7 @@ def burst(p, m, x, t, t1, event, k, k_stop, base, b, limit, release, marks, tape
     return x, t, k
 
 
-def search(parameters, common, picked, x, found, left, times, still):
+def search(mine, common, x, found, left, times, still):
     """Never."""
     for j in range(found):
         times[j] = math.inf
