@@ -48,9 +48,6 @@ _NO_LOG = Log(_NO_INTS, np.empty(0), np.empty((EVENT_ROWS, 0), np.int64))
 # A tape is kept as it is unless it has room for so many times its spikes; a copy takes time, too.
 _LARGEST_WASTE = 4
 
-# Enough that the slowest does not keep the others waiting, few enough that each is worth its call.
-_CHUNKS_PER_THREAD = 4
-
 
 @dataclass(frozen=True, slots=True)
 class ComponentRun:
@@ -144,9 +141,9 @@ def run_component(
     def work(first: int, stop: int) -> Any:
         return run(packed, events, start, duration, replay, max_events, first, stop, (*end, probes, report))
 
-    # samples do not touch one another, so that their number in a chunk may depend on the threads here
-    most = 1 if threads == 1 else _CHUNKS_PER_THREAD * threads
-    parts = run_chunks(work, chunks(batch, events.times.size * n, most), threads)
+    # samples do not touch one another, so that their number in a chunk may depend on the threads; what the chunks leave
+    # has to be joined, which costs more than a thread that waits for the slowest
+    parts = run_chunks(work, chunks(batch, events.times.size * n, threads), threads)
     if len(parts) > 1:
         used = [part[1].times.size for part in parts]
         tapes = [Tape(*(array[:, :n] for array in part[0])) for part, n in zip(parts, used, strict=True)]
