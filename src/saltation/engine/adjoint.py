@@ -9,6 +9,7 @@ from saltation.engine.forward import ComponentRun, longest_sample
 from saltation.engine.gradient import ComponentGradient
 from saltation.engine.memory import empty, zeros
 from saltation.engine.observation import Request, add_at, measured_cotangent
+from saltation.engine.parts import Part
 from saltation.engine.threads import chunks, run_chunks
 from saltation.kernels.records import SIDES, Cotangents, Results
 from saltation.kernels.rows import lanes
@@ -64,7 +65,7 @@ def component_adjoint(
     ``spike_times`` is ``dL/dt`` of its own spikes, as in ``run.spiked``, overwritten by the total.
     """
     packed = run.packed
-    batch = run.tape_offsets.size - 1
+    batch = run.offsets.size - 1
     n, n_primary = packed.size, len(packed.names)
     source_times = zeros(run.sources.times.size)
     if per_sample:
@@ -74,40 +75,67 @@ def component_adjoint(
         # a copy has to be cleared and added up, too: that must be little beside the work that goes into it
         most = min(GRADIENT_BUDGET // (8 * copy), run.work // (_UPDATES_PER_ENTRY * copy))
         cut = chunks(batch, run.work, max(1, most))
-    common = (packed.parameters, run.events, packed.weights, run.start, run.tape)
-    ordered = (run.spiked.index, run.tape_offsets)
-    watched = (run.probes.watch, cotangents)
-    rows = packed.n_state + packed.n_companion
     by_spike = empty(0 if packed.component.recurrent else spike_times.size)
 
     def work(first: int, stop: int) -> Results:
         results = Results(
             np.zeros(packed.weights.size), np.zeros(packed.delays.size), np.zeros((n, n_primary)), np.zeros(n)
         )
-        if packed.component.recurrent:
-            duration = float(run.events.times[run.events.offsets[-1] - 1])
-            logged = (run.log, run.log_offsets, run.own_offsets)
-            scratch = (np.empty((rows + SIDES + 1, n)), np.empty(n, np.int64))
-            given = (*common, run.tape_offsets, *logged, *watched, spike_times, source_times, *scratch, results)
-            kernel("queue_adjoint", packed.model)(first, stop, timed, duration, *given)
-        elif run.wide:
-            length = lanes(n)
-            scratch = (
-                np.zeros((3 * rows + SIDES + BACKWARD_ROWS + packed.rows_of_own, length)),
-                np.zeros((BACKWARD_MARKS, length), np.int64),
-            )
-            given = (*common, *ordered, *watched, spike_times, by_spike, source_times, *scratch, results)
-            kernel("wide_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
-        else:
-            rows_of_gaps = packed.n_gap + packed.n_companion_gap + 1
-            gaps = np.empty((rows_of_gaps, longest_sample(run.events, first, stop)))
-            scratch = (np.empty((rows + SIDES, n)), gaps, np.empty(n, np.int64))
-            given = (*common, *ordered, *watched, spike_times, by_spike, source_times, *scratch, results)
-            kernel("narrow_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
+        # the sum over samples must not depend on where the parts end: what is carried from one to the next is here
+        leak = np.zeros(lanes(n))
+        for part in run.parts:
+            begin, end = max(first, part.first), min(stop, part.stop)
+            if begin < end:
+                place = slice(part.begin, part.begin + part.n_spikes)
+                own = (spike_times[place], by_spike[place])
+                _undo(run, part, begin, end, timed, cotangents, *own, source_times, leak, results)
+        results.parameters[:, 1] += leak[:n]
         return results
 
     parts = run_chunks(work, cut, threads)
     return ComponentGradient(packed, *_collected(parts, per_sample), not run.continued), source_times
+
+
+def _undo(
+    run: ComponentRun,
+    part: Part,
+    first: int,
+    stop: int,
+    timed: bool,
+    cotangents: Cotangents,
+    spike_times: Floats,
+    by_spike: Floats,
+    source_times: Floats,
+    leak: Floats,
+    results: Results,
+) -> None:
+    """Adjoint of samples of one part, added to the results."""
+    packed = run.packed
+    n, rows = packed.size, packed.n_state + packed.n_companion
+    common = (packed.parameters, run.events, packed.weights, run.start, part.tape)
+    watched = (run.probes.watch, cotangents)
+    if packed.component.recurrent:
+        duration = float(run.events.times[run.events.offsets[-1] - 1])
+        logged = (part.log, part.log_offsets, part.own_offsets)
+        scratch = (np.empty((rows + SIDES + 1, n)), np.empty(n, np.int64))
+        given = (*common, part.offsets, *logged, *watched, spike_times, source_times, *scratch, results)
+        kernel("queue_adjoint", packed.model)(first, stop, timed, duration, *given)
+        return
+    ordered = (part.index, part.offsets)
+    if run.wide:
+        length = lanes(n)
+        scratch = (
+            np.zeros((3 * rows + SIDES + BACKWARD_ROWS + packed.rows_of_own, length)),
+            np.zeros((BACKWARD_MARKS, length), np.int64),
+        )
+        given = (*common, *ordered, *watched, spike_times, by_spike, source_times, *scratch, leak, results)
+        kernel("wide_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
+        return
+    rows_of_gaps = packed.n_gap + packed.n_companion_gap + 1
+    gaps = np.empty((rows_of_gaps, longest_sample(run.events, first, stop)))
+    scratch = (np.empty((rows + SIDES, n)), gaps, np.empty(n, np.int64))
+    given = (*common, *ordered, *watched, spike_times, by_spike, source_times, *scratch, results)
+    kernel("narrow_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
 
 
 def _collected(parts: list[Results], per_sample: bool) -> tuple[Floats, Floats, Floats, Floats]:
@@ -136,7 +164,7 @@ def network_adjoint(
     for run in reversed(runs):
         if run is None:
             continue
-        spike_times = zeros(run.spiked.times.size)
+        spike_times = zeros(run.times.size)
         for name, where in run.members.items():
             if name in bars:
                 spike_times[where] = bars[name]

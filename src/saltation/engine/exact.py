@@ -102,7 +102,7 @@ class Exact:
 def _spikes_of(run: ComponentRun, name: str) -> Spikes:
     """Spikes of one population of a component."""
     first, last = run.packed.columns[name]
-    times, units, offsets = run.spiked.times, run.spiked.units, run.tape_offsets
+    times, units, offsets = run.times, run.units, run.offsets
     where = run.members[name]
     if not isinstance(where, slice):
         times, units = times[where], units[where] - first

@@ -1,7 +1,7 @@
 """Running one component with the exact kernels: buffers that grow, chunks of samples, and the record it leaves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from saltation.engine.memory import empty
 from saltation.engine.observation import make_probes
+from saltation.engine.parts import Part, joined_offsets
 from saltation.engine.plan import PackedComponent
 from saltation.engine.sources import Sources, sort_events
 from saltation.engine.state import State
@@ -53,7 +54,8 @@ _LARGEST_WASTE = 4
 class ComponentRun:
     """Everything that the adjoint of a component needs, and its end state.
 
-    ``spiked`` holds its spikes in order of time and unit, ``members`` the places of each population's among them.
+    ``times`` and ``units`` are its spikes in order of time and unit, ``offsets`` cuts samples, ``members`` are the
+    places of each population's among them.  ``parts`` are what the threads left.
     ``wide``: it was run, and goes back, with all neurons side by side.
     """
 
@@ -64,12 +66,10 @@ class ComponentRun:
     start: Start
     continued: bool
     wide: bool
-    tape: Tape
-    spiked: Spiked
-    tape_offsets: Ints
-    log: Log
-    log_offsets: Ints
-    own_offsets: Ints
+    parts: tuple[Part, ...]
+    times: Floats
+    units: Ints
+    offsets: Ints
     probes: Probes
     report: Report
     x_end: Floats
@@ -141,22 +141,12 @@ def run_component(
     def work(first: int, stop: int) -> Any:
         return run(packed, events, start, duration, replay, max_events, first, stop, (*end, probes, report))
 
-    # samples do not touch one another, so that their number in a chunk may depend on the threads; what the chunks leave
-    # has to be joined, which costs more than a thread that waits for the slowest
-    parts = run_chunks(work, chunks(batch, events.times.size * n, threads), threads)
-    if len(parts) > 1:
-        used = [part[1].times.size for part in parts]
-        tapes = [Tape(*(array[:, :n] for array in part[0])) for part, n in zip(parts, used, strict=True)]
-    else:
-        tapes = [part[0] for part in parts]
-    tape = Tape(*(joined([part[i] for part in tapes], threads) for i in range(2)))
-    spiked = Spiked(*(joined([part[1][i] for part in parts], threads) for i in range(3)))
-    cut = [_offsets([part[3][i] for part in parts]) for i in range(3 if packed.component.recurrent else 1)]
-    log = _NO_LOG
-    if packed.component.recurrent:
-        log = Log(*(joined([part[2][i] for part in parts], threads) for i in range(3)))
-    else:
-        cut += [_NO_INTS, _NO_INTS]
+    # samples do not touch one another, so that their number in a chunk may depend on the threads
+    found = run_chunks(work, chunks(batch, events.times.size * n, threads), threads)
+    ends = np.cumsum([part.n_spikes for part, _ in found])
+    parts = tuple(replace(part, begin=int(end) - part.n_spikes) for (part, _), end in zip(found, ends, strict=True))
+    spiked = [spiked for _, spiked in found]
+    units = joined([each.units for each in spiked], threads)
     return ComponentRun(
         packed,
         sources,
@@ -165,28 +155,18 @@ def run_component(
         start,
         continued,
         wide,
-        tape,
-        spiked,
-        cut[0],
-        log,
-        cut[1],
-        cut[2],
+        parts,
+        joined([each.times for each in spiked], threads),
+        units,
+        joined_offsets([part.offsets[part.first :] for part in parts]),
         probes,
         report,
         *end,
-        _members(packed, spiked),
+        _members(packed, units),
     )
 
 
-def _offsets(parts: list[Ints]) -> Ints:
-    if len(parts) == 1:
-        return parts[0]
-    counts = np.concatenate([np.diff(part) for part in parts])
-    return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-
-
-def _members(packed: PackedComponent, spiked: Spiked) -> dict[str, Ints | slice]:
-    units = spiked.units
+def _members(packed: PackedComponent, units: Ints) -> dict[str, Ints | slice]:
     if len(packed.columns) == 1:
         return {name: slice(None) for name in packed.columns}
     return {name: np.flatnonzero((units >= first) & (units < last)) for name, (first, last) in packed.columns.items()}
@@ -233,7 +213,7 @@ def _run_feedforward(
     first: int,
     stop: int,
     outputs: tuple[Any, ...],
-) -> tuple[Tape, Spiked, Log, tuple[Ints, Ints, Ints]]:
+) -> tuple[Part, Spiked]:
     run = kernel(name, packed.model, packed.shared)
     known = int(events.offsets[stop] - events.offsets[first])
     tape = _new_tape(_capacity(packed, stop - first, known), packed.n_state)
@@ -252,10 +232,9 @@ def _run_feedforward(
             break
         tape = Tape(*(_grown(array, n, 2 * array.shape[1] + 64) for array in tape))
         spiked = _new_spiked(tape, spiked, n)
-    if tape.floats.shape[1] > _LARGEST_WASTE * n:
-        tape = Tape(tape.floats[:, :n], tape.ints[:, :n])
+    tape = _fitted(tape, n)
     spiked = Spiked(spiked.times[:n], spiked.units[:n], spiked.index[:n])
-    return tape, spiked, _NO_LOG, (offsets[first:], _NO_INTS, _NO_INTS)
+    return Part(first, stop, tape, spiked.index, offsets, _NO_LOG, _NO_INTS, _NO_INTS), spiked
 
 
 def longest_sample(events: Events, first: int, stop: int) -> int:
@@ -273,7 +252,7 @@ def _run_queue(
     first: int,
     stop: int,
     outputs: tuple[Any, ...],
-) -> tuple[Tape, Spiked, Log, tuple[Ints, Ints, Ints]]:
+) -> tuple[Part, Spiked]:
     queue = kernel("queue", packed.model)
     known = int(events.offsets[stop] - events.offsets[first])
     tape = _new_tape(_capacity(packed, stop - first, known), packed.n_state)
@@ -305,10 +284,16 @@ def _run_queue(
         order = _grown(log.order, used[1], 2 * log.order.size + 64)
         log = Log(order, *(_grown(array, used[2], 2 * array.shape[-1] + 64) for array in log[1:]))
     order_samples(first, stop, tape, offsets[0], outputs[-2].watch, log, offsets[1], offsets[2])
-    tape = Tape(tape.floats[:, : used[0]], tape.ints[:, : used[0]])
-    log = Log(log.order[: used[1]], log.times[: used[2]], log.ints[:, : used[2]])
+    tape = _fitted(tape, used[0])
     # here the tape itself is in order
     begins: Ints = offsets[0][first:]
     index: Ints = np.arange(used[0], dtype=np.int64) - np.repeat(begins[:-1], np.diff(begins))
-    spiked = Spiked(tape.floats[TIME], tape.ints[UNIT], index)
-    return tape, spiked, log, (offsets[0][first:], offsets[1][first:], offsets[2][first:])
+    spiked = Spiked(tape.floats[TIME, : used[0]], tape.ints[UNIT, : used[0]], index)
+    return Part(first, stop, tape, index, offsets[0], log, offsets[1], offsets[2]), spiked
+
+
+def _fitted(tape: Tape, used: int) -> Tape:
+    """A tape as it is, or a copy of what is on it where that is little."""
+    if tape.floats.shape[1] <= _LARGEST_WASTE * used:
+        return tape
+    return Tape(np.ascontiguousarray(tape.floats[:, :used]), np.ascontiguousarray(tape.ints[:, :used]))

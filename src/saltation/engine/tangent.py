@@ -12,6 +12,7 @@ from saltation.engine.arguments import by_name, float_values
 from saltation.engine.forward import ComponentRun
 from saltation.engine.gradient import PARAMETERS
 from saltation.engine.observation import Request, measured_index, trapezoid
+from saltation.engine.parts import Part, whole
 from saltation.engine.plan import Plan, parameter_columns
 from saltation.errors import ParameterError
 from saltation.kernels.records import EVENT_ROWS, GAP, Log
@@ -115,7 +116,8 @@ def _component(
     plan: Plan, run: ComponentRun, moved: dict[str, dict[Any, Floats]], times: dict[str, Floats]
 ) -> tuple[Floats, Floats, Floats, Floats]:
     packed = run.packed
-    n, batch = packed.size, run.tape_offsets.size - 1
+    n, batch = packed.size, run.offsets.size - 1
+    part = whole(run.parts)
     d_weights = np.zeros(packed.weights.size)
     d_delays = np.zeros(packed.delays.size)
     for j, key in enumerate(packed.keys):
@@ -136,17 +138,17 @@ def _component(
     for name, where in run.sources.fresh.items():
         if name not in run.members:
             d_sources[where] = times[name]
-    d_spikes = np.zeros(run.tape.floats.shape[1])
+    d_spikes = np.zeros(part.tape.floats.shape[1])
     samples = np.zeros((batch, run.probe_times.size, n))
     integral, peak = np.zeros((batch, n)), np.zeros((batch, n))
-    log, log_offsets, own_offsets = _log_of(run)
+    log, log_offsets, own_offsets = _log_of(run, part)
     kernel("tangent", packed.model)(
         packed.parameters,
         run.events,
         packed.weights,
         run.start,
-        run.tape,
-        run.tape_offsets,
+        part.tape,
+        part.offsets,
         log,
         log_offsets,
         own_offsets,
@@ -162,18 +164,18 @@ def _component(
         peak,
     )
     # from the order of the tape to that of time
-    at = np.repeat(run.tape_offsets[:-1], np.diff(run.tape_offsets)) + run.spiked.index
+    at = np.repeat(part.offsets[:-1], np.diff(part.offsets)) + part.index
     return d_spikes[at], samples, integral, peak
 
 
-def _log_of(run: ComponentRun) -> tuple[Log, Ints, Ints]:
+def _log_of(run: ComponentRun, part: Part) -> tuple[Log, Ints, Ints]:
     """Order of processing; that of a feed-forward component follows from the gap that each spike lies in."""
     if run.packed.component.recurrent:
-        return run.log, run.log_offsets, run.own_offsets
+        return part.log, part.log_offsets, part.own_offsets
     orders: list[Ints] = []
-    batch = run.tape_offsets.size - 1
+    batch = run.offsets.size - 1
     for b in range(batch):
-        gaps = run.tape.ints[GAP, run.tape_offsets[b] : run.tape_offsets[b + 1]]
+        gaps = part.tape.ints[GAP, part.offsets[b] : part.offsets[b + 1]]
         n_events = int(run.events.offsets[b + 1] - run.events.offsets[b])
         codes = np.concatenate((-1 - np.arange(gaps.size), np.arange(n_events)))
         # a spike comes before the event that ends its gap

@@ -25,13 +25,12 @@ from saltation.kernels.records import (
 from saltation.kernels.views import bare
 
 # Rows of scratch behind three rows of adjoints and the watched ones.
-LEAK = 0
-UNTIL = 1
-PULLS = 2
-SPANS = 3
-REST = 4
-LEAKS = 5
-BACKWARD_ROWS = 6
+UNTIL = 0
+PULLS = 1
+SPANS = 2
+REST = 3
+LEAKS = 4
+BACKWARD_ROWS = 5
 # Rows of integers.
 BACK_LATEST = 0
 BACK_PICKED = 1
@@ -59,6 +58,7 @@ def wide_adjoint(
     source_times,
     scratch,
     marks,
+    leak,
     results,
 ):
     """Adjoint of samples ``first <= b < stop``, added to the results given.
@@ -67,7 +67,8 @@ def wide_adjoint(
     ``Spiked``, says where they are on the tape, and ``by_spike`` is scratch as long; ``source_times`` receives that of
     the arrivals' sources.  ``timed``: gradients for the time constants too; ``scratch [3 (N_STATE + N_COMPANION) +
     SIDES + BACKWARD_ROWS + rows of parameters if each neuron has its own, lane]`` and ``marks
-    [BACKWARD_MARKS, lane]`` hold finite numbers and valid neurons.
+    [BACKWARD_MARKS, lane]`` hold finite numbers and valid neurons;
+    ``leak [lane]`` receives ``dL/dv_leak`` through the flights between events, which is not in the results.
     """
     n = results.v_init.size
     parameters = bare(parameters)
@@ -86,7 +87,7 @@ def wide_adjoint(
     moving = bare(scratch[rows : 2 * rows])
     done = bare(scratch[2 * rows : 3 * rows])
     side = bare(scratch[3 * rows : 3 * rows + SIDES])
-    leak = bare(scratch[3 * rows + SIDES + LEAK])
+    leak = bare(leak)
     until = bare(scratch[3 * rows + SIDES + UNTIL])
     pulls = bare(scratch[3 * rows + SIDES + PULLS])
     spans = bare(scratch[3 * rows + SIDES + SPANS])
@@ -101,7 +102,6 @@ def wide_adjoint(
     p = load_parameters(parameters, 0)
     clear(side, 0.0)
     for m in range(leak.size):
-        leak[m] = 0.0
         pulls[m] = 0.0
         until[m] = -math.inf
         seen[m] = 0
@@ -234,5 +234,3 @@ def wide_adjoint(
         for k in range(begin, end):
             at = natural(k)
             spike_times[at] = by_spike[natural(begin + index[at])]
-    for m in range(n):
-        grad[m, 1] += leak[m]
