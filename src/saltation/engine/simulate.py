@@ -226,6 +226,7 @@ def _end_state(
         if longest > 0.0:
             old = before.recent.get(name) if before is not None else None
             times, units, age, offsets, _ = join_recent(old, emitted)
-            recent[name] = recent_spikes(times, units.astype(np.int32), age, offsets, elapsed, longest)
+            age = age if age.size else np.zeros(times.size, np.int64)
+            recent[name] = recent_spikes(times, units, age, offsets, elapsed, longest)
     oldest = max((int(kept.age.max(initial=0)) for kept in recent.values()), default=0)
     return State(batch, x, release, count, recent, elapsed[elapsed.size - oldest :])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +23,27 @@ class Sources:
     """Spikes of all sources of a component, flat: first those still on their way, then the new, sample by sample.
 
     Times are in the clock of the run that emitted a spike; ``age`` counts the ends of runs since then, ``elapsed``
-    holds their durations.  ``offsets [source, batch + 1]``; ``fresh`` says for each source where its new spikes lie.
+    holds their durations; it is empty where all are of this run.  ``offsets [source, batch + 1]``; ``fresh`` says for
+    each source where its new spikes lie.
     """
 
     times: Floats
-    units: Ints
+    units: NDArray[np.int32]
     age: Ints
     elapsed: Floats
     offsets: Ints
-    fresh: dict[str, Ints]
+    fresh: dict[str, Ints | slice]
 
 
 def gather(packed: PackedComponent, spikes: Mapping[str, Spikes], state: State | None, batch: int) -> Sources:
     """Lay out the spikes of a component's sources; its own populations count with those from before the run."""
     own = packed.component.populations
     times: list[Floats] = []
-    units: list[Ints] = []
+    units: list[NDArray[np.int32]] = []
     age: list[Ints] = []
-    elapsed = state.elapsed if state is not None else np.zeros(0)
+    elapsed = _joined([state.elapsed if state is not None else np.zeros(0)])
     offsets = np.zeros((len(packed.component.sources), batch + 1), np.int64)
-    fresh: dict[str, Ints] = {}
+    fresh: dict[str, Ints | slice] = {}
     at = 0
     nothing = Spikes.empty(batch)
     for j, name in enumerate(packed.component.sources):
@@ -52,26 +54,38 @@ def gather(packed: PackedComponent, spikes: Mapping[str, Spikes], state: State |
         units.append(u)
         age.append(a)
         offsets[j] = cut + at
-        fresh[name] = where + at
+        fresh[name] = slice(at, at + t.size) if isinstance(where, slice) else where + at
         at += t.size
-    if len(times) == 1:
-        return Sources(times[0], units[0], age[0], elapsed, offsets, fresh)
+    if any(a.size for a in age):
+        age = [a if a.size else np.zeros(t.size, np.int64) for a, t in zip(age, times, strict=True)]
     if not times:
-        return Sources(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), elapsed, offsets, fresh)
-    return Sources(np.concatenate(times), np.concatenate(units), np.concatenate(age), elapsed, offsets, fresh)
+        times, units, age = [np.zeros(0)], [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+    all_times, all_units = _joined(times), _joined(units)
+    return Sources(all_times, all_units, _joined(age), elapsed, offsets, fresh)
 
 
-def join_recent(old: Recent | None, new: Spikes) -> tuple[Floats, Ints, Ints, Ints, Ints]:
-    """Times, units, ages and offsets of the spikes from before and from now; and where the new ones went."""
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Parts one after another; not to be written to, as `Spikes` are not: the kernel is compiled for that."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    if whole.flags.writeable:
+        whole = whole.view()
+        whole.flags.writeable = False
+    return whole
+
+
+def join_recent(old: Recent | None, new: Spikes) -> tuple[Floats, NDArray[np.int32], Ints, Ints, Ints | slice]:
+    """Times, units, ages and offsets of the spikes from before and from now; and where the new ones went.
+
+    Ages are left out where there are none from before.
+    """
     if old is None or old.times.size == 0:
-        n = new.times.size
-        return new.times, new.units.astype(np.int64), np.zeros(n, np.int64), new.offsets, np.arange(n)
+        return new.times, new.units, np.zeros(0, np.int64), new.offsets, slice(0, new.times.size)
     batch = new.offsets.size - 1
     cut = old.offsets + new.offsets
     where_new = np.arange(new.times.size) + np.repeat(old.offsets[1:], np.diff(new.offsets))
     where_old = np.arange(old.times.size) + np.repeat(new.offsets[:batch], np.diff(old.offsets))
     times = np.empty(cut[-1])
-    units = np.empty(cut[-1], np.int64)
+    units = np.empty(cut[-1], np.int32)
     age = np.zeros(cut[-1], np.int64)
     times[where_old], times[where_new] = old.times, new.times
     units[where_old], units[where_new] = old.units, new.units

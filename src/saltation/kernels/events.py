@@ -45,16 +45,18 @@ def _make_events(times, units, age, elapsed, offsets, table, delays, duration, p
             source = table[j, SOURCE_OF]
             for i in range(offsets[source, b], offsets[source, b + 1]):
                 spike = natural(i)
-                delay = table[j, DELAY_AT] + units[spike] * step
+                unit = np.int64(units[spike])
+                runs = age[spike] if age.size > 0 else 0
+                delay = table[j, DELAY_AT] + unit * step
                 for c in range(width):
                     t = times[spike] + delays[natural(delay + c)]
-                    for back in range(age[spike], 0, -1):
+                    for back in range(runs, 0, -1):
                         t -= elapsed[elapsed.size - back]
-                    if (age[spike] > 0 and not t > 0.0) or not t <= duration:
+                    if (runs > 0 and not t > 0.0) or not t <= duration:
                         continue
                     e = natural(at)
                     events.times[e] = t
-                    events.ints[ROW, e] = table[j, WEIGHT_AT] + units[spike] * n_post + c
+                    events.ints[ROW, e] = table[j, WEIGHT_AT] + unit * n_post + c
                     events.ints[RECEPTOR, e] = table[j, RECEPTOR_OF]
                     events.ints[CAUSE, e] = i
                     events.ints[DELAY, e] = delay + c
