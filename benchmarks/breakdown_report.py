@@ -84,7 +84,8 @@ def main() -> None:
         "",
         *floors(profile),
         "",
-        "Before and after each change, the same script on each version, on the same machine and day:",
+        "Before and after each change, the same script on each version, on the same machine and day; other work ran on the",
+        "second core during the first five, which shows in single numbers:",
         "",
         *steps(history),
         "",
@@ -92,12 +93,11 @@ def main() -> None:
         "",
         f"The bound and the flow of a gap take {ns['gap']['float64']:.2f} ns a neuron in float64 and "
         f"{ns['gap']['float32']:.2f} in float32,",
-        "and that is all that halves: the smallest part of a run, most of which is single spikes and Python.",
+        "and that is all that gains: the smallest part of a run, most of which is single spikes and Python.",
         f"Spike times lose nine digits: a relative error of {wrong['times, median']:.0e} in the middle and "
         f"{wrong['times, largest']:.0e}",
         f"at worst, in slopes of {wrong['slopes, largest']:.0e} where a spike grazes its threshold. So there is no",
-        "float32 kernel: weights and",
-        "gradients may be float32, what is computed is float64.",
+        "float32 kernel: weights and gradients may be float32, what is computed is float64.",
         "`python benchmarks/float32.py`.",
         END,
     ]
