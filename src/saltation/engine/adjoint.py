@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 # Each chunk of samples has its own copy of the gradient; their number is limited so that all fit in here.
 GRADIENT_BUDGET = 1 << 28
-_UPDATES_PER_ENTRY = 4
+_UPDATES_PER_ENTRY = 16
 
 
 def make_cotangents(
