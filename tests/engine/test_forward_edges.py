@@ -192,3 +192,24 @@ def test_probes_do_not_move_the_spikes():
         probed = sal.simulate(net, {"in": stim}, DURATION, record=record).spikes["a"]
         assert np.array_equal(plain.units, probed.units)
         assert np.allclose(plain.times, probed.times, rtol=0.0, atol=1e-13 * DURATION)
+
+
+@pytest.mark.parametrize("tau_syn", [5e-3, 10e-3, 19.5e-3, 20e-3, 30e-3])
+@pytest.mark.parametrize("way", ["narrow", "wide", "queue"])
+def test_a_silent_window_of_any_length_hides_no_spike(way, tau_syn):
+    """Behind some seven hundred time constants all exponentials are at their floor, and tell nothing of one another."""
+    n = {"narrow": 1, "wide": 16, "queue": 2}[way]
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("n", sal.LIF(n, tau_mem=20e-3, tau_syn=tau_syn))
+    net.connect("in", "n", weight=np.full((1, n), 12.0))
+    if way == "queue":
+        net.connect("n", "n", weight=np.zeros((n, n)), delay=1e-3)
+    short = sal.simulate(net, {"in": sal.Spikes.from_lists([([0.0], [0])])}, 0.5).spikes["n"]
+    assert short.n_events >= n
+    for window in (10.0, 14.2, 20.0, 30.0, 1e3):
+        stim = sal.Spikes.from_lists([([0.0, window], [0, 0])])
+        spikes = sal.simulate(net, {"in": stim}, 2.0 * window).spikes["n"]
+        early = spikes.times < window
+        assert np.allclose(spikes.times[early], short.times, rtol=1e-12, atol=0.0)
+        assert early.sum() == short.n_events and spikes.n_events == 2 * short.n_events

@@ -10,7 +10,14 @@ D_syn/I, D_adapt/a)``.
 """
 
 from saltation.kernels.inlining import inlined
-from saltation.kernels.physics.exponentials import decay, kappa, kappa_by_tau_mem, kappa_by_tau_syn, largest_kappa
+from saltation.kernels.physics.exponentials import (
+    FLOOR,
+    decay,
+    kappa,
+    kappa_by_tau_mem,
+    kappa_by_tau_syn,
+    largest_kappa,
+)
 from saltation.kernels.physics.roots import crossing_two, turning_point_one
 
 NAMES = ("v_th", "v_leak", "v_reset", "t_refrac", "tau_mem", "tau_syn", "tau_adapt", "beta")
@@ -137,7 +144,7 @@ def near(p, x, g):
     The response to the current rises as long as it is below the current, and so is largest at the end of a short gap.
     """
     q = x[0] - p[1]
-    top = max(q, q * g[0]) + max(x[1], 0.0) * (g[3] if g[1] > g[3] else p[12])
+    top = max(q, q * g[0]) + max(x[1], 0.0) * (g[3] if (g[1] > g[3]) & (g[1] > FLOOR) else p[12])
     # by more than rounding can be wrong: what the bound lets through is searched exactly
     slack = 1e-12 * (abs(q) + abs(x[1]) + abs(x[2]) + abs(p[0] - p[1]))
     return (top >= p[0] - p[1] + min(x[2], x[2] * g[2]) - slack) | (x[0] >= p[0] + x[2])

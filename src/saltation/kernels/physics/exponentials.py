@@ -26,6 +26,8 @@ _LN2_LOW = 1.90821492927058770002e-10
 # added to a number of moderate size, this leaves the nearest integer in the low bits
 _ROUND = 6755399441055744.0
 _LEAST_EXPONENT = -708.0
+# exponentials below this say little of one another: the least of them do not fall any further
+FLOOR = 1e-280
 # the bits of sqrt(1/2), cut to the upper half, and their distance from those of 1
 _ROOT_HALF = 0x3FE6A09E << 32
 _HALF_UP = (0x3FF00000 - 0x3FE6A09E) << 32
