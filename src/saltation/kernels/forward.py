@@ -9,6 +9,7 @@ physics are bound by :mod:`saltation.kernels.specialise`.
 
 import math
 
+from saltation.kernels.bits import natural
 from saltation.kernels.records import (
     AREA,
     AT_EVENT,
@@ -21,7 +22,6 @@ from saltation.kernels.records import (
     GRAZING,
     INTERIOR,
     LATEST,
-    OK,
     OUTCOME,
     PEAK,
     PEAK_INDEX,
@@ -44,7 +44,7 @@ HELPERS = (
     "start_observed",
     "note_peak",
     "start_watch",
-    "start_report",
+    "sum_up",
     "watch_piece",
     "next_spike",
     "coast",
@@ -88,12 +88,21 @@ def start_watch(watch, x):
         note_peak(watch, m, x[0, m], 0.0, AT_START, -1, 0.0)
 
 
-def start_report(report, b):
-    """Clear the report of sample ``b``."""
-    report.ints[OUTCOME, b] = OK
-    report.ints[GRAZING, b] = 0
-    report.ints[UNCROSSED, b] = 0
-    report.least_slope[b] = math.inf
+def sum_up(parameters, b, begin, end, outcome, tape, report):
+    """The report of sample ``b``, whose spikes are ``[begin, end)`` on the tape."""
+    grazing = 0
+    uncrossed = 0
+    least = math.inf
+    for k in range(begin, end):
+        p = load_parameters(parameters, natural(tape.ints[UNIT, natural(k)] if parameters.shape[1] > 1 else 0))
+        rate = tape.floats[SLOPE, natural(k)]
+        uncrossed += not rate > 0.0
+        grazing += (rate > 0.0) & (rate * p[4] < GRAZING_SLOPE * (p[0] - p[2]))
+        least = min(least, rate)
+    report.ints[OUTCOME, b] = outcome
+    report.ints[GRAZING, b] = grazing
+    report.ints[UNCROSSED, b] = uncrossed
+    report.least_slope[b] = least
 
 
 def note_peak(watch, m, value, t, kind, index, rate):
@@ -158,7 +167,7 @@ def coast(p, m, x, release, latest, t, t1, event, tape, watch):
     return y
 
 
-def emit(p, m, x, release, t, event, k, previous, base, ends, b, tape, watch, report):
+def emit(p, m, x, release, t, event, k, previous, base, ends, tape, watch):
     """Write spike ``k`` of neuron ``m`` at ``t`` on the tape; ``(state after it, end of its hold)``.
 
     ``previous`` is the neuron's spike before; what refers to spikes counts from ``base``.  ``ends``: it is the last
@@ -166,20 +175,15 @@ def emit(p, m, x, release, t, event, k, previous, base, ends, b, tape, watch, re
     """
     held = release > t
     x = at_threshold(p, x)
-    rate = 0.0 if held else slope(p, x)
     release = math.inf if ends else t + p[3]
-    tape.floats[TIME, k] = t
-    tape.floats[SLOPE, k] = rate
-    tape.floats[RELEASE, k] = release
-    store(tape.floats, STATES, k, x)
-    tape.ints[UNIT, k] = m
-    tape.ints[GAP, k] = event
-    tape.ints[PREVIOUS, k] = previous - base if previous >= 0 else -1
-    if not rate > 0.0:
-        report.ints[UNCROSSED, b] += 1
-    elif rate * p[4] < GRAZING_SLOPE * (p[0] - p[2]):
-        report.ints[GRAZING, b] += 1
-    report.least_slope[b] = min(report.least_slope[b], rate)
+    at = natural(k)
+    tape.floats[TIME, at] = t
+    tape.floats[SLOPE, at] = 0.0 if held else slope(p, x)
+    tape.floats[RELEASE, at] = release
+    store(tape.floats, STATES, at, x)
+    tape.ints[UNIT, at] = m
+    tape.ints[GAP, at] = event
+    tape.ints[PREVIOUS, at] = previous - base if previous >= 0 else -1
     if watch.shape[1] > 0 and x[0] > watch[PEAK, m]:
         note_peak(watch, m, x[0], t, AT_SPIKE, k - base, v_dot(p, x))
     return fire(p, x), release

@@ -17,15 +17,15 @@ from saltation.kernels.forward import (
     coast,
     emit,
     next_spike,
-    start_report,
     start_watch,
+    sum_up,
     watch_piece,
 )
 from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     EVENT_LIMIT,
     NOT_FINITE,
-    OUTCOME,
+    OK,
     PROBE,
     RECEPTOR,
     ROW,
@@ -74,10 +74,8 @@ def pass_gap(
     k,
     k_stop,
     base,
-    b,
     tape,
     watch,
-    report,
 ):
     """Take neuron ``m`` from ``t`` to ``t1`` through its spikes and holds.
 
@@ -92,7 +90,7 @@ def pass_gap(
         count += 1
         due += 1
         ends = limit > 0 and count >= limit
-        x, release = emit(p, m, x, release, spike, event, k, latest, base, ends, b, tape, watch, report)
+        x, release = emit(p, m, x, release, spike, event, k, latest, base, ends, tape, watch)
         latest = k
         k += 1
         t = spike
@@ -159,7 +157,7 @@ def narrow(
         cut = b if observed_at.shape[0] > 1 else 0
         watch = probes.watch[b if watched else 0]
         start_watch(watch, start.x[begin])
-        start_report(report, b)
+        outcome = OK
         k = n_spikes
         k_stop = min(tape.floats.shape[1], n_spikes + max_events)
         n_events = events.offsets[b + 1] - events.offsets[b]
@@ -205,10 +203,8 @@ def narrow(
                             k,
                             k_stop,
                             n_spikes,
-                            b,
                             tape,
                             watch,
-                            report,
                         )
                         if k < 0:
                             break
@@ -236,11 +232,12 @@ def narrow(
                 release_end[b, m] = start.release[begin, m]
                 count_end[b, m] = start.count[begin, m]
             start_watch(watch, start.x[begin])
-            report.ints[OUTCOME, b] = EVENT_LIMIT
+            outcome = EVENT_LIMIT
         elif not all_finite(x_end[b]):
-            report.ints[OUTCOME, b] = NOT_FINITE
+            outcome = NOT_FINITE
         if k > n_spikes:
             sort_span(tape, n_spikes, k, spiked, n_spikes, counts, ranks)
+        sum_up(parameters, b, n_spikes, k, outcome, tape, report)
         n_spikes = k
         tape_offsets[b + 1] = k
     return stop, n_spikes

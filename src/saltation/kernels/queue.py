@@ -20,9 +20,9 @@ from saltation.kernels.forward import (
     emit,
     next_spike,
     start_observed,
-    start_report,
     start_sample,
     start_watch,
+    sum_up,
 )
 from saltation.kernels.heap import heap_pop, heap_push
 from saltation.kernels.receptors import receptor_of
@@ -35,8 +35,8 @@ from saltation.kernels.records import (
     EVENT_LIMIT,
     LATEST,
     NOT_FINITE,
+    OK,
     OPEN,
-    OUTCOME,
     OWN,
     PER_TARGET,
     PROBE,
@@ -183,7 +183,7 @@ def queue(
         start_observed(b, observed_at, marks)
         watch = probes.watch[0 if plain else b]
         start_watch(watch, x)
-        start_report(report, b)
+        outcome = OK
         k = n_spikes
         entry = n_log
         own = n_own
@@ -239,10 +239,8 @@ def queue(
                     marks[LATEST, unit],
                     0,
                     ends,
-                    b,
                     tape,
                     watch,
-                    report,
                 )
                 marks[LATEST, unit] = k
                 store(x, 0, unit, state)
@@ -320,15 +318,16 @@ def queue(
             own = n_own
             start_sample(begin, start, x, release, marks)
             start_watch(watch, x)
-            report.ints[OUTCOME, b] = EVENT_LIMIT
+            outcome = EVENT_LIMIT
         for m in range(0 if ended else n):
             if not shared:
                 p = load_parameters(parameters, m)
             store(x, 0, m, bring(p, m, duration, entry - n_log, x, release, clock, marks, tape, watch))
         if not ended and not all_finite(x):
-            report.ints[OUTCOME, b] = NOT_FINITE
+            outcome = NOT_FINITE
         for m in range(n):
             count_end[b, m] = marks[COUNT, m]
+        sum_up(parameters, b, n_spikes, k, outcome, tape, report)
         n_spikes = k
         n_log = entry
         n_own = own

@@ -43,16 +43,14 @@ def pass_gap(
     k,
     k_stop,
     base,
-    b,
     tape,
     watch,
-    report,
 ):
     """Take neuron ``m`` from ``t`` to ``t1``."""
     return coast(p, m, x, release, -1, t, t1, event, tape.floats, watch), release, latest, count, due, k
 
 
-def burst(p, m, x, t, t1, event, k, k_stop, base, b, limit, release, marks, tape, watch, report):
+def burst(p, m, x, t, t1, event, k, k_stop, base, limit, release, marks, tape, watch):
     """Nothing on the way."""
     return x, t, k
 

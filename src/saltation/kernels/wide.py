@@ -12,13 +12,13 @@ and flows run over rows of neurons, in loops that the compiler turns into vector
 import numpy as np
 
 from saltation.kernels.bits import natural
-from saltation.kernels.forward import start_report
+from saltation.kernels.forward import sum_up
 from saltation.kernels.records import (
     EVENT_LIMIT,
     HIT,
     MISSED,
     NOT_FINITE,
-    OUTCOME,
+    OK,
     PICKED,
     PROBE,
     RECEPTOR,
@@ -34,7 +34,7 @@ from saltation.kernels.rows import divide
 from saltation.kernels.sorting import BINS, RANKED, sort_span
 from saltation.kernels.views import bare
 
-# Rows of scratch behind the factors of gaps and three rows of states.
+# Rows of scratch behind the factors of gaps and four rows of states.
 NOW = 0
 LEFT = 1
 TIMES = 2
@@ -68,9 +68,8 @@ def wide(
     """Run samples ``first <= b < stop``; returns ``(next sample, spikes on the tape)``.
 
     Stops before a sample whose spikes do not fit on the tape.  The tape keeps the order of processing, ``spiked`` that
-    of time and unit.  ``parameters [:, neuron or 1]``; ``scratch [N_GAP + 4 N_STATE + FORWARD_ROWS + rows of
-    parameters if each neuron has its own, lane]`` and
-    ``marks [MARKS, lane]`` hold finite numbers and valid neurons.
+    of time and unit.  ``parameters [:, lane or 1]``; ``scratch [N_GAP + 4 N_STATE + FORWARD_ROWS + rows of
+    parameters if each neuron has its own, lane]`` and ``marks [MARKS, lane]`` hold finite numbers and valid neurons.
     Observed spikes and watched voltages are the business of ``narrow``.
     """
     n = x_end.shape[2]
@@ -110,7 +109,7 @@ def wide(
     for b in range(first, stop):
         begin = 0 if start.x.shape[0] == 1 else b
         holds = start_lanes(begin, start, x, release, marks)
-        start_report(report, b)
+        outcome = OK
         k = n_spikes
         ordered = True
         k_stop = min(tape.floats.shape[1], n_spikes + max_events)
@@ -124,54 +123,53 @@ def wide(
                 if SHARED:
                     g = gap(p, t_next - t)
                 found = pick(parameters, p, g, gaps, x, release, holds, t, t_next, picked)
-                active = 0
-                n_settled = 0
+                active, n_back = gather_row(
+                    found, t, t_next, release, x, moving, now, left, picked, settled, done, rest, missed
+                )
+                n_settled = n_back
                 k_before = k
-                for j in range(found):
-                    m = natural(picked[j])
-                    if not release[m] > t:
-                        store(moving, 0, active, load(x, 0, m))
-                        now[active] = t
-                        left[active] = t_next - t
-                        picked[active] = m
-                        active += 1
-                        continue
-                    state, at, k = burst(
-                        own(parameters, p, m),
-                        m,
-                        load(x, 0, m),
-                        t,
-                        t_next,
-                        e,
-                        k,
-                        k_stop,
-                        n_spikes,
-                        b,
-                        limit,
-                        release,
-                        marks,
-                        tape,
-                        watch,
-                        report,
-                    )
-                    if k < 0:
-                        break
-                    n_settled = settle(m, state, at, t_next, release, n_settled, settled, done, rest, held)
                 fresh = True
-                while active > 0 and k >= 0:
+                while True:
+                    for j in range(n_back):
+                        # let go within the gap, and behind that there may be more
+                        place = natural(missed[j])
+                        m = natural(settled[place])
+                        state, at, k = burst(
+                            own(parameters, p, m),
+                            m,
+                            load(done, 0, place),
+                            rest[place],
+                            t_next,
+                            e,
+                            k,
+                            k_stop,
+                            n_spikes,
+                            limit,
+                            release,
+                            marks,
+                            tape,
+                            watch,
+                        )
+                        if k < 0:
+                            break
+                        settle(m, state, at, t_next, release, place, settled, done, rest, held)
+                    if active == 0 or k < 0:
+                        break
                     gather_parameters(parameters, picked, active, mine)
                     search(mine, p, moving, active, left, times, there[0])
                     climb_all(mine, p, moving, active, times, there)
                     hits = divide(times, active, hit, missed)
-                    for j in range(0 if fresh else active - hits):
-                        at_row = natural(missed[j])
-                        m = natural(picked[at_row])
-                        state = load(moving, 0, at_row)
-                        n_settled = settle(m, state, now[at_row], t_next, release, n_settled, settled, done, rest, held)
                     if k + hits > k_stop:
                         k = -1
                         break
-                    again, n_held, n_settled = fire_row(
+                    for j in range(0 if fresh else active - hits):
+                        place = natural(missed[j])
+                        m = natural(picked[place])
+                        settle(
+                            m, load(moving, 0, place), now[place], t_next, release, n_settled, settled, done, rest, held
+                        )
+                        n_settled += 1
+                    active, n_held, n_back, n_settled = fire_row(
                         parameters,
                         p,
                         hits,
@@ -180,7 +178,6 @@ def wide(
                         e,
                         k,
                         n_spikes,
-                        b,
                         limit,
                         release,
                         there,
@@ -197,36 +194,10 @@ def wide(
                         missed,
                         marks,
                         tape,
-                        report,
+                        watch,
                     )
                     k += hits
-                    holds = holds or n_held != 0
-                    for j in range(max(n_held, 0)):
-                        # a hold that ends within the gap, behind which there may be more
-                        at_row = natural(missed[j])
-                        m = natural(settled[at_row])
-                        state, at, k = burst(
-                            own(parameters, p, m),
-                            m,
-                            load(done, 0, at_row),
-                            t_next - rest[at_row],
-                            t_next,
-                            e,
-                            k,
-                            k_stop,
-                            n_spikes,
-                            b,
-                            limit,
-                            release,
-                            marks,
-                            tape,
-                            watch,
-                            report,
-                        )
-                        if k < 0:
-                            break
-                        settle(m, state, at, t_next, release, at_row, settled, done, rest, held)
-                    active = again
+                    holds = holds or n_held > 0
                     fresh = False
                 if k < 0:
                     break
@@ -254,11 +225,12 @@ def wide(
             # a sample that failed keeps no spikes, and its state is that at the start
             k = n_spikes
             start_lanes(begin, start, x, release, marks)
-            report.ints[OUTCOME, b] = EVENT_LIMIT
+            outcome = EVENT_LIMIT
         if end_lanes(b, x, release, marks, x_end, release_end, count_end) > 0:
-            report.ints[OUTCOME, b] = NOT_FINITE
+            outcome = NOT_FINITE
         if not ordered:
             sort_span(tape, n_spikes, k, spiked, n_spikes, counts, ranks)
+        sum_up(parameters, b, n_spikes, k, outcome, tape, report)
         n_spikes = k
         tape_offsets[b + 1] = k
     return stop, n_spikes

@@ -136,36 +136,42 @@ def wide_adjoint(
             lo = 0.0 if e == 0 else events.times[natural(i - 1)]
             if hi > lo or k >= begin:
                 found, k = pick_back(e, lo, hi, k, begin, holds, until, tape, picked, seen)
-                active = gather_back(e, hi, begin, found, latest, until, tape, adjoint, moving, spans, picked, aside)
-                n_settled = found - active
-                for j in range(n_settled):
-                    m = natural(aside[j])
-                    q = own(parameters, p, m)
-                    retreat_aside(
-                        q,
-                        m,
-                        hi,
-                        lo,
-                        e,
-                        begin,
-                        latest,
-                        until,
-                        tape,
-                        side,
-                        adjoint,
-                        timed,
-                        grad,
-                        by_spike,
-                        x_start,
-                        j,
-                        settled,
-                        done,
-                        rest,
-                    )
-                while active > 0:
+                active, n_held = gather_back(
+                    e, hi, begin, found, latest, until, tape, adjoint, moving, spans, picked, settled, done, rest, aside
+                )
+                n_settled = n_held
+                while True:
+                    for j in range(n_held):
+                        # through the hold, and what there is before it
+                        place = natural(aside[j])
+                        m = natural(settled[place])
+                        store(adjoint, 0, m, load(done, 0, place))
+                        store_companion(adjoint, N_STATE, m, load_companion(done, N_STATE, place))
+                        retreat(
+                            own(parameters, p, m),
+                            m,
+                            rest[place],
+                            lo,
+                            e,
+                            begin,
+                            latest,
+                            tape,
+                            side,
+                            adjoint,
+                            timed,
+                            grad,
+                            by_spike,
+                            x_start[0, m],
+                        )
+                        until[m] = end_of_hold(m, begin, latest, tape, side)
+                        store(done, 0, place, load(adjoint, 0, m))
+                        store_companion(done, N_STATE, place, load_companion(adjoint, N_STATE, m))
+                        rest[place] = 0.0
+                    if active == 0:
+                        break
                     gather_parameters(parameters, picked, active, mine)
                     glide_row(mine, p, active, moving, spans, timed, leaks)
-                    active, n_settled, n_held = undo_row(
+                    active, n_held, n_settled = undo_row(
                         parameters,
                         p,
                         e,
@@ -190,32 +196,6 @@ def wide_adjoint(
                         grad,
                         by_spike,
                     )
-                    for j in range(n_held):
-                        place = natural(aside[j])
-                        m = natural(settled[place])
-                        store(adjoint, 0, m, load(done, 0, place))
-                        store_companion(adjoint, N_STATE, m, load_companion(done, N_STATE, place))
-                        retreat_aside(
-                            own(parameters, p, m),
-                            m,
-                            lo + rest[place],
-                            lo,
-                            e,
-                            begin,
-                            latest,
-                            until,
-                            tape,
-                            side,
-                            adjoint,
-                            timed,
-                            grad,
-                            by_spike,
-                            x_start,
-                            place,
-                            settled,
-                            done,
-                            rest,
-                        )
                 gather_parameters(parameters, settled, n_settled, mine)
                 glide_row(mine, p, n_settled, done, rest, timed, leaks)
                 for j in range(n_settled):

@@ -3,7 +3,7 @@
 # ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
 # pyright: reportUndefinedVariable=false
 
-from saltation.kernels.backward import end_of_hold, retreat
+from saltation.kernels.backward import end_of_hold, undo_spike
 from saltation.kernels.bits import natural
 from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
@@ -11,8 +11,6 @@ from saltation.kernels.records import (
     GAP,
     PREVIOUS,
     RELEASE,
-    SLOPE,
-    STATES,
     TIME,
     UNIT,
 )
@@ -25,7 +23,6 @@ HELPERS = (
     "pick_back",
     "gather_back",
     "undo_row",
-    "retreat_aside",
     "glide_row",
     "glide_all",
     "finish_all",
@@ -96,36 +93,44 @@ def pick_back(e, lo, hi, k, begin, holds, until, tape, picked, seen):
             seen[natural(picked[j])] = 1
     while k >= begin and tape.ints[GAP, natural(k)] == e:
         m = natural(tape.ints[UNIT, natural(k)])
-        fresh = seen[m] == 0
-        seen[m] = 1
-        picked[natural(found)] = m
-        found += fresh
+        if seen[m] == 0:
+            seen[m] = 1
+            picked[natural(found)] = m
+            found += 1
         k -= 1
     for j in range(found):
         seen[natural(picked[j])] = 0
     return found, k
 
 
-def gather_back(e, hi, begin, found, latest, until, tape, adjoint, moving, spans, picked, aside):
+def gather_back(e, hi, begin, found, latest, until, tape, adjoint, moving, spans, picked, settled, done, rest, aside):
     """Divide those picked: whose latest spike in the gap comes first, backwards, and who is held or let go there.
 
-    The first go to the front of ``moving``, ``spans`` and ``picked``, the second to ``aside``; the number of the first.
+    The first go to the front of ``moving``, ``spans`` and ``picked``, the second are put aside as by ``undo_row``.
+    Returns the numbers of both.
     """
     active = 0
     for j in range(found):
         m = natural(picked[j])
+        lam = load(adjoint, 0, m)
+        c = load_companion(adjoint, N_STATE, m)
         spike = latest[m]
-        at = natural(begin + max(spike, 0))
-        time = tape.floats[TIME, at]
-        plain = (spike >= 0) & (tape.ints[GAP, at] == e) & ((until[m] > hi) | (until[m] == time))
-        front = natural(active)
-        store(moving, 0, front, load(adjoint, 0, m))
-        store_companion(moving, N_STATE, front, load_companion(adjoint, N_STATE, m))
-        spans[front] = hi - time
-        picked[front] = m
-        aside[natural(j - active)] = m
-        active += plain
-    return active
+        at = natural(begin + spike if spike >= 0 else 0)
+        if spike >= 0 and tape.ints[GAP, at] == e and (until[m] > hi or until[m] == tape.floats[TIME, at]):
+            front = natural(active)
+            store(moving, 0, front, lam)
+            store_companion(moving, N_STATE, front, c)
+            spans[front] = hi - tape.floats[TIME, at]
+            picked[front] = m
+            active += 1
+            continue
+        place = natural(j - active)
+        store(done, 0, place, lam)
+        store_companion(done, N_STATE, place, c)
+        rest[place] = hi
+        settled[place] = m
+        aside[place] = j - active
+    return active, found - active
 
 
 def undo_row(
@@ -156,8 +161,9 @@ def undo_row(
     """Undo the latest spike of each neuron of a row, without branches.
 
     Who has another one in the gap goes to the front of ``moving``, ``spans`` and ``picked``, the others are put aside
-    in ``done`` until the begin of the gap is reached.  Returns ``(number of the first, number put aside, number of
-    those that are held before their spike)``; ``aside`` receives where the last are among those put aside.
+    in ``done``, ``rest`` behind the begin of the gap.  Returns ``(number of the first, number of those among the others
+    that are held before their spike, number put aside)``; ``aside`` receives where the second are, and their ``rest``
+    the time and not what is left of it.
     """
     again = 0
     n_held = 0
@@ -169,68 +175,28 @@ def undo_row(
         leak[m] += leaks[j]
         lam = load(moving, 0, j)
         c = load_companion(moving, N_STATE, j)
-        rate = tape.floats[SLOPE, at]
-        pull = by_spike[at] + fire_pull(q, load(tape.floats, STATES, at), lam, 0.0)
-        by_spike[at] = pull
-        step = pull / rate if rate > 0.0 else 0.0
-        grad[m, 0] += step
-        grad[m, 2] += lam[0]
-        spend_spike(q, lam, step, grad, m)
-        if timed:
-            c = companion_voltage(q, c, q[2], grad, m)
-            companion_spike(q, c, grad, m)
-        lam = fire_back(lam, step)
+        lam, c = undo_spike(q, m, latest[m], lam, c, begin, tape, side, timed, grad, by_spike)
         spike = tape.ints[PREVIOUS, at]
         before = natural(begin + max(spike, 0))
-        end = tape.floats[RELEASE, before] if spike >= 0 else side[FIRST_RELEASE, m]
         latest[m] = spike
-        until[m] = end
-        more = (spike >= 0) & (tape.ints[GAP, before] == e) & (end == tape.floats[TIME, before])
+        until[m] = end_of_hold(m, begin, latest, tape, side)
+        more = (spike >= 0) & (tape.ints[GAP, before] == e) & (until[m] == tape.floats[TIME, before])
+        held = (not more) & (until[m] > lo)
         front = natural(again)
         store(moving, 0, front, lam)
         store_companion(moving, N_STATE, front, c)
-        spans[front] = t - end
+        spans[front] = t - until[m]
         picked[front] = m
         again += more
         back = natural(n_settled)
         store(done, 0, back, lam)
         store_companion(done, N_STATE, back, c)
-        rest[back] = t - lo
+        rest[back] = t if held else t - lo
         settled[back] = m
         aside[natural(n_held)] = n_settled
-        n_held += (not more) & (end > lo)
+        n_held += held
         n_settled += not more
-    return again, n_settled, n_held
-
-
-def retreat_aside(
-    p,
-    m,
-    hi,
-    lo,
-    e,
-    begin,
-    latest,
-    until,
-    tape,
-    side,
-    adjoint,
-    timed,
-    grad,
-    by_spike,
-    x_start,
-    place,
-    settled,
-    done,
-    rest,
-):
-    """Take neuron ``m``, whose ``lam`` is in ``adjoint``, through its holds and spikes of a gap, and put it aside."""
-    retreat(p, m, hi, lo, e, begin, latest, tape, side, adjoint, timed, grad, by_spike, x_start[0, m])
-    until[m] = end_of_hold(m, begin, latest, tape, side)
-    store(done, 0, place, load(adjoint, 0, m))
-    store_companion(done, N_STATE, place, load_companion(adjoint, N_STATE, m))
-    rest[place] = 0.0
-    settled[place] = m
+    return again, n_held, n_settled
 
 
 def glide_row(mine, common, active, row, spans, timed, leaks):

@@ -6,20 +6,11 @@
 import math
 
 from saltation.kernels.bits import natural
-from saltation.kernels.forward import GRAZING_SLOPE, coast, emit
+from saltation.kernels.forward import coast, emit
 from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     COUNT,
-    GAP,
-    GRAZING,
     LATEST,
-    PREVIOUS,
-    RELEASE,
-    SLOPE,
-    STATES,
-    TIME,
-    UNCROSSED,
-    UNIT,
 )
 from saltation.kernels.rows import list_chosen, whole
 
@@ -31,6 +22,7 @@ HELPERS = (
     "pick",
     "burst",
     "settle",
+    "gather_row",
     "fire_row",
     "climb_all",
     "flow_row",
@@ -113,7 +105,7 @@ def pick(parameters, p, g, gaps, x, release, holds, t, t1, picked):
     return list_chosen(picked)
 
 
-def burst(p, m, x, t, t1, event, k, k_stop, base, b, limit, release, marks, tape, watch, report):
+def burst(p, m, x, t, t1, event, k, k_stop, base, limit, release, marks, tape, watch):
     """Take neuron ``m``, held at ``t``, through its holds and spikes before ``t1``.
 
     Returns ``(state, its time, spikes so far)``: after the last of them, or at ``t1`` if it is held then; -1 spikes
@@ -136,7 +128,7 @@ def burst(p, m, x, t, t1, event, k, k_stop, base, b, limit, release, marks, tape
         t = min(t + s, t1)
         marks[COUNT, m] += 1
         ends = limit[m] > 0 and marks[COUNT, m] >= limit[m]
-        x, until = emit(p, m, climb(p, x, s), -math.inf, t, event, k, latest, base, ends, b, tape, watch, report)
+        x, until = emit(p, m, climb(p, x, s), -math.inf, t, event, k, latest, base, ends, tape, watch)
         latest = k
         k += 1
     release[m] = until
@@ -144,13 +136,36 @@ def burst(p, m, x, t, t1, event, k, k_stop, base, b, limit, release, marks, tape
     return x, t, k
 
 
-def settle(m, state, t, t1, release, n_settled, settled, done, rest, held):
-    """Put neuron ``m``, which does not spike again before ``t1``, aside in its state at ``t``; the number of those."""
-    store(done, 0, n_settled, state)
-    rest[n_settled] = t1 - t
-    held[n_settled] = 1.0 if release[m] > t else 0.0
-    settled[n_settled] = m
-    return n_settled + 1
+def settle(m, state, t, t1, release, place, settled, done, rest, held):
+    """Put neuron ``m``, which does not spike again before ``t1``, in a place aside in its state at ``t``."""
+    store(done, 0, place, state)
+    rest[place] = t1 - t
+    held[place] = 1.0 if release[m] > t else 0.0
+    settled[place] = m
+
+
+def gather_row(found, t, t1, release, x, moving, now, left, picked, settled, done, rest, back):
+    """Divide those picked: who is free at ``t`` goes to the front of ``moving``, ``now``, ``left`` and ``picked``.
+
+    Who is held there, and let go before ``t1``, is put aside as by ``fire_row``.  Returns the numbers of both.
+    """
+    active = 0
+    for j in range(found):
+        m = natural(picked[j])
+        if release[m] > t:
+            place = natural(j - active)
+            store(done, 0, place, load(x, 0, m))
+            rest[place] = t
+            settled[place] = m
+            back[place] = j - active
+            continue
+        front = natural(active)
+        store(moving, 0, front, load(x, 0, m))
+        now[front] = t
+        left[front] = t1 - t
+        picked[front] = m
+        active += 1
+    return active, found - active
 
 
 def fire_row(
@@ -162,7 +177,6 @@ def fire_row(
     event,
     k,
     base,
-    b,
     limit,
     release,
     there,
@@ -179,48 +193,31 @@ def fire_row(
     back,
     marks,
     tape,
-    report,
+    watch,
 ):
     """Write the spikes of a round on the tape from ``k`` on, without branches.
 
     Who may spike again goes to the front of the rows ``moving``, ``now``, ``left`` and ``picked``, the others are put
-    aside.  Returns ``(number who may, number held who come back before t1, or -1 if all that are held stay so, number
-    put aside)``; ``back`` receives where the second are among those put aside.
+    aside.  Returns ``(number who may, number held, number of those who are let go before t1, number put aside)``;
+    ``back`` receives where the third are among those put aside, and their ``rest`` the time and not what is left of it.
     """
     again = 0
     n_back = 0
     n_held = 0
-    uncrossed = 0
-    grazing = 0
-    least = report.least_slope[b]
     for i in range(hits):
         j = natural(hit[i])
         m = natural(picked[j])
-        spike = natural(k + i)
         p = own(parameters, common, m)
         at = min(now[j] + times[j], t1)
-        x = at_threshold(p, load(there, 0, j))
-        y = fire(p, x)
-        rate = slope(p, x)
         count = marks[COUNT, m] + 1
         ends = (limit[m] > 0) & (count >= limit[m])
-        until = math.inf if ends else at + p[3]
-        previous = marks[LATEST, m]
-        tape.floats[TIME, spike] = at
-        tape.floats[SLOPE, spike] = rate
-        tape.floats[RELEASE, spike] = until
-        store(tape.floats, STATES, spike, x)
-        tape.ints[UNIT, spike] = m
-        tape.ints[GAP, spike] = event
-        tape.ints[PREVIOUS, spike] = previous - base if previous >= 0 else -1
+        x = load(there, 0, j)
+        y, until = emit(p, m, x, -math.inf, at, event, k + i, marks[LATEST, m], base, ends, tape, watch)
         marks[COUNT, m] = count
         marks[LATEST, m] = k + i
         release[m] = until
-        crossed = rate > 0.0
-        uncrossed += not crossed
-        grazing += crossed & (rate * p[4] < GRAZING_SLOPE * (p[0] - p[2]))
-        least = min(least, rate)
         stays = until > at
+        returns = stays & (until <= t1)
         more = may_cross(p, y) & (not stays)
         front = natural(again)
         aside = natural(n_settled)
@@ -228,19 +225,16 @@ def fire_row(
         now[front] = at
         left[front] = t1 - at
         picked[front] = m
-        again += more
         store(done, 0, aside, y)
-        rest[aside] = t1 - at
+        rest[aside] = at if returns else t1 - at
         held[aside] = 1.0 if stays else 0.0
         settled[aside] = m
         back[natural(n_back)] = n_settled
-        n_back += stays & (until <= t1)
+        again += more
         n_held += stays
+        n_back += returns
         n_settled += not more
-    report.ints[UNCROSSED, b] += uncrossed
-    report.ints[GRAZING, b] += grazing
-    report.least_slope[b] = least
-    return again, n_back if n_back > 0 or n_held == 0 else -1, n_settled
+    return again, n_held, n_back, n_settled
 
 
 def climb_all(mine, common, x, active, times, there):

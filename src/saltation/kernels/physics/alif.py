@@ -11,12 +11,12 @@ D_syn/I, D_adapt/a)``.
 
 from saltation.kernels.inlining import inlined
 from saltation.kernels.physics.exponentials import (
-    FLOOR,
     decay,
     kappa,
     kappa_by_tau_mem,
     kappa_by_tau_syn,
     largest_kappa,
+    largest_within,
 )
 from saltation.kernels.physics.roots import crossing_two, turning_point_one
 
@@ -139,12 +139,9 @@ def may_cross(p, x):
 
 @inlined
 def near(p, x, g):
-    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches.
-
-    The response to the current rises as long as it is below the current, and so is largest at the end of a short gap.
-    """
+    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches."""
     q = x[0] - p[1]
-    top = max(q, q * g[0]) + max(x[1], 0.0) * (g[3] if (g[1] > g[3]) & (g[1] > FLOOR) else p[12])
+    top = max(q, q * g[0]) + max(x[1], 0.0) * largest_within(g[1], g[3], p[12])
     # by more than rounding can be wrong: what the bound lets through is searched exactly
     slack = 1e-12 * (abs(q) + abs(x[1]) + abs(x[2]) + abs(p[0] - p[1]))
     return (top >= p[0] - p[1] + min(x[2], x[2] * g[2]) - slack) | (x[0] >= p[0] + x[2])

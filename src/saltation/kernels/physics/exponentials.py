@@ -26,8 +26,8 @@ _LN2_LOW = 1.90821492927058770002e-10
 # added to a number of moderate size, this leaves the nearest integer in the low bits
 _ROUND = 6755399441055744.0
 _LEAST_EXPONENT = -708.0
-# exponentials below this say little of one another: the least of them do not fall any further
-FLOOR = 1e-280
+# Exponentials below this say little of one another: the least of them do not fall any further.
+_TRUSTED = 1e-280
 # the bits of sqrt(1/2), cut to the upper half, and their distance from those of 1
 _ROOT_HALF = 0x3FE6A09E << 32
 _HALF_UP = (0x3FF00000 - 0x3FE6A09E) << 32
@@ -82,6 +82,17 @@ def largest_kappa(rm: Any, rs: Any) -> Any:
     # no smaller than where it is 1 to rounding, and never quite 0 / 0
     x = np.maximum(rs / rm, 1e-15) - 1.0 + 1e-300
     return np.exp(-(1.0 + x) * np.log1p(x) / x) * (1.0 + 1e-9)
+
+
+@inlined
+def largest_within(current, response, largest):
+    """Largest response to a unit of current within a gap, from the current and the response at its end.
+
+    ``tau_mem d kappa/dt = current - kappa``: the response rises as long as it is below the current, and is then largest
+    at the end; behind its peak it is ``largest``, the maximum over all time.  So it is where the current has decayed to
+    where exponentials are cut, and does not tell.
+    """
+    return response if (current > response) & (current > _TRUSTED) else largest
 
 
 @inlined

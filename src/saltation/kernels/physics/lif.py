@@ -10,12 +10,12 @@ of the state that lies before it (see ``docs/derivation.md``): ``(D_mem/q, D_mem
 
 from saltation.kernels.inlining import inlined
 from saltation.kernels.physics.exponentials import (
-    FLOOR,
     decay,
     kappa,
     kappa_by_tau_mem,
     kappa_by_tau_syn,
     largest_kappa,
+    largest_within,
 )
 from saltation.kernels.physics.roots import crossing_equal, crossing_half, crossing_one, turning_point_one
 
@@ -155,15 +155,12 @@ def may_cross(p, x):
 
 @inlined
 def near(p, x, g):
-    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches.
-
-    The response to the current rises as long as it is below the current, and so is largest at the end of a short gap;
-    where exponentials have reached their floor, it does not tell.
-    """
+    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches."""
     q = x[0] - p[1]
     slack = _SLACK * (abs(q) + abs(x[1]) + abs(p[0] - p[1]))
-    response = g[2] if (g[1] > g[2]) & (g[1] > FLOOR) else p[9]
-    return (max(q, q * g[0]) + max(x[1], 0.0) * response >= p[0] - p[1] - slack) | (x[0] >= p[0])
+    return (max(q, q * g[0]) + max(x[1], 0.0) * largest_within(g[1], g[2], p[9]) >= p[0] - p[1] - slack) | (
+        x[0] >= p[0]
+    )
 
 
 @inlined

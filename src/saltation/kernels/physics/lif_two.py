@@ -8,12 +8,12 @@ Companion: ``(D_mem/q, D_mem/I_exc, D_mem/I_inh, D_exc/I_exc, D_inh/I_inh)``.
 
 from saltation.kernels.inlining import inlined
 from saltation.kernels.physics.exponentials import (
-    FLOOR,
     decay,
     kappa,
     kappa_by_tau_mem,
     kappa_by_tau_syn,
     largest_kappa,
+    largest_within,
 )
 from saltation.kernels.physics.roots import crossing_two, turning_points_two
 
@@ -142,13 +142,10 @@ def may_cross(p, x):
 
 @inlined
 def near(p, x, g):
-    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches.
-
-    The response to a current rises as long as it is below the current, and so is largest at the end of a short gap.
-    """
+    """Whether the threshold could be reached within a gap with factors ``g``: a bound without branches."""
     q = x[0] - p[1]
-    exc = g[3] if (g[1] > g[3]) & (g[1] > FLOOR) else p[12]
-    inh = g[4] if (g[2] > g[4]) & (g[2] > FLOOR) else p[13]
+    exc = largest_within(g[1], g[3], p[12])
+    inh = largest_within(g[2], g[4], p[13])
     top = max(q, q * g[0]) + (max(x[1], 0.0) * exc + max(x[2], 0.0) * inh)
     # by more than rounding can be wrong: what the bound lets through is searched exactly
     slack = 1e-12 * (abs(q) + abs(x[1]) + abs(x[2]) + abs(p[0] - p[1]))
