@@ -1,7 +1,10 @@
 import gc
+import weakref
 
 import pytest
 import torch
+import torch.utils.checkpoint
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import saltation as sal
 from saltation.errors import GradientError, ParameterError
@@ -166,6 +169,55 @@ def test_a_parameter_changed_in_place_before_the_backward_pass_is_an_error(netwo
         snn.weight_in_hid.mul_(1.1)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+def runs_alive(monkeypatch):
+    """Count the runs made from here on that somebody still holds."""
+    made = []
+    simulate = ops.simulate
+
+    def noted(*arguments, **options):
+        run = simulate(*arguments, **options)
+        made.append(weakref.ref(run))
+        return run
+
+    monkeypatch.setattr(ops, "simulate", noted)
+    return lambda: sum(reference() is not None for reference in made)
+
+
+def test_a_used_run_is_freed_though_its_loss_is_kept(network, stimulus, loss_of, monkeypatch):
+    alive = runs_alive(monkeypatch)
+    snn = SNN(network)
+    losses = []
+    for _ in range(4):
+        losses.append(loss_of(snn({"in": stimulus}, DURATION)))
+        assert alive() == 1
+        losses[-1].backward()
+        assert alive() == 0
+
+
+def test_checkpointing_makes_the_run_again(network, stimulus, loss_of, monkeypatch):
+    snn = SNN(network)
+    wanted = torch.autograd.grad(loss_of(snn({"in": stimulus}, DURATION)), snn.weight_in_hid)[0]
+    alive = runs_alive(monkeypatch)
+
+    def loss(weight):
+        return loss_of(torch.func.functional_call(snn, {"weight_in_hid": weight}, ({"in": stimulus}, DURATION)))
+
+    value = torch.utils.checkpoint.checkpoint(loss, snn.weight_in_hid, use_reentrant=False)
+    assert alive() == 0
+    torch.testing.assert_close(torch.autograd.grad(value, snn.weight_in_hid)[0], wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_a_tracer_sees_the_operation(network, stimulus):
+    snn = SNN(network)
+
+    def run(weight):
+        out = torch.func.functional_call(snn, {"weight_in_hid": weight}, ({"in": stimulus}, DURATION))
+        return out.voltage("out")
+
+    graph = make_fx(run, tracing_mode="real")(snn.weight_in_hid.detach())
+    assert any("saltation.run" in str(node.target) for node in graph.graph.nodes)
 
 
 def test_a_gradient_by_torch_func(network, stimulus, loss_of):

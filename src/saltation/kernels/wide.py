@@ -13,6 +13,7 @@ import numpy as np
 
 from saltation.kernels.bits import natural
 from saltation.kernels.forward import sum_up
+from saltation.kernels.gathering import gather_parameters
 from saltation.kernels.records import (
     EVENT_LIMIT,
     HIT,
@@ -31,8 +32,23 @@ from saltation.kernels.records import (
     Tape,
 )
 from saltation.kernels.rows import divide
+from saltation.kernels.search import search
 from saltation.kernels.sorting import BINS, RANKED, sort_span
 from saltation.kernels.views import bare
+from saltation.kernels.wide_rows import (
+    arrive_all,
+    burst,
+    climb_all,
+    end_lanes,
+    fill_lanes,
+    fire_row,
+    flow_all,
+    flow_row,
+    gather_row,
+    pick,
+    settle,
+    start_lanes,
+)
 
 # Rows of scratch behind the factors of gaps and four rows of states.
 NOW = 0

@@ -9,8 +9,9 @@ factors of the gap.
 
 import math
 
-from saltation.kernels.backward import clear, inject_voltage
+from saltation.kernels.backward import clear, end_of_hold, inject_voltage, retreat
 from saltation.kernels.bits import natural
+from saltation.kernels.gathering import gather_parameters
 from saltation.kernels.records import (
     CAUSE,
     DELAY,
@@ -23,6 +24,16 @@ from saltation.kernels.records import (
     Tape,
 )
 from saltation.kernels.views import bare
+from saltation.kernels.wide_adjoint_rows import (
+    collect_all,
+    finish_all,
+    gather_back,
+    glide_all,
+    glide_row,
+    pick_back,
+    start_back,
+    undo_row,
+)
 
 # Rows of scratch behind three rows of adjoints and the watched ones.
 UNTIL = 0

@@ -1,15 +1,18 @@
 """The operation of :mod:`saltation.torch.ops` for a plain call: nothing is traced, and the run itself goes back.
 
 A custom operation flattens, copies and compares its arguments on every call, so that a compiler may take it apart. A
-call on ordinary tensors needs none of that: the same forward and backward functions, in an `autograd.Function` that
-holds on to the run.
+call on ordinary tensors needs none of that: the same forward and backward functions, in an `autograd.Function`. The run
+hangs on one of its saved tensors, so that it is freed with them; where something has put others in their place, as
+checkpointing does, it is made again.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, final
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from saltation import model
 from saltation.engine import Run
@@ -17,13 +20,13 @@ from saltation.torch import ops
 from saltation.torch.specification import Specification, registered
 
 _PLAIN = (Tensor, torch.nn.Parameter)
-# Arguments of `_Run` before the tensors.
-_OTHERS = 7
 
 
 def possible(tensors: Sequence[Tensor]) -> bool:
-    """Whether nothing looks over the shoulder of a call on these tensors, neither a compiler nor a kind of its own."""
-    return not torch.compiler.is_compiling() and all(type(tensor) in _PLAIN for tensor in tensors)
+    """Whether nothing looks over the shoulder of a call on these tensors: no compiler, no tracer, no other kind."""
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    watched = tracing or torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None
+    return not watched and all(type(tensor) in _PLAIN for tensor in tensors)
 
 
 def run(
@@ -37,63 +40,70 @@ def run(
 ) -> list[Tensor]:
     """Outputs of `saltation.torch.ops.run`; ``records`` are the events of the stimulus that have been checked."""
     sizes = (len(parameters), len(stimulus), len(observed))
-    held = _Held()
-    return list(_Run.apply(held, key, sizes, records, duration, throw, None, *parameters, *stimulus, *observed))
+    call = _Call(registered(key), sizes, records, duration, throw, torch.empty(0))
+    return list(_Run.apply(call, *parameters, *stimulus, *observed))
 
 
 @final
-class _Held:
-    """A run on its way from the forward function to the backward one; a list would be taken for a list of tensors."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Call:
+    """What a call is beside its tensors, of which there are ``sizes``: parameters, stimulus, observations.
 
-    __slots__ = ("run",)
-    run: Run
+    ``token`` carries the run from the forward function to the backward one.
+    """
+
+    specification: Specification
+    sizes: tuple[int, int, int]
+    records: Mapping[str, model.Spikes]
+    duration: float
+    throw: bool
+    token: Tensor
+
+    def simulate(self, tensors: Sequence[Tensor]) -> Run:
+        parameters, stimulus, observed = self.cut(tensors)
+        seen = ops.observations(self.specification, observed)
+        return ops.simulated(self.specification, parameters, stimulus, seen, self.records, self.duration, self.throw)
+
+    def cut(self, values: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        first, second = self.sizes[0], self.sizes[0] + self.sizes[1]
+        return list(values[:first]), list(values[first:second]), list(values[second : sum(self.sizes)])
 
 
 @final
 class _Run(torch.autograd.Function):
     @staticmethod
-    def forward(
-        held: "_Held",
-        key: int,
-        sizes: tuple[int, int, int],
-        records: Mapping[str, model.Spikes],
-        duration: float,
-        throw: bool,
-        _: None,
-        *tensors: Tensor,
-    ) -> tuple[Tensor, ...]:
-        specification = registered(key)
-        parameters, stimulus, observed = _cut(tensors, sizes)
-        seen = ops.observations(specification, observed)
-        held.run = ops.simulated(specification, parameters, stimulus, seen, records, duration, throw)
-        return tuple(ops.outputs_of(specification, held.run))
+    def forward(call: _Call, *tensors: Tensor) -> tuple[Tensor, ...]:
+        result = call.simulate(tensors)
+        call.token.run = result  # type: ignore[attr-defined]
+        return tuple(ops.outputs_of(call.specification, result))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        ctx.held, ctx.key, ctx.sizes, _, ctx.duration = inputs[:5]
-        ctx.n_spikes = 3 * len(registered(ctx.key).spiking)
-        spikes = output[: ctx.n_spikes]
+        call = inputs[0]
+        # The tensors for the check that nobody has changed them in place since, too.
+        ctx.save_for_backward(*inputs[1:], output[-1], call.token)
+        ctx.call = _Call(call.specification, call.sizes, call.records, call.duration, call.throw, torch.empty(0))
+        spikes = output[: 3 * len(call.specification.spiking)]
         ctx.mark_non_differentiable(*spikes[1::3], *spikes[2::3], output[-1])
         ctx.set_materialize_grads(False)
-        # The parameters for the check that nobody has changed them in place since.
-        ctx.save_for_backward(*inputs[_OTHERS:], output[-1])
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
-        specification: Specification = registered(ctx.key)
-        saved = ctx.saved_tensors
-        parameters, stimulus, observed = _cut(saved[:-1], ctx.sizes)
-        of_parameters, of_stimulus, _ = _cut(ctx.needs_input_grad[_OTHERS:], ctx.sizes)
+        call: _Call = ctx.call
+        *tensors, status, token = ctx.saved_tensors
+        ops.check_status(status)
+        parameters, stimulus, observed = call.cut(tensors)
+        of_parameters, of_stimulus, _ = call.cut(ctx.needs_input_grad[1:])
         wanted = [i for i, need in enumerate(of_parameters) if need]
         wanted += [len(parameters) + i for i, need in enumerate(of_stimulus[::3]) if need]
-        real = [*cotangents[: ctx.n_spikes : 3], *cotangents[ctx.n_spikes : -1]]
-        ops.check_status(saved[-1])
-        found = list(_Gradients.apply(ctx.held, specification, wanted, len(parameters), *saved[:-1], *real))
+        n_spikes = 3 * len(call.specification.spiking)
+        real = (*cotangents[:n_spikes:3], *cotangents[n_spikes:-1])
+        found = _Gradients.apply(call, token, wanted, len(real), *tensors, *real)
         gradients = dict(zip(wanted, found, strict=True))
         results: list[Tensor | None] = [gradients.get(i) for i in range(len(parameters))]
         for i in range(len(stimulus)):
             results.append(gradients.get(len(parameters) + i // 3) if i % 3 == 0 else None)
-        return (*[None] * _OTHERS, *results, *[None] * len(observed))
+        return (None, *results, *[None] * len(observed))
 
 
 @final
@@ -102,15 +112,12 @@ class _Gradients(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        held: _Held,
-        specification: Specification,
-        wanted: Sequence[int],
-        n_parameters: int,
-        *tensors: Tensor | None,
+        call: _Call, token: Tensor, wanted: Sequence[int], n_real: int, *tensors: Tensor | None
     ) -> tuple[Tensor, ...]:
-        real = tensors[len(tensors) - _n_real(specification) :]
-        parameters = [tensor for tensor in tensors[:n_parameters] if tensor is not None]
-        return tuple(ops.gradients(specification, held.run, real, wanted, parameters))
+        given = [tensor for tensor in tensors[: len(tensors) - n_real] if tensor is not None]
+        result = getattr(token, "run", None) or call.simulate(given)
+        real = tensors[len(tensors) - n_real :]
+        return tuple(ops.gradients(call.specification, result, real, wanted, given[: call.sizes[0]]))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -119,13 +126,3 @@ class _Gradients(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
         raise ops.no_second_derivative()
-
-
-def _n_real(specification: Specification) -> int:
-    """Number of outputs that can have a cotangent: spike times, then recorded voltages."""
-    return len(specification.spiking) + len(specification.voltages)
-
-
-def _cut(values: Sequence[Any], sizes: tuple[int, int, int]) -> tuple[list[Any], list[Any], list[Any]]:
-    first, second = sizes[0], sizes[0] + sizes[1]
-    return list(values[:first]), list(values[first:second]), list(values[second:])

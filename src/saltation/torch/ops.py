@@ -11,7 +11,8 @@ voltages. The outputs are times, units and offsets of each spiking population, t
 then the status.
 
 The adjoint needs nothing but its arguments: the spikes replay the run that emitted them, without a search. A
-run that is still among `recent_runs` saves that. Nothing of the physics is here.
+run that is still among `recent_runs` saves that. Plain calls take the way of :mod:`saltation.torch.eager`, which uses
+the functions below too. Nothing of the physics is here.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """What is kept from one call for the next: an optimisation, which no result depends on.
 
-A run is kept for the backward pass that usually follows. It is a function of its arguments, so it is found by
-comparing them, and not by an identity that a compiled graph could lose or mix up. What is not found is replayed. A run
-is taken out when it is used; those that are never used are pushed out by later ones.
+A run of a traced or compiled call is kept for the backward pass that usually follows. It is a function of its
+arguments, so it is found by comparing them, and not by an identity that a compiled graph could lose or mix up. What is
+not found is replayed. A run is taken out when it is used; those that are never used are pushed out by later ones.
 
 A network is kept for the next call with other values, since little has to be compiled anew for it.
 """
