@@ -2,15 +2,13 @@
 
     taskset -c 0 python benchmarks/breakdown.py [--append LABEL]
 
-Yin-Yang points, 5-120-3, batch 150, float64, one thread.  Every kernel is timed where the engine calls it; what is left
-of the call is Python.  The floor counts what has to be done, neuron updates, roots, exponentials, spikes to sort and
-bytes to write, and times each of these by itself, in the loops that the kernels use.  ``--append`` adds the kernels'
-times to the history; with another tree on PYTHONPATH, those of an older version.
+Cases of ``saltation bench``, batch 150, float64, one thread.  Every kernel is timed where the engine calls it; what is
+left of the call is Python.  The floor counts what has to be done, neuron updates, roots, exponentials, spikes to sort
+and bytes to write, and times each of these by itself, in the loops that the kernels use.  ``--append`` adds the
+kernels' times to the history; with another tree on PYTHONPATH, those of an older version.
 """
 
-import datetime
 import json
-import os
 import statistics
 import time
 from pathlib import Path
@@ -18,54 +16,28 @@ from typing import Any
 
 import click
 import numpy as np
+from breakdown_parts import bytes_written, exponentials, roots, sorts, updates, updates_back
 
 import saltation as sal
 from saltation.cli import installation
-from saltation.data import yinyang
 from saltation.engine import adjoint, forward, sources
+from saltation.experiments.bench.cases import BATCH, CASES, DURATION, Case, network, stimulus
+from saltation.experiments.bench.report import header, write_json
 
 FOLDER = Path(__file__).parent / "results"
-BATCH, DURATION, TAU = 150, 60e-3, 20e-3
-NOT_MACHINE = ("location", "kernel cache")
-CASES: dict[str, dict[str, Any]] = {
-    "one spike": {"ratio": 2.0, "max_spikes": 1},
-    "all spikes": {"ratio": 2.0},
-    "ratio 4": {"ratio": 4.0},
-    "ratio 4, per neuron": {"ratio": 4.0, "each": True},
-    "two receptors": {"ratio": 4.0, "two": True},
-    "adaptive": {"ratio": 4.0, "adaptive": True},
-    "recurrent, delays": {"ratio": 4.0, "recurrent": True},
-}
-
-
-def network(
-    ratio: float,
-    max_spikes: int | None = None,
-    each: bool = False,
-    two: bool = False,
-    adaptive: bool = False,
-    recurrent: bool = False,
-) -> sal.Network:
-    rng = np.random.default_rng(0)
-
-    def neurons(n: int) -> Any:
-        tau = TAU * (rng.uniform(0.9, 1.1, n) if each else 1.0)
-        if adaptive:
-            return sal.ALIF(n, tau_mem=tau, tau_syn=TAU / ratio, max_spikes=max_spikes)
-        if two:
-            return sal.LIF(n, tau_mem=tau, tau_syn_exc=TAU / ratio, tau_syn_inh=1.5 * TAU / ratio)
-        return sal.LIF(n, tau_mem=tau, tau_syn=tau / ratio, max_spikes=max_spikes)
-
-    peak = ratio ** (-ratio / (ratio - 1.0))
-    net = sal.Network()
-    net.add("in", sal.Input(5))
-    net.add("hid", neurons(120))
-    net.add("out", neurons(3))
-    net.connect("in", "hid", weight=rng.normal(0.37 / peak, 0.2 / peak, (5, 120)))
-    net.connect("hid", "out", weight=rng.normal(0.0125 / peak, 0.025 / peak, (120, 3)))
-    if recurrent:
-        net.connect("hid", "hid", weight=rng.normal(0.0, 0.0183 / peak, (120, 120)), delay=1e-3)
-    return net
+NAMES = (
+    "one spike, ratio 2",
+    "ratio 2",
+    "ratio 4",
+    "ratio 4, per neuron",
+    "two receptors",
+    "adaptive",
+    "recurrent, delays",
+    "MNIST's shape",
+)
+FLOOR = NAMES[:2]
+# of these a few repeats tell enough
+SLOW = NAMES[-2:]
 
 
 def timed(table: dict[str, float], name: str, function: Any) -> Any:
@@ -78,11 +50,9 @@ def timed(table: dict[str, float], name: str, function: Any) -> Any:
     return call
 
 
-def by_kernel(options: dict[str, Any], repeats: int) -> tuple[dict[str, float], Any]:
+def by_kernel(case: Case, repeats: int) -> tuple[dict[str, float], Any]:
     """Microseconds a sample in each kernel and in all, the medians of repeats; and the last run."""
-    net = network(**options)
-    points, _ = yinyang(BATCH, 42)
-    stim = {"in": sal.latency(points, 0.0, 30e-3, bias_time=0.0)}
+    net, stim = network(case), {"in": stimulus(case)}
     table: dict[str, float] = {}
     kernel, make_events = forward.kernel, sources.make_events
     try:
@@ -116,8 +86,6 @@ def best(function: Any, *arguments: Any, repeats: int = 30) -> float:
 
 def floor(run: Any) -> list[tuple[str, float, float]]:
     """``(what, how often a sample, ns each)`` of what a run and its gradient of ratio 2 cannot do without."""
-    from breakdown_parts import bytes_written, exponentials, roots, sorts, updates, updates_back
-
     size, rounds = 128, 2000
     hidden = run.spikes["hid"].n_events / BATCH
     out = run.spikes["out"].n_events / BATCH
@@ -142,43 +110,31 @@ def floor(run: Any) -> list[tuple[str, float, float]]:
     ]
 
 
-def write(path: Path, record: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
-
-
 @click.command()
 @click.option("--repeats", default=40, show_default=True)
 @click.option("--append", metavar="LABEL", help="Add the kernels' times to the history under this label, and stop.")
 def main(repeats: int, append: str | None) -> None:
-    record: dict[str, Any] = {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": {name: value for name, value in installation().items() if name not in NOT_MACHINE},
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "unit": "us a sample",
-        "cases": {},
-    }
+    record: dict[str, Any] = {**header("breakdown", installation()), "unit": "us a sample", "cases": {}}
     runs: dict[str, Any] = {}
-    for name, options in CASES.items():
-        record["cases"][name], runs[name] = by_kernel(options, repeats if name != "recurrent, delays" else 5)
+    for name in NAMES:
+        record["cases"][name], runs[name] = by_kernel(CASES[name], min(repeats, 8) if name in SLOW else repeats)
         parts = "   ".join(f"{kernel} {value:.2f}" for kernel, value in record["cases"][name].items())
         click.echo(f"{name:22s} {runs[name].spikes['hid'].n_events / BATCH:4.0f} hidden spikes   {parts}")
     if append is not None:
         path = FOLDER / "breakdown_history.json"
         history = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"schema_version": 1, "steps": []}
         history["steps"].append({"label": append, **record})
-        write(path, history)
+        write_json(path, history)
         return
     record["floor"] = {}
-    for name in ("one spike", "all spikes"):
+    for name in FLOOR:
         parts = floor(runs[name])
         record["floor"][name] = [{"what": what, "count": count, "ns": ns} for what, count, ns in parts]
         click.echo(f"\n{name}: the floor")
         for what, count, ns in parts:
             click.echo(f"  {what:30s} {count:8.0f} a sample, {ns:7.3f} ns each: {1e-3 * count * ns:6.2f} us")
         click.echo(f"  {'in all':30s} {sum(1e-3 * count * ns for _, count, ns in parts):38.2f} us")
-    write(FOLDER / "breakdown.json", {"schema_version": 1, "benchmark": "breakdown", **record})
+    write_json(FOLDER / "breakdown.json", record)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """The breakdown in the docs: ``python benchmarks/breakdown_report.py``, after ``breakdown.py`` and ``float32.py``.
 
-Replaces what stands between the markers ``breakdown:begin`` and ``breakdown:end`` of docs/performance.md.
+Writes the block ``breakdown`` of docs/performance.md.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
+from pages import PERFORMANCE, replace_block
+
 FOLDER = Path(__file__).parent / "results"
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-BEGIN, END = "<!-- breakdown:begin -->", "<!-- breakdown:end -->"
 KERNELS = ("make_events", "wide", "narrow", "queue", "wide_adjoint", "narrow_adjoint", "queue_adjoint", "in all")
 
 
@@ -71,11 +71,11 @@ def main() -> None:
     machine = f"{profile['machine']['processor']}, {profile['date'][:10]}, load {profile['load_average']:.1f}"
     ns, wrong = single["ns a neuron"], single["relative errors of float32"]
     lines = [
-        BEGIN,
         "## Where the time goes",
         "",
-        "Yin-Yang's 5-120-3, batch 150, float64, one thread; a run and its gradient for the weights. `wide` is the",
-        "hidden layer, `narrow` the output, `queue` a recurrent layer; `in all` is the call, with what Python does.",
+        "Yin-Yang's 5-120-3 and MNIST's 784-350-10, batch 150, float64, one thread; a run and its gradient for the",
+        "weights. `wide` is the hidden layer, `narrow` the output, `queue` a recurrent layer; `in all` is the whole",
+        "call, with Python.",
         f"{machine}; `python benchmarks/breakdown.py`.",
         "",
         *cases(profile),
@@ -99,15 +99,8 @@ def main() -> None:
         f"at worst, in slopes of {wrong['slopes, largest']:.0e} where a spike grazes its threshold. So there is no",
         "float32 kernel: weights and gradients may be float32, what is computed is float64.",
         "`python benchmarks/float32.py`.",
-        END,
     ]
-    page = PAGE.read_text(encoding="utf-8")
-    if BEGIN in page:
-        before, _, rest = page.partition(BEGIN)
-        page = before + "\n".join(lines) + rest.partition(END)[2]
-    else:
-        page = page.rstrip() + "\n\n" + "\n".join(lines) + "\n"
-    PAGE.write_text(page, encoding="utf-8")
+    replace_block(PERFORMANCE, "breakdown", "\n".join(lines))
 
 
 if __name__ == "__main__":

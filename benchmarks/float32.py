@@ -8,9 +8,6 @@ error is that of the spike time and of its derivative by the current, against fl
 threshold.
 """
 
-import datetime
-import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ import numba as nb
 import numpy as np
 
 from saltation.cli import installation
+from saltation.experiments.bench.report import header, write_json
 
 RESULTS = Path(__file__).parent / "results" / "float32.json"
 TAU_MEM = 20e-3
@@ -121,11 +119,7 @@ def main(out: Path) -> None:
         given = (rows, times, kind(TAU_MEM), rounds // 10, *arguments(kind))
         ns["crossing"][name] = 1e9 * best(crossing_all, *given) / (SIZE * (rounds // 10))
     record = {
-        "schema_version": 1,
-        "benchmark": "float32",
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": {k: v for k, v in installation().items() if k not in ("location", "kernel cache")},
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        **header("float32", installation()),
         "ns a neuron": ns,
         "relative errors of float32": errors(1_000_000),
     }
@@ -134,9 +128,7 @@ def main(out: Path) -> None:
         click.echo(f"{what:10s} float64 {value['float64']:.3f} ns   float32 {value['float32']:.3f} ns   {ratio:.2f} x")
     for what, value in record["relative errors of float32"].items():
         click.echo(f"{what:24s} {value:.3g}")
-    temporary = out.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, out)
+    write_json(out, record)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ error, and the others go on.
 Where pip would bring the CUDA build of PyTorch, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu spares it.
 """
 
-import datetime
 import hashlib
 import json
 import os
@@ -31,12 +30,12 @@ import numpy as np
 import saltation as sal
 from saltation.cli import installation
 from saltation.data import yinyang
+from saltation.experiments.bench.report import header, write_json
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "peers.json"
 ENVIRONMENTS = Path.home() / ".cache" / "saltation-benchmarks"
 SCHEMA_VERSION = 1
-NOT_MACHINE = ("location", "kernel cache")
 NUMBERS = ("us_per_sample", "cpu_us_per_sample", "hidden_spikes", "accuracy_seen")
 START_UP = ("startup_seconds", "peak_memory_mb")  # what compiling, in a first round, adds to
 
@@ -196,13 +195,6 @@ def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def save(record: dict[str, Any], out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, out)
-
-
 def show(name: str, cores: int, result: dict[str, Any]) -> None:
     if "error" in result:
         click.echo(f"{name:22s} {cores} core(s)   FAILED   {result['error'].splitlines()[-1]}")
@@ -239,12 +231,9 @@ def whole_numbers(context: click.Context, parameter: click.Parameter, value: str
 def main(chosen: tuple[str, ...], rounds: int, cores: list[int], envs: Path, out: Path, **options: int) -> None:
     peers = {name: PEERS[name] for name in chosen or PEERS}
     record: dict[str, Any] = {
+        **header("peers", installation()),
         "schema_version": SCHEMA_VERSION,
-        "benchmark": "peers",
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": {name: value for name, value in installation().items() if name not in NOT_MACHINE},
         "allowed_cpus": allowed_cpus(),
-        "load_average": load_average(),
         "task": TASK,
         "options": {"rounds": rounds, "cores": cores, **options},
         "requirements": REQUIREMENTS,
@@ -273,7 +262,7 @@ def main(chosen: tuple[str, ...], rounds: int, cores: list[int], envs: Path, out
                 for count in cores:
                     each["cores"][str(count)] = summary([r for r in each["rounds"] if r["cores"] == count])
             # after each round, so that a run that is stopped leaves what it has
-            save(record | {"rounds_done": number}, out)
+            write_json(out, record | {"rounds_done": number})
     failed = [name for name, each in record["peers"].items() if any("error" in r for r in each["rounds"])]
     if failed:
         click.echo(f"failed: {', '.join(failed)}; their errors are in {out}")

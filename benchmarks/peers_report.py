@@ -2,25 +2,22 @@
 
     python benchmarks/peers_report.py
 
-The table replaces what stands between the markers ``<!-- peers:begin -->`` and ``<!-- peers:end -->``; the words around
-them are kept.
+Writes the block ``peers`` of the page; the words around it are kept.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 import matplotlib
+from pages import PERFORMANCE, replace_block
 
 from saltation.plot._axes import BLUE, INK, YELLOW, tidy
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
-PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "images" / "peers.png"
-BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
 SCHEMA_VERSION = 1
 COLOURS = {"exact": BLUE, "time-stepped": YELLOW}
 
@@ -119,16 +116,6 @@ def section(record: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def write_section(page: Path, text: str) -> None:
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise click.ClickException(f"{page} must have the lines {BEGIN} and {END}: the table goes between them")
-    temporary = page.with_suffix(".tmp")
-    temporary.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
-    os.replace(temporary, page)
-
-
 def draw(record: dict[str, Any], picture: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
@@ -154,7 +141,7 @@ def draw(record: dict[str, Any], picture: Path) -> None:
 
 @click.command()
 @click.option("--results", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=RESULTS)
-@click.option("--page", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=PAGE)
+@click.option("--page", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=PERFORMANCE)
 @click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), default=PICTURE)
 def main(results: Path, page: Path, picture: Path) -> None:
     record = json.loads(results.read_text(encoding="utf-8"))
@@ -163,7 +150,7 @@ def main(results: Path, page: Path, picture: Path) -> None:
             f"{results} has schema version {record['schema_version']}; known is {SCHEMA_VERSION}"
         )
     draw(record, picture)
-    write_section(page, section(record))
+    replace_block(page, "peers", section(record))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from typing import Any
 import click
 import numpy as np
 from footprint import forget_peak, peak, resident, run_child
-from scaling_report import draw, exponents, write_section
+from pages import PERFORMANCE, replace_block
+from scaling_report import draw, exponents, section
 
 import saltation as sal
 from saltation.cli import installation
@@ -33,7 +34,6 @@ from saltation.experiments.bench.report import header, write_json
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "scaling.json"
 FIGURE = ROOT / "docs" / "images" / "scaling.png"
-PAGE = ROOT / "docs" / "performance.md"
 UNITS = 64
 THREADED = (150, 1024)
 
@@ -176,7 +176,8 @@ def main(chosen: tuple[str, ...], cores: str, only_report: bool, out: Path, job:
         record["exponents"] = {name: exponents(name, points) for name, points in record["sweeps"].items()}
         write_json(out, record)
     draw(record, FIGURE)
-    click.echo(write_section(record, PAGE))
+    replace_block(PERFORMANCE, "scaling", section(record))
+    click.echo(section(record))
 
 
 def tell(name: str, point: dict[str, Any]) -> dict[str, Any]:

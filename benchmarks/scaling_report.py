@@ -1,13 +1,11 @@
 """Exponents, figure and page of `scaling.py`."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-BEGIN, END = "<!-- scaling:begin -->", "<!-- scaling:end -->"
 QUANTITIES = {
     "run": "run_best",
     "gradient": "gradient_best",
@@ -109,18 +107,3 @@ def section(record: dict[str, Any]) -> str:
             share = 100.0 * entry["both"]["serial_share"]
             lines.append(f"| {entry['batch']} | {' | '.join(ratios)} | {share:.0f} % | {entry['load_average']:.1f} |")
     return "\n".join(lines)
-
-
-def write_section(record: dict[str, Any], page: Path, text: str | None = None) -> str:
-    """Put the section between its markers in `page`, which is made where it is missing."""
-    text = section(record) if text is None else text
-    block = f"{BEGIN}\n{text}\n{END}"
-    old = page.read_text(encoding="utf-8") if page.exists() else ""
-    if BEGIN in old and END in old:
-        new = old[: old.index(BEGIN)] + block + old[old.index(END) + len(END) :]
-    else:
-        new = f"{old.rstrip()}\n\n{block}\n".lstrip()
-    temporary = page.with_suffix(".tmp")
-    temporary.write_text(new, encoding="utf-8")
-    os.replace(temporary, page)
-    return text

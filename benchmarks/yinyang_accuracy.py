@@ -7,9 +7,7 @@ goes on from its checkpoint in ``--work``. So the script can be stopped and star
 results at a time. Nothing is chosen by the test set: the accuracy is that after the last epoch.
 """
 
-import datetime
 import json
-import os
 import statistics
 import time
 from dataclasses import replace
@@ -19,6 +17,7 @@ from typing import Any
 import click
 
 from saltation.cli import installation
+from saltation.experiments.bench.report import header, write_json
 from saltation.experiments.results import open_folder
 from saltation.experiments.yinyang import RECIPES, evaluate, train
 from saltation.experiments.yinyang.evaluation import evaluate_fresh
@@ -28,7 +27,7 @@ RESULTS = Path(__file__).parent / "results"
 SCHEMA_VERSION = 1
 WORK = Path("runs") / "yinyang_accuracy"
 FRESH = 100_000
-NOT_MACHINE = ("location", "kernel cache")
+CONDITIONS = ("load_average", "date", "machine")
 
 
 @click.command()
@@ -52,7 +51,7 @@ def main(seeds: int, threads: int | None, recipe: str, out: Path | None, work: P
         record["runs"].append(measure(recipe, seed, threads, work / f"{recipe}-{seed}"))
         record["runs"].sort(key=lambda run: run["seed"])
         record["summary"] = summary(record["runs"])
-        write(out, record)
+        write_json(out, record)
         click.echo(json.dumps({**record["runs"][-1], "validation_accuracy_by_epoch": None}))
     click.echo(json.dumps(record.get("summary")))
 
@@ -75,9 +74,7 @@ def measure(recipe: str, seed: int, threads: int | None, work: Path) -> dict[str
         "train_seconds": done.train_seconds,
         "evaluation_seconds": time.perf_counter() - start,
         "threads": threads,
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": {name: value for name, value in installation().items() if name not in NOT_MACHINE},
+        **{name: value for name, value in header("", installation()).items() if name in CONDITIONS},
         "validation_accuracy_by_epoch": [epoch["validation_accuracy"] for epoch in done.history],
     }
 
@@ -102,13 +99,6 @@ def load(path: Path, recipe: str) -> dict[str, Any]:
     if record.get("schema_version") != SCHEMA_VERSION or record.get("recipe") != recipe:
         raise click.ClickException(f"{path} holds other results (version or recipe): give another file with --out.")
     return record
-
-
-def write(path: Path, record: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
 
 
 if __name__ == "__main__":

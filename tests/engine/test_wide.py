@@ -10,7 +10,7 @@ import pytest
 
 import saltation as sal
 from reference.networks import DURATION, cotangents, neurons, random_network, stimulus, tangents
-from saltation.engine import forward
+from saltation.engine import adjoint, forward
 from saltation.engine.run import Status
 
 N = 40
@@ -313,3 +313,37 @@ def test_a_model_has_the_same_neurons_in_any_number():
         rasters.append((spikes.times[keep], spikes.units[keep]))
     assert np.array_equal(rasters[0][1], rasters[1][1])
     assert np.allclose(rasters[0][0], rasters[1][0], rtol=1e-14, atol=1e-17)
+
+
+def test_a_hold_within_a_long_gap_loses_nothing_of_the_times():
+    """The second spike depends on when the first one was, to rounding of that time and not of the window's."""
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("n", sal.LIF(16, tau_mem=20e-3, tau_syn=10e-3, t_refrac=1e-3))
+    net.connect("in", "n", weight=np.full((1, 16), 8.0))
+    stim = sal.Spikes.from_lists([([0.0], [0])])
+    short, long = (sal.simulate(net, {"in": stim}, window) for window in (0.1, 1e3))
+    assert short.spikes["n"].n_events == long.spikes["n"].n_events > 16
+    assert np.allclose(long.spikes["n"].times, short.spikes["n"].times, rtol=1e-15, atol=0.0)
+    ones = [run.gradient({"n": np.ones(run.spikes["n"].n_events)}).weight["in", "n"] for run in (short, long)]
+    assert np.allclose(*ones, rtol=1e-12, atol=0.0)
+
+
+def test_neither_the_budget_nor_the_copies_change_a_gradient(monkeypatch):
+    rng = np.random.default_rng(2)
+    net = sal.Network()
+    net.add("in", sal.Input(5))
+    net.add("n", sal.LIF(N, tau_mem=20e-3, tau_syn=10e-3))
+    net.connect("in", "n", weight=rng.normal(1.5, 0.8, (5, N)))
+    stim = sal.Spikes.from_latencies(rng.uniform(0.0, 30e-3, (500, 5)))
+    run = sal.simulate(net, {"in": stim}, 60e-3, backend=sal.Exact(threads=2))
+    cuts = []
+    chunks = adjoint.chunks
+    monkeypatch.setattr(adjoint, "chunks", lambda *given: cuts.append(chunks(*given)) or cuts[-1])
+    bars = {"n": rng.normal(size=run.spikes["n"].n_events)}
+    several = run.gradient(bars)
+    monkeypatch.setattr(adjoint, "GRADIENT_BUDGET", 1)
+    one = run.gradient(bars)
+    assert [len(cut) for cut in cuts] == [3, 1]
+    for key, value in flat(several).items():
+        assert np.allclose(flat(one)[key], value, rtol=1e-9, atol=1e-12), key

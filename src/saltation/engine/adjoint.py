@@ -22,6 +22,7 @@ Ints = NDArray[np.int64]
 
 # Each chunk of samples has its own copy of the gradient; their number is limited so that all fit in here.
 GRADIENT_BUDGET = 1 << 28
+# A copy is cleared and added up: little beside so many updates of neurons for each of its entries.
 _UPDATES_PER_ENTRY = 16
 
 
@@ -62,7 +63,7 @@ def component_adjoint(
 ) -> tuple[ComponentGradient, Floats]:
     """Gradient of one component, and ``dL/dt`` of its sources' spikes (flat, as in ``run.sources``).
 
-    ``spike_times`` is ``dL/dt`` of its own spikes, as in ``run.spiked``, overwritten by the total.
+    ``spike_times`` is ``dL/dt`` of its own spikes, in the order of ``run.times``, overwritten by the total.
     """
     packed = run.packed
     batch = run.offsets.size - 1
@@ -72,7 +73,6 @@ def component_adjoint(
         cut = [(b, b + 1) for b in range(batch)]
     else:
         copy = packed.weights.size + packed.delays.size + n * (n_primary + 1)
-        # a copy has to be cleared and added up, too: that must be little beside the work that goes into it
         most = min(GRADIENT_BUDGET // (8 * copy), run.work // (_UPDATES_PER_ENTRY * copy))
         cut = chunks(batch, run.work, max(1, most))
     by_spike = empty(0 if packed.component.recurrent else spike_times.size)

@@ -1,9 +1,9 @@
-"""Time of a run and its gradient by shape and kind of neuron, and where working side by side begins to pay.
+"""From how many neurons on working on all of them side by side pays: what ``saltation.engine.forward.WIDE`` rests on.
 
-    taskset -c 0 python benchmarks/kernels.py
+    taskset -c 0 python benchmarks/side_by_side.py
 
-Yin-Yang points, 5 inputs, ``hidden`` neurons, 3 outputs, batch 150, float64, one thread; microseconds a sample, the
-median of repeats after one call that compiles.  The whole call is timed, with what is done in Python.
+Yin-Yang points, 5 inputs, ``hidden`` neurons of ``tau_mem = 4 tau_syn``, 3 outputs, batch 150, float64, one thread;
+microseconds a sample, medians of whole calls.
 """
 
 from dataclasses import replace
@@ -18,9 +18,7 @@ from saltation.experiments.bench.cases import CASES
 from saltation.experiments.bench.measure import Timing, measure
 from saltation.experiments.bench.report import header, write_json
 
-RESULTS = Path(__file__).parent / "results" / "kernels.json"
-# Yin-Yang's shape without recurrence; `saltation bench` has the others too.
-NAMES = [name for name, case in CASES.items() if case.inputs == 5 and not case.recurrent]
+RESULTS = Path(__file__).parent / "results" / "side_by_side.json"
 
 
 @click.command()
@@ -28,13 +26,10 @@ NAMES = [name for name, case in CASES.items() if case.inputs == 5 and not case.r
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, show_default=True)
 def main(repeats: int, out: Path) -> None:
     record: dict[str, Any] = {
-        **header("kernels", installation()),
+        **header("side_by_side", installation()),
         "unit": "us a sample",
-        "cases": {},
-        "side_by_side": {},
+        "hidden": {},
     }
-    for name in NAMES:
-        record["cases"][name] = show(name, measure(name, CASES[name], repeats=repeats))
     for hidden in (4, 8, 16, 32, 64, 128, 256):
         both: dict[str, Any] = {}
         case = replace(CASES["ratio 4"], hidden=hidden)
@@ -42,7 +37,7 @@ def main(repeats: int, out: Path) -> None:
         for way, least in (("side by side", 4), ("one by one", 1 << 60)):
             forward.WIDE = least
             both[way] = show(f"{hidden} hidden, {way}", measure(way, case, repeats=repeats))
-        record["side_by_side"][str(hidden)] = both
+        record["hidden"][str(hidden)] = both
     write_json(out, record)
 
 

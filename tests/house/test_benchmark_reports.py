@@ -1,0 +1,38 @@
+"""Reports of the benchmarks: slopes of known laws, and a block of a page that replaces itself and nothing else."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+
+def script(name):
+    path = Path(__file__).parents[2] / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+scaling_report = script("scaling_report")
+pages = script("pages")
+
+
+def test_exponents_are_those_of_the_upper_half():
+    points = [
+        {"neurons": n, "run_best": max(n, 100.0), "gradient_best": 3.0 * n**2, "peak_bytes": 5}
+        for n in (1, 10, 100, 1000)
+    ]
+    slopes = scaling_report.exponents("neurons", points)
+    assert slopes == pytest.approx({"run": 1.0, "gradient": 2.0, "memory": 0.0})
+
+
+def test_a_block_replaces_the_one_that_is_there(tmp_path):
+    page = tmp_path / "performance.md"
+    page.write_text("# Speed\n\nBefore.\n")
+    pages.replace_block(page, "speed", "one")
+    page.write_text(page.read_text() + "After.\n")
+    pages.replace_block(page, "speed", "two")
+    text = page.read_text()
+    assert text.startswith("# Speed\n\nBefore.\n") and text.endswith("After.\n")
+    assert "two" in text and "one" not in text and text.count("<!-- speed:begin -->") == 1
