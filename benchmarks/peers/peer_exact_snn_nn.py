@@ -22,7 +22,7 @@ def build(data: Data, setup: Setup) -> Built:
     torch.set_num_threads(setup.threads)
     # each layer has a bias spike at 0 built in: it takes the place of the fifth input
     net = torch.nn.Sequential(layer(data.w_hid[:4], data.w_hid[4], data), layer(data.w_out, np.zeros(3), data))
-    optimiser = torch.optim.Adam(net.parameters(), lr=PEAK * data.learning_rate)
+    optimiser = torch.optim.Adam(net.parameters(), lr=PEAK * data.learning_rate, fused=True)
     times = torch.from_numpy(np.ascontiguousarray(data.latencies[:, :4].T / data.tau_syn).astype(np.float32))
     labels = torch.from_numpy(data.labels)
     silent = data.duration / data.tau_syn

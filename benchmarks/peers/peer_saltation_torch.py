@@ -12,7 +12,7 @@ def build(data: Data, setup: Setup) -> Built:
     torch.set_num_threads(setup.threads)
     backend = sal.Exact(threads=setup.threads)
     snn = sal.torch.SNN(network(data, setup.variant), trainable=("weight",), backend=backend)
-    optimiser = torch.optim.Adam(snn.parameters(), lr=data.learning_rate)
+    optimiser = torch.optim.Adam(snn.parameters(), lr=data.learning_rate, fused=True)
     stimulus = sal.Spikes.from_latencies(data.latencies)
     labels = torch.from_numpy(data.labels)
 

@@ -18,7 +18,7 @@ def linear(weight: np.ndarray, scale: float) -> torch.nn.Linear:
 def train(net: torch.nn.Module, data: Data, setup: Setup, info: dict[str, Any]) -> Built:
     """Train `net`, which takes spikes [step, sample, 5] and gives (scores [sample, 3], number of hidden spikes)."""
     torch.set_num_threads(setup.threads)
-    optimiser = torch.optim.Adam(net.parameters(), lr=data.learning_rate)
+    optimiser = torch.optim.Adam(net.parameters(), lr=data.learning_rate, fused=True)
     spikes = torch.from_numpy(binned(data)).transpose(0, 1).contiguous()
     labels = torch.from_numpy(data.labels)
 

@@ -112,10 +112,10 @@ def _undo(
     """Adjoint of samples of one part, added to the results."""
     packed = run.packed
     n, rows = packed.size, packed.n_state + packed.n_companion
-    common = (packed.parameters, run.events, packed.weights, run.start, part.tape)
+    common = (packed.parameters, part.events, packed.weights, run.start, part.tape)
     watched = (run.probes.watch, cotangents)
     if packed.component.recurrent:
-        duration = float(run.events.times[run.events.offsets[-1] - 1])
+        duration = float(part.events.times[part.events.offsets[part.stop] - 1])
         logged = (part.log, part.log_offsets, part.own_offsets)
         scratch = (np.empty((rows + SIDES + 1, n)), np.empty(n, np.int64))
         given = (*common, part.offsets, *logged, *watched, spike_times, source_times, *scratch, results)
@@ -132,7 +132,7 @@ def _undo(
         kernel("wide_adjoint", packed.model, packed.shared)(first, stop, timed, *given)
         return
     rows_of_gaps = packed.n_gap + packed.n_companion_gap + 1
-    gaps = np.empty((rows_of_gaps, longest_sample(run.events, first, stop)))
+    gaps = np.empty((rows_of_gaps, longest_sample(part.events, first, stop)))
     scratch = (np.empty((rows + SIDES, n)), gaps, np.empty(n, np.int64))
     given = (*common, *ordered, *watched, spike_times, by_spike, source_times, *scratch, results)
     kernel("narrow_adjoint", packed.model, packed.shared)(first, stop, timed, *given)

@@ -1,4 +1,4 @@
-"""Running one component with the exact kernels: buffers that grow, chunks of samples, and the record it leaves."""
+"""Running one component with the exact kernels: chunks of samples, and the record they leave."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,29 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.engine.memory import empty
+from saltation.engine.buffers import (
+    NO_INTS,
+    NO_LOG,
+    capacity,
+    fitted,
+    grown_log,
+    grown_tape,
+    new_end,
+    new_log,
+    new_spiked,
+    new_tape,
+)
 from saltation.engine.observation import make_probes
 from saltation.engine.parts import Part, joined_offsets
 from saltation.engine.plan import PackedComponent
-from saltation.engine.sources import Sources, sort_events
+from saltation.engine.sources import Sources, count_events, sort_events
 from saltation.engine.state import State
 from saltation.engine.threads import chunks, joined, run_chunks
-from saltation.kernels.records import (
-    EVENT_ROWS,
-    MARKS,
-    REPORTED,
-    STATES,
-    TAPE_INTS,
-    TIME,
-    UNIT,
-    Events,
-    Log,
-    Probes,
-    Report,
-    Spiked,
-    Start,
-    Tape,
-)
+from saltation.kernels.records import MARKS, REPORTED, TIME, UNIT, Events, Probes, Report, Spiked, Start
 from saltation.kernels.rows import lanes
 from saltation.kernels.sorting import order_samples
 from saltation.kernels.specialise import kernel
@@ -42,12 +38,6 @@ Ints = NDArray[np.int64]
 
 # From this many neurons on, working on all of them side by side pays.
 WIDE = 16
-
-_NO_INTS: Ints = np.empty(0, np.int64)
-_NO_LOG = Log(_NO_INTS, np.empty(0), np.empty((EVENT_ROWS, 0), np.int64))
-
-# A tape is kept as it is unless it has room for so many times its spikes; a copy takes time, too.
-_LARGEST_WASTE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +51,6 @@ class ComponentRun:
 
     packed: PackedComponent
     sources: Sources
-    events: Events
     probe_times: Floats
     start: Start
     continued: bool
@@ -80,7 +69,7 @@ class ComponentRun:
     @property
     def work(self) -> int:
         """Updates of neurons by events from outside."""
-        return self.events.times.size * self.packed.size
+        return sum(part.events.times.size for part in self.parts) * self.packed.size
 
 
 def make_start(packed: PackedComponent, state: State | None) -> Start:
@@ -126,10 +115,9 @@ def run_component(
 ) -> ComponentRun:
     """Run one component on its sources; ``observed`` spikes, where given, take the place of the model's own."""
     n = packed.size
-    events = sort_events(packed, sources, duration, probe_times, batch)
     probes = make_probes(batch, n, probe_times, watched)
     report = Report(np.zeros((REPORTED, batch), np.int64), np.zeros(batch))
-    end = empty((batch, packed.n_state, n)), empty((batch, n)), empty((batch, n), np.int64)
+    end = new_end(packed, batch)
     if observed is not None:
         times, pointers = observed_spikes(packed, observed, batch)
     else:
@@ -138,11 +126,13 @@ def run_component(
     wide = not packed.component.recurrent and n >= WIDE and not watched and observed is None
     run = _run_queue if packed.component.recurrent else partial(_run_feedforward, "wide" if wide else "narrow")
 
-    def work(first: int, stop: int) -> Any:
+    def work(first: int, stop: int) -> tuple[Part, Spiked]:
+        events = sort_events(packed, sources, duration, probe_times, first, stop)
         return run(packed, events, start, duration, replay, max_events, first, stop, (*end, probes, report))
 
     # samples do not touch one another, so that their number in a chunk may depend on the threads
-    found = run_chunks(work, chunks(batch, events.times.size * n, threads), threads)
+    updates = n * count_events(packed, sources, probe_times, 0, batch)
+    found = run_chunks(work, chunks(batch, updates, threads), threads)
     ends = np.cumsum([part.n_spikes for part, _ in found])
     parts = tuple(replace(part, begin=int(end) - part.n_spikes) for (part, _), end in zip(found, ends, strict=True))
     spiked = [spiked for _, spiked in found]
@@ -150,7 +140,6 @@ def run_component(
     return ComponentRun(
         packed,
         sources,
-        events,
         probe_times,
         start,
         continued,
@@ -172,36 +161,6 @@ def _members(packed: PackedComponent, units: Ints) -> dict[str, Ints | slice]:
     return {name: np.flatnonzero((units >= first) & (units < last)) for name, (first, last) in packed.columns.items()}
 
 
-def _new_tape(capacity: int, n_state: int) -> Tape:
-    return Tape(empty((STATES + 2 * n_state, capacity)), empty((TAPE_INTS, capacity), np.int64))
-
-
-def _new_spiked(tape: Tape, before: Spiked | None = None, used: int = 0) -> Spiked:
-    """Room for as many spikes as the tape has, with the first ``used`` of those before."""
-    n = tape.floats.shape[1]
-    spiked = Spiked(empty(n), empty(n, np.int64), empty(n, np.int64))
-    if before is not None:
-        spiked.times[:used] = before.times[:used]
-        spiked.units[:used] = before.units[:used]
-        spiked.index[:used] = before.index[:used]
-    return spiked
-
-
-def _new_log(entries: int, arrivals: int) -> Log:
-    return Log(empty(entries, np.int64), empty(arrivals), empty((EVENT_ROWS, arrivals), np.int64))
-
-
-def _grown(array: NDArray[Any], used: int, capacity: int) -> NDArray[Any]:
-    bigger = empty((*array.shape[:-1], capacity), array.dtype)
-    bigger[..., :used] = array[..., :used]
-    return bigger
-
-
-def _capacity(packed: PackedComponent, samples: int, events: int) -> int:
-    """Spikes to make room for at first: two a neuron, one an event; the buffer grows where that is not enough."""
-    return samples * (2 * packed.size + 16) + events if packed.spiking else 0
-
-
 def _run_feedforward(
     name: str,
     packed: PackedComponent,
@@ -216,8 +175,8 @@ def _run_feedforward(
 ) -> tuple[Part, Spiked]:
     run = kernel(name, packed.model, packed.shared)
     known = int(events.offsets[stop] - events.offsets[first])
-    tape = _new_tape(_capacity(packed, stop - first, known), packed.n_state)
-    spiked = _new_spiked(tape)
+    tape = new_tape(capacity(packed, stop - first, known), packed.n_state)
+    spiked = new_spiked(tape)
     offsets = np.zeros(stop + 1, np.int64)
     common = (packed.parameters, events, packed.weights, start, packed.limit)
     if name == "wide":
@@ -230,11 +189,10 @@ def _run_feedforward(
         at, n = run(at, stop, *common, n, tape, spiked, offsets, *outputs)
         if at == stop:
             break
-        tape = Tape(*(_grown(array, n, 2 * array.shape[1] + 64) for array in tape))
-        spiked = _new_spiked(tape, spiked, n)
-    tape = _fitted(tape, n)
+        tape = grown_tape(tape, n)
+        spiked = new_spiked(tape, spiked, n)
     spiked = Spiked(spiked.times[:n], spiked.units[:n], spiked.index[:n])
-    return Part(first, stop, tape, spiked.index, offsets, _NO_LOG, _NO_INTS, _NO_INTS), spiked
+    return Part(first, stop, events, fitted(tape, n), spiked.index, offsets, NO_LOG, NO_INTS, NO_INTS), spiked
 
 
 def longest_sample(events: Events, first: int, stop: int) -> int:
@@ -255,9 +213,9 @@ def _run_queue(
 ) -> tuple[Part, Spiked]:
     queue = kernel("queue", packed.model)
     known = int(events.offsets[stop] - events.offsets[first])
-    tape = _new_tape(_capacity(packed, stop - first, known), packed.n_state)
+    tape = new_tape(capacity(packed, stop - first, known), packed.n_state)
     spikes = tape.floats.shape[1]
-    log = _new_log(known + 4 * spikes + 64, 2 * spikes + 64)
+    log = new_log(known + 4 * spikes + 64, 2 * spikes + 64)
     offsets = [np.zeros(stop + 1, np.int64) for _ in range(3)]
     common = (
         duration,
@@ -280,20 +238,12 @@ def _run_queue(
         at, *used = queue(at, stop, *common, *heap, *used, tape, offsets[0], log, offsets[1], offsets[2], *outputs)
         if at == stop:
             break
-        tape = Tape(*(_grown(array, used[0], 2 * array.shape[1] + 64) for array in tape))
-        order = _grown(log.order, used[1], 2 * log.order.size + 64)
-        log = Log(order, *(_grown(array, used[2], 2 * array.shape[-1] + 64) for array in log[1:]))
+        tape = grown_tape(tape, used[0])
+        log = grown_log(log, used[1], used[2])
     order_samples(first, stop, tape, offsets[0], outputs[-2].watch, log, offsets[1], offsets[2])
-    tape = _fitted(tape, used[0])
+    tape = fitted(tape, used[0])
     # here the tape itself is in order
     begins: Ints = offsets[0][first:]
     index: Ints = np.arange(used[0], dtype=np.int64) - np.repeat(begins[:-1], np.diff(begins))
     spiked = Spiked(tape.floats[TIME, : used[0]], tape.ints[UNIT, : used[0]], index)
-    return Part(first, stop, tape, index, offsets[0], log, offsets[1], offsets[2]), spiked
-
-
-def _fitted(tape: Tape, used: int) -> Tape:
-    """A tape as it is, or a copy of what is on it where that is little."""
-    if tape.floats.shape[1] <= _LARGEST_WASTE * used:
-        return tape
-    return Tape(np.ascontiguousarray(tape.floats[:, :used]), np.ascontiguousarray(tape.ints[:, :used]))
+    return Part(first, stop, events, tape, index, offsets[0], log, offsets[1], offsets[2]), spiked

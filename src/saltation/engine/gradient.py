@@ -100,14 +100,18 @@ def name_gradient(plan: Plan, parts: list[ComponentGradient], input_times: dict[
         for name, (first, last) in packed.columns.items():
             population = plan.populations[name]
             given = population.parameters()
+            values, start = part.parameters[..., first:last, :], part.v_init[..., first:last]
+            total, start_total = values.sum(axis=-2), start.sum(axis=-1)
             for own, column in parameter_columns(population, packed.names).items():
-                values = part.parameters[..., first:last, packed.names.index(column)]
+                i, like = packed.names.index(column), given[own]
+                value, of_start = (values[..., i], start) if like.ndim else (total[..., i], start_total)
                 if own == "v_leak" and part.tied and "v_init" not in given:
-                    values = values + part.v_init[..., first:last]
-                found[own][name] = _shaped(values, given[own])
+                    value = value + of_start
+                found[own][name] = np.asarray(value, like.dtype)
             if "v_init" in given:
-                values = part.v_init[..., first:last] if part.tied else np.zeros_like(part.v_init[..., first:last])
-                found["v_init"][name] = _shaped(values, given["v_init"])
+                like = given["v_init"]
+                value = start if like.ndim else start_total
+                found["v_init"][name] = np.asarray(value if part.tied else np.zeros_like(value), like.dtype)
     everything: dict[str, Any] = {"weight": weight, "delay": delay, **found, "input_times": input_times}
     return Gradient(**{kind: Named(f"Gradient.{kind}", values) for kind, values in everything.items()})
 
@@ -115,8 +119,3 @@ def name_gradient(plan: Plan, parts: list[ComponentGradient], input_times: dict[
 def _cut(flat: Floats, span: NDArray[np.int64], like: FloatArray) -> FloatArray:
     values = flat[..., span[0] : span[1]]
     return values.reshape((*flat.shape[:-1], *like.shape)).astype(like.dtype, copy=False)
-
-
-def _shaped(values: Floats, like: FloatArray) -> FloatArray:
-    """Per neuron as it is, or summed where all neurons share one parameter."""
-    return (values if like.ndim else np.asarray(values.sum(axis=-1))).astype(like.dtype, copy=False)

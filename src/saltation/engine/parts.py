@@ -6,22 +6,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.kernels.records import Log, Tape
+from saltation.kernels.records import Events, Log, Tape
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Tape and log of samples ``first <= b < stop``, each with room for more.
+    """Events, tape and log of samples ``first <= b < stop``, the last two with room for more.
 
-    ``offsets``, ``log_offsets`` and ``own_offsets`` cut samples, by their number in the whole batch; they begin with 0
-    at ``first``.  ``index`` says where on the tape each spike is, in order of time and from its sample on; ``begin`` is
-    its first spike's place among those of all parts.
+    ``offsets``, ``log_offsets``, ``own_offsets`` and those of the events cut samples, by their number in the whole
+    batch; they begin with 0 at ``first``.  ``index`` says where on the tape each spike is, in order of time and from
+    its sample on; ``begin`` is its first spike's place among those of all parts.
     """
 
     first: int
     stop: int
+    events: Events
     tape: Tape
     index: Ints
     offsets: Ints
@@ -49,9 +50,15 @@ def whole(parts: Sequence[Part]) -> Part:
         np.concatenate([part.log.times[: _end(part.own_offsets)] for part in parts]),
         np.concatenate([part.log.ints[:, : _end(part.own_offsets)] for part in parts], axis=1),
     )
+    n_events = [_end(part.events.offsets) for part in parts]
+    events = Events(
+        np.concatenate([part.events.times[:n] for part, n in zip(parts, n_events, strict=True)]),
+        np.concatenate([part.events.ints[:, :n] for part, n in zip(parts, n_events, strict=True)], axis=1),
+        joined_offsets([part.events.offsets[part.first :] for part in parts]),
+    )
     index = np.concatenate([part.index for part in parts])
     cuts = [joined_offsets([getattr(part, name)[part.first :] for part in parts]) for name in _OFFSETS]
-    return Part(parts[0].first, parts[-1].stop, tape, index, cuts[0], log, cuts[1], cuts[2])
+    return Part(parts[0].first, parts[-1].stop, events, tape, index, cuts[0], log, cuts[1], cuts[2])
 
 
 _OFFSETS = ("offsets", "log_offsets", "own_offsets")

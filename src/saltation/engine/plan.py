@@ -48,6 +48,8 @@ class PackedComponent:
         Flat; ``weight_at`` and ``delay_at`` say where each projection begins.
     table : ndarray of int, [projection, :]
         What ``saltation.kernels.events`` reads of each projection.
+    arrivals : tuple of (int, int)
+        Source of each projection, and the number of events that one of its spikes makes.
     wiring : Wiring
         Projections inside the component.
     """
@@ -65,6 +67,7 @@ class PackedComponent:
     delays: Floats
     delay_at: Ints
     table: Ints
+    arrivals: tuple[tuple[int, int], ...]
     wiring: Wiring
 
     @property
@@ -285,6 +288,7 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
         delays,
         delay_at,
         table_of_projections,
+        tuple((row[0], row[2] if row[1] == PER_SYNAPSE else 1) for row in rows),
         wiring,
     )
 

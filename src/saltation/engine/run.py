@@ -19,6 +19,7 @@ from saltation.engine.plan import Plan
 from saltation.engine.state import State
 from saltation.engine.tangent import Tangent, network_tangent
 from saltation.errors import GradientError, ParameterError
+from saltation.kernels.records import GRAZING, UNCROSSED
 from saltation.model import ProjectionKey, Spikes
 
 Floats = NDArray[np.float64]
@@ -76,8 +77,6 @@ class Run:
         Where the maxima of ``MaxVoltage`` lie.
     status : ndarray of int, [batch]
         :class:`Status` of each sample.
-    report : Report
-        Spikes that need attention.
     duration : float
         Length of the window in seconds.
     plan : Plan
@@ -88,7 +87,6 @@ class Run:
     voltage: dict[str, Any]
     peak_time: dict[str, Floats]
     status: Ints
-    report: Report
     duration: float
     plan: Plan
     _request: Request = field(repr=False)
@@ -100,6 +98,18 @@ class Run:
     def state(self) -> State:
         """State at the end, for ``simulate(..., state=)``; made when it is first asked for."""
         return self._end()
+
+    @cached_property
+    def report(self) -> Report:
+        """Spikes that need attention."""
+        grazing, uncrossed = np.zeros(self.batch, np.int64), np.zeros(self.batch, np.int64)
+        least = np.full(self.batch, np.inf)
+        for run in self._components:
+            if run is not None:
+                grazing += run.report.ints[GRAZING]
+                uncrossed += run.report.ints[UNCROSSED]
+                least = np.minimum(least, run.report.least_slope)
+        return Report(grazing, uncrossed, least)
 
     @property
     def batch(self) -> int:

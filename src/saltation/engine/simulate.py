@@ -1,7 +1,6 @@
 """`simulate`: the one way to run a network."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -22,12 +21,12 @@ from saltation.engine.exact import Exact
 from saltation.engine.forward import ComponentRun
 from saltation.engine.observation import Probe, Record, Request, measured_value
 from saltation.engine.plan import Plan, compile_network
-from saltation.engine.run import Report, Run, Status
+from saltation.engine.run import Run, Status
 from saltation.engine.sources import join_recent
 from saltation.engine.state import Recent, State, recent_spikes
 from saltation.engine.threads import default_threads
 from saltation.errors import SimulationError
-from saltation.kernels.records import AREA, GRAZING, OUTCOME, PEAK, PEAK_TIME, UNCROSSED
+from saltation.kernels.records import AREA, GRAZING, OUTCOME, PEAK, PEAK_TIME
 from saltation.model import MaxVoltage, Network, Spikes, Voltage, VoltageSamples
 from saltation.model.named import Named
 
@@ -111,15 +110,14 @@ def simulate(
     replayed = check_observed(plan, observed or {}, duration, batch)
     spikes = {name: stimulus[name] for name in plan.inputs}
     runs = backend.run(plan, spikes, duration, request, replayed, state)
-    status, report = _summary(runs, batch)
-    _complain(status, report, throw)
+    status = _status(runs, batch)
+    _complain(runs, status, throw)
     voltage, peak_time = _voltages(runs, request)
     return Run(
         Named("Run.spikes", {name: spikes[name] for name in plan.populations if name in spikes}),
         Named("Run.voltage (what was recorded)", voltage),
         Named("Run.peak_time (what was recorded with MaxVoltage)", peak_time),
         status,
-        report,
         duration,
         plan,
         request,
@@ -129,19 +127,13 @@ def simulate(
     )
 
 
-def _summary(runs: Sequence[ComponentRun | None], batch: int) -> tuple[NDArray[np.int64], Report]:
-    """Status and report of all components together."""
+def _status(runs: Sequence[ComponentRun | None], batch: int) -> NDArray[np.int64]:
+    """Status of each sample: that of the first component in which it failed."""
     status = np.zeros(batch, np.int64)
-    grazing = np.zeros(batch, np.int64)
-    uncrossed = np.zeros(batch, np.int64)
-    least = np.full(batch, math.inf)
     for run in runs:
-        if run is not None:
+        if run is not None and run.report.ints[OUTCOME].any():
             status = np.where(status == Status.OK, run.report.ints[OUTCOME], status)
-            grazing += run.report.ints[GRAZING]
-            uncrossed += run.report.ints[UNCROSSED]
-            least = np.minimum(least, run.report.least_slope)
-    return status, Report(grazing, uncrossed, least)
+    return status
 
 
 _CAUSES = {
@@ -151,9 +143,9 @@ _CAUSES = {
 }
 
 
-def _complain(status: NDArray[np.int64], report: Report, throw: bool) -> None:
-    failed = np.flatnonzero(status != Status.OK)
-    if failed.size:
+def _complain(runs: Sequence[ComponentRun | None], status: NDArray[np.int64], throw: bool) -> None:
+    if status.any():
+        failed = np.flatnonzero(status)
         kind = Status(int(status[failed[0]]))
         samples = tuple(int(i) for i in failed)
         shown = ", ".join(map(str, samples[:10])) + (", ..." if len(samples) > 10 else "")
@@ -164,8 +156,10 @@ def _complain(status: NDArray[np.int64], report: Report, throw: bool) -> None:
             error = SimulationError(f"{message}; throw=False keeps the others", samples)
             raise error
         _LOG.warning("%s", message)
-    if report.grazing.any():
-        _LOG.info("%d spikes barely crossed their threshold; their gradients are huge", int(report.grazing.sum()))
+    if _LOG.isEnabledFor(logging.INFO):
+        grazing = sum(int(run.report.ints[GRAZING].sum()) for run in runs if run is not None)
+        if grazing:
+            _LOG.info("%d spikes barely crossed their threshold; their gradients are huge", grazing)
 
 
 def _voltages(runs: Sequence[ComponentRun | None], request: Request) -> tuple[dict[str, Any], dict[str, Floats]]:

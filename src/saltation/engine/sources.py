@@ -10,12 +10,17 @@ from numpy.typing import NDArray
 from saltation.engine.memory import empty
 from saltation.engine.plan import PackedComponent
 from saltation.engine.state import Recent, State
-from saltation.kernels.events import MODE, N_POST, PER_SYNAPSE, SOURCE_OF, make_events
+from saltation.kernels.events import make_events
 from saltation.kernels.records import EVENT_ROWS, PLAIN_ROWS, Events
 from saltation.model import Spikes
+from saltation.model.checks import freeze
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+_NO_TIME: Floats = freeze(np.empty(0))
+_NO_AGE: Ints = freeze(np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +43,20 @@ class Sources:
 def gather(packed: PackedComponent, spikes: Mapping[str, Spikes], state: State | None, batch: int) -> Sources:
     """Lay out the spikes of a component's sources; its own populations count with those from before the run."""
     own = packed.component.populations
+    names = packed.component.sources
+    if state is None and len(names) == 1 and names[0] not in own:
+        new = spikes[names[0]]
+        fresh: dict[str, Ints | slice] = {names[0]: slice(0, new.times.size)}
+        return Sources(new.times, new.units, _NO_AGE, _NO_TIME, new.offsets.reshape(1, -1), fresh)
     times: list[Floats] = []
     units: list[NDArray[np.int32]] = []
     age: list[Ints] = []
-    elapsed = _joined([state.elapsed if state is not None else np.zeros(0)])
-    offsets = np.zeros((len(packed.component.sources), batch + 1), np.int64)
-    fresh: dict[str, Ints | slice] = {}
+    elapsed = _NO_TIME if state is None else _joined([state.elapsed])
+    offsets = np.zeros((len(names), batch + 1), np.int64)
+    fresh = {}
     at = 0
-    nothing = Spikes.empty(batch)
-    for j, name in enumerate(packed.component.sources):
-        new = nothing if name in own else spikes[name]
+    for j, name in enumerate(names):
+        new = Spikes.empty(batch) if name in own else spikes[name]
         old = state.recent.get(name) if state is not None else None
         t, u, a, cut, where = join_recent(old, new)
         times.append(t)
@@ -61,7 +70,7 @@ def gather(packed: PackedComponent, spikes: Mapping[str, Spikes], state: State |
     if not times:
         times, units, age = [np.zeros(0)], [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
     all_times, all_units = _joined(times), _joined(units)
-    return Sources(all_times, all_units, _joined(age), elapsed, offsets, fresh)
+    return Sources(all_times, all_units, _joined(age), elapsed, freeze(offsets), fresh)
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
@@ -93,17 +102,27 @@ def join_recent(old: Recent | None, new: Spikes) -> tuple[Floats, NDArray[np.int
     return times, units, age, cut, where_new
 
 
-def sort_events(packed: PackedComponent, sources: Sources, duration: float, probe_times: Floats, batch: int) -> Events:
+def count_events(packed: PackedComponent, sources: Sources, probe_times: Floats, first: int, stop: int) -> int:
+    """How many events samples ``first <= b < stop`` have at most: all arrivals, also those that come too late."""
+    offsets = sources.offsets
+    arrivals = sum(width * int(offsets[source, stop] - offsets[source, first]) for source, width in packed.arrivals)
+    return arrivals + (stop - first) * (probe_times.size + 1)
+
+
+def sort_events(
+    packed: PackedComponent, sources: Sources, duration: float, probe_times: Floats, first: int, stop: int
+) -> Events:
     """Arrivals within the window, sampled times, and the end of the window, in the order of processing.
 
-    There is room for all, also for those that come too late.
+    ``offsets`` cut samples ``first <= b < stop`` by their number in the whole batch.
     """
-    spikes = sources.offsets[:, -1] - sources.offsets[:, 0]
-    width = np.where(packed.table[:, MODE] == PER_SYNAPSE, packed.table[:, N_POST], 1)
-    n = int(spikes[packed.table[:, SOURCE_OF]] @ width) + batch * (probe_times.size + 1)
+    n = count_events(packed, sources, probe_times, first, stop)
     rows = EVENT_ROWS if packed.component.recurrent else PLAIN_ROWS
-    events = Events(empty(n), empty((rows, n), np.int64), np.zeros(batch + 1, np.int64))
+    block = empty((1 + rows, n))
+    events = Events(block[0], block[1:].view(np.int64), np.zeros(stop + 1, np.int64))
     make_events(
+        first,
+        stop,
         sources.times,
         sources.units,
         sources.age,
@@ -113,7 +132,6 @@ def sort_events(packed: PackedComponent, sources: Sources, duration: float, prob
         packed.delays,
         duration,
         probe_times,
-        batch,
         events,
     )
     return events

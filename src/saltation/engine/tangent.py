@@ -144,7 +144,7 @@ def _component(
     log, log_offsets, own_offsets = _log_of(run, part)
     kernel("tangent", packed.model)(
         packed.parameters,
-        run.events,
+        part.events,
         packed.weights,
         run.start,
         part.tape,
@@ -176,7 +176,7 @@ def _log_of(run: ComponentRun, part: Part) -> tuple[Log, Ints, Ints]:
     batch = run.offsets.size - 1
     for b in range(batch):
         gaps = part.tape.ints[GAP, part.offsets[b] : part.offsets[b + 1]]
-        n_events = int(run.events.offsets[b + 1] - run.events.offsets[b])
+        n_events = int(part.events.offsets[b + 1] - part.events.offsets[b])
         codes = np.concatenate((-1 - np.arange(gaps.size), np.arange(n_events)))
         # a spike comes before the event that ends its gap
         rank = np.concatenate((2 * gaps, 2 * np.arange(n_events) + 1))

@@ -48,11 +48,34 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def run_chunks(work: Callable[[int, int], T], cut: list[tuple[int, int]], threads: int) -> list[T]:
-    """Results of ``work(first, stop)`` for every chunk, in their order."""
-    if threads == 1 or len(cut) == 1:
+    """Results of ``work(first, stop)`` for every chunk, in their order; this thread does its share."""
+    helpers = min(threads, len(cut)) - 1
+    if helpers < 1:
         return [work(first, stop) for first, stop in cut]
-    firsts, stops = zip(*cut, strict=True)
-    return list(_pool(threads).map(work, firsts, stops))
+    results: dict[int, T] = {}
+    left = iter(range(len(cut)))  # one step of it belongs to one thread
+
+    def take() -> None:
+        try:
+            for i in left:
+                results[i] = work(*cut[i])
+        except BaseException:
+            for _ in left:  # what is left is not worth doing
+                pass
+            raise
+
+    helping = [_pool(threads - 1).submit(take) for _ in range(helpers)]
+    try:
+        take()
+    finally:
+        # they write to arrays that this thread is about to leave
+        for future in helping:
+            if not future.cancel():
+                future.exception()
+    for future in helping:
+        if not future.cancelled():
+            future.result()
+    return [results[i] for i in range(len(cut))]
 
 
 def joined(parts: list[NDArray[Any]], threads: int) -> NDArray[Any]:

@@ -26,14 +26,14 @@ COLUMN = 5
 RECEPTOR_OF = 6
 
 
-def _make_events(times, units, age, elapsed, offsets, table, delays, duration, probes, batch, events):
-    """Events of all samples, and where each sample's begin.
+def _make_events(first, stop, times, units, age, elapsed, offsets, table, delays, duration, probes, events):
+    """Events of samples ``first <= b < stop``, and where each sample's begin.
 
     A spike from before this run (``age > 0``) is in the clock of the run that emitted it; what arrived in that run,
     at its very end too, is over.
     """
     at = 0
-    for b in range(batch):
+    for b in range(first, stop):
         begin = at
         ordered = True
         latest = -math.inf

@@ -203,9 +203,9 @@ class Network:
         synapses: dict[str, Mapping[ProjectionKey, npt.ArrayLike]] = {
             name: values for name, values in (("weight", weight), ("delay", delay)) if values is not None
         }
-        known = {"weight", "delay"}
-        known.update(field.name for p in self._populations.values() for field in dataclasses.fields(p))
         for name, values in parameters.items():
+            known = {"weight", "delay"}
+            known.update(field.name for p in self._populations.values() for field in dataclasses.fields(p))
             # for a population, the record itself knows best
             if name not in known and not set(values).intersection(self._populations):
                 raise NetworkError(
@@ -224,13 +224,13 @@ class Network:
             population = old.with_parameters(**changes)
             structure.check_receptors(name, old, population)
             new._populations[name] = population
-            same = same and structure.layout(old) == structure.layout(population)
+            same = same and structure.same_layout(old, population)
         for key, values in on_projections.items():
             old = self._projections[key]
             projection = old.with_values(values)
             structure.check_fit("Network.replace", projection, self._populations)
             new._projections[key] = projection
-            same = same and structure.layout(old) == structure.layout(projection)
+            same = same and structure.same_layout(old, projection)
         if same:
             new._structure = self._structure
         return new

@@ -78,44 +78,44 @@ class Projection(Record):
         receptor: Receptor | None = None,
         name: str | None = None,
     ) -> None:
-        checked = float_array("Projection", "weight", weight, shapes=((None, None),))
-        n_pre, n_post = checked.shape
-        if checked.size == 0:
-            raise ParameterError(explain("Projection.weight", "of at least one synapse", f"shape {checked.shape}"))
+        weights = _checked_weight(weight)
         if receptor is not None and receptor not in RECEPTORS:
             raise ParameterError(explain("Projection.receptor", "None, 'exc' or 'inh'", describe(receptor)))
         set_fields(
             self,
             pre=text("Projection", "pre", pre),
             post=text("Projection", "post", post),
-            weight=checked,
-            delay=float_array(
-                "Projection",
-                "delay",
-                delay,
-                shapes=((), (n_pre,), (n_pre, n_post)),
-                minimum=0.0,
-                hint=SECONDS,
-            ),
+            weight=weights,
+            delay=_checked_delay(delay, weights),
             receptor=receptor,
             name=None if name is None else text("Projection", "name", name),
         )
 
     def with_values(self, values: Mapping[str, npt.ArrayLike]) -> "Projection":
         """The projection with another ``weight`` or ``delay``; what is not given is the very same array."""
-        new = Projection(
-            self.pre,
-            self.post,
-            values.get("weight", self.weight),
-            values.get("delay", self.delay),
-            self.receptor,
-            self.name,
+        weight = _checked_weight(values["weight"]) if "weight" in values else self.weight
+        fits = "delay" not in values and weight.shape == self.weight.shape
+        delay = self.delay if fits else _checked_delay(values.get("delay", self.delay), weight)
+        new = object.__new__(Projection)
+        set_fields(
+            new, pre=self.pre, post=self.post, weight=weight, delay=delay, receptor=self.receptor, name=self.name
         )
-        kept = {name: getattr(self, name) for name in ("weight", "delay") if name not in values}
-        set_fields(new, **kept)
         return new
 
     @property
     def key(self) -> ProjectionKey:
         """The name, or (pre, post) where there is none."""
         return (self.pre, self.post) if self.name is None else self.name
+
+
+def _checked_weight(weight: npt.ArrayLike) -> FloatArray:
+    checked = float_array("Projection", "weight", weight, shapes=((None, None),))
+    if checked.size == 0:
+        raise ParameterError(explain("Projection.weight", "of at least one synapse", f"shape {checked.shape}"))
+    return checked
+
+
+def _checked_delay(delay: npt.ArrayLike, weight: FloatArray) -> FloatArray:
+    n_pre, n_post = weight.shape
+    shapes = ((), (n_pre,), (n_pre, n_post))
+    return float_array("Projection", "delay", delay, shapes=shapes, minimum=0.0, hint=SECONDS)

@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import numpy as np
-
 from saltation.errors import NetworkError
 from saltation.model.checks import describe, explain, is_array, suggest
 from saltation.model.neurons import Input, Population
@@ -85,7 +83,14 @@ def by_target(
     return result
 
 
-def layout(record: Record) -> dict[str, tuple[int, np.dtype[Any]]]:
-    """Give dimensions and dtype of each array of a record, on which what is compiled for it may rely."""
-    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-    return {name: (value.ndim, value.dtype) for name, value in values.items() if is_array(value)}
+def same_layout(old: Record, new: Record) -> bool:
+    """Whether each array has kept its dimensions and dtype, on which what is compiled for a record may rely."""
+    return all(_alike(getattr(old, field.name), getattr(new, field.name)) for field in dataclasses.fields(old))
+
+
+def _alike(old: Any, new: Any) -> bool:
+    if old is new:
+        return True
+    if is_array(old) and is_array(new):
+        return old.ndim == new.ndim and old.dtype == new.dtype
+    return not is_array(old) and not is_array(new)

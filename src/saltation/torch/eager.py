@@ -6,6 +6,7 @@ hangs on one of its saved tensors, so that it is freed with them; where somethin
 checkpointing does, it is made again.
 """
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -98,12 +99,23 @@ class _Run(torch.autograd.Function):
         wanted += [len(parameters) + i for i, need in enumerate(of_stimulus[::3]) if need]
         n_spikes = 3 * len(call.specification.spiking)
         real = (*cotangents[:n_spikes:3], *cotangents[n_spikes:-1])
-        found = _Gradients.apply(call, token, wanted, len(real), *tensors, *real)
+        if torch.is_grad_enabled():  # somebody may want a derivative of this, or look at it through another tensor
+            found: Sequence[Tensor] = _Gradients.apply(call, token, wanted, len(real), *tensors, *real)
+        else:
+            found = _gradients(call, token, wanted, real, tensors)
         gradients = dict(zip(wanted, found, strict=True))
         results: list[Tensor | None] = [gradients.get(i) for i in range(len(parameters))]
         for i in range(len(stimulus)):
             results.append(gradients.get(len(parameters) + i // 3) if i % 3 == 0 else None)
         return (None, *results, *[None] * len(observed))
+
+
+def _gradients(
+    call: _Call, token: Tensor, wanted: Sequence[int], cotangents: Sequence[Tensor | None], given: Sequence[Tensor]
+) -> list[Tensor]:
+    """Gradients for what is wanted of the ``given`` tensors, from the run that hangs on the token."""
+    result = getattr(token, "run", None) or call.simulate(given)
+    return ops.gradients(call.specification, result, cotangents, wanted, given[: call.sizes[0]])
 
 
 @final
@@ -115,9 +127,7 @@ class _Gradients(torch.autograd.Function):
         call: _Call, token: Tensor, wanted: Sequence[int], n_real: int, *tensors: Tensor | None
     ) -> tuple[Tensor, ...]:
         given = [tensor for tensor in tensors[: len(tensors) - n_real] if tensor is not None]
-        result = getattr(token, "run", None) or call.simulate(given)
-        real = tensors[len(tensors) - n_real :]
-        return tuple(ops.gradients(call.specification, result, real, wanted, given[: call.sizes[0]]))
+        return tuple(_gradients(call, token, wanted, tensors[len(tensors) - n_real :], given))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -126,3 +136,8 @@ class _Gradients(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, ...]:
         raise ops.no_second_derivative()
+
+
+# `apply` asks each of them for its signature on every call, and finds this one at once
+for _function in (_Run.forward, _Gradients.forward):
+    _function.__signature__ = inspect.signature(_function)  # type: ignore[attr-defined]
