@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import saltation as sal
+import saltation.engine.threads as threading
 from reference.networks import DURATION, MODELS, random_network, stimulus
 
 CASES = {
@@ -121,7 +122,8 @@ def test_spectators_without_weight(model, case):
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("model", ["lif", "lif_two", "alif", "lif_one", "lif_twice"])
-def test_batches_and_threads_do_not_change_a_bit(model, case):
+def test_batches_and_threads_do_not_change_a_bit(model, case, monkeypatch):
+    monkeypatch.setattr(threading, "_LEAST_WORK", 100)  # chunks for all threads, also of so little work
     net, stim = build(model, case, batch=33)
     record = {"a": (sal.MaxVoltage(), sal.VoltageIntegral()), "out": sal.Voltage([1e-2, 3e-2])}
 
@@ -134,6 +136,7 @@ def test_batches_and_threads_do_not_change_a_bit(model, case):
             for b in range(events.batch)
         ]
 
+    assert len(sal.simulate(net, {"in": stim}, DURATION, backend=sal.Exact(threads=3))._components[1].parts) == 3
     want = bits(stim)
     for threads in (2, 3):
         assert bits(stim, threads) == want

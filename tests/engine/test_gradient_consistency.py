@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import saltation as sal
+import saltation.engine.adjoint as adjoint
+import saltation.engine.threads as threading
 from reference.networks import DURATION, MODELS, cotangents, random_network, stimulus, tangents
 from saltation.errors import GradientError
 
@@ -82,14 +84,21 @@ def test_a_sample_alone_has_the_gradient_it_has_in_a_batch(case):
                 )
 
 
-def test_threads_and_repetition_do_not_change_a_bit():
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("model", ["lif", "lif_two", "alif"])
+def test_threads_and_repetition_do_not_change_a_bit(model, case, monkeypatch):
+    monkeypatch.setattr(threading, "_LEAST_WORK", 100)  # chunks for all threads, also of so little work
+    monkeypatch.setattr(adjoint, "_UPDATES_PER_ENTRY", 1)
     results = []
     for threads in (1, 2, 3, 1):
-        _, _, run, rng = simulated("lif", "recurrent", batch=40, threads=threads)
+        net, stim, run, rng = simulated(model, case, batch=40, threads=threads)
+        assert [len(part.parts) for part in run._components[1:]] == [threads] * (len(run._components) - 1)
+        moved = run.jvp(**tangents(net, {"in": stim}, np.random.default_rng(3)))
         bars = cotangents(run, rng)
         results.append(flat(run.gradient(*bars)))
         again = flat(run.gradient(*bars))
         assert all(np.array_equal(again[key], value) for key, value in results[-1].items())
+        results[-1]["moved", "a"] = moved.spike_times["a"]
     for other in results[1:]:
         assert all(np.array_equal(other[key], value) for key, value in results[0].items())
 
