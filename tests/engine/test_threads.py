@@ -1,7 +1,9 @@
 """Chunks of work: their order, whose turn it is, and what becomes of an error."""
 
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -34,9 +36,11 @@ def test_an_error_reaches_the_caller_when_nobody_works_any_more(culprit: str) ->
     caller = threading.get_ident()
     both = threading.Barrier(2, timeout=10.0)
     running: set[int] = set()
+    begun: list[int] = []
 
     def work(first: int, stop: int) -> None:
         me = threading.get_ident()
+        begun.append(first)
         running.add(me)
         if first < 2:
             both.wait()
@@ -49,4 +53,35 @@ def test_an_error_reaches_the_caller_when_nobody_works_any_more(culprit: str) ->
     with pytest.raises(ValueError, match=culprit):
         run_chunks(work, [(i, i + 1) for i in range(100)], 2)
     assert not running
+    assert len(begun) < 10  # of 100: what was left was not worth doing
     assert run_chunks(lambda first, stop: first, [(0, 1), (1, 2)], 2) == [0, 1]  # the pool is as it was
+
+
+def test_a_helper_that_never_came_holds_nothing() -> None:
+    busy, free = threading.Event(), threading.Event()
+
+    def block(first: int, stop: int) -> None:
+        busy.set()
+        free.wait(10.0)
+
+    other = threading.Thread(target=run_chunks, args=(block, [(0, 1), (1, 2)], 2))
+    other.start()  # its helper is the only one there is
+    try:
+        assert busy.wait(10.0)
+        time.sleep(0.1)
+
+        def work(first: int, stop: int) -> _Thing:
+            return _Thing()
+
+        results = run_chunks(work, [(0, 1), (1, 2)], 2)
+        seen = [weakref.ref(thing) for thing in [*results, work]]
+        del results, work
+        gc.collect()
+        assert [ref() for ref in seen] == [None] * 3
+    finally:
+        free.set()
+        other.join()
+
+
+class _Thing:
+    pass

@@ -232,6 +232,28 @@ def test_a_gradient_by_torch_func(network, stimulus, loss_of):
     torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
 
 
+def test_a_gradient_inside_a_transformation_without_grad_mode(network, stimulus, loss_of):
+    snn = SNN(network)
+
+    def loss(weight):
+        return loss_of(torch.func.functional_call(snn, {"weight_in_hid": weight}, ({"in": stimulus}, DURATION)))
+
+    def of_gradient(scale, weight):
+        w = weight * scale
+        return (torch.autograd.grad(loss(w), w)[0].detach() * scale).sum()
+
+    def of_pullback(scale, weight):
+        value, pull = torch.func.vjp(loss, weight * scale)
+        with torch.no_grad():
+            (gradient,) = pull(torch.ones_like(value))
+        return (gradient * scale).sum()
+
+    weight, one = snn.weight_in_hid.detach(), torch.tensor(1.0, dtype=torch.float64)
+    wanted = torch.autograd.grad(loss_of(snn({"in": stimulus}, DURATION)), snn.weight_in_hid)[0].sum()
+    for function in (of_gradient, of_pullback):
+        torch.testing.assert_close(torch.func.grad(function)(one, weight), wanted, rtol=1e-12, atol=1e-12)
+
+
 def test_double_backward_is_refused(network, stimulus, loss_of):
     snn = SNN(network)
     loss = loss_of(snn({"in": stimulus}, DURATION))

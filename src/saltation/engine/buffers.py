@@ -37,8 +37,8 @@ def new_tape(room: int, n_state: int) -> Tape:
 def new_spiked(tape: Tape, before: Spiked | None = None, used: int = 0) -> Spiked:
     """Room for as many spikes as the tape has, with the first ``used`` of those before."""
     n = tape.floats.shape[1]
-    # times by themselves: they stay with the user when all else is gone
-    spiked = Spiked(empty(n), *empty((2, n), np.int64))
+    # each by itself: they do not live equally long
+    spiked = Spiked(empty(n), empty(n, np.int64), empty(n, np.int64))
     if before is not None:
         spiked.times[:used] = before.times[:used]
         spiked.units[:used] = before.units[:used]

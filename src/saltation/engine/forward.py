@@ -245,5 +245,6 @@ def _run_queue(
     # here the tape itself is in order
     begins: Ints = offsets[0][first:]
     index: Ints = np.arange(used[0], dtype=np.int64) - np.repeat(begins[:-1], np.diff(begins))
-    spiked = Spiked(tape.floats[TIME, : used[0]], tape.ints[UNIT, : used[0]], index)
+    # copies: they may stay with the user when the tape is gone
+    spiked = Spiked(tape.floats[TIME, : used[0]].copy(), tape.ints[UNIT, : used[0]].copy(), index)
     return Part(first, stop, events, tape, index, offsets[0], log, offsets[1], offsets[2]), spiked

@@ -6,6 +6,7 @@ here goes to a small reserve when the last array on it is gone, and the next arr
 """
 
 import math
+import os
 import threading
 from typing import Any, final
 
@@ -17,9 +18,19 @@ _LEAST = 1 << 15
 _MOST_KEPT = 1 << 27
 
 # Reentrant: the collector may end a lease anywhere, also inside of here.
-_LOCK = threading.RLock()
+_lock = threading.RLock()
 _RESERVE: dict[int, list[NDArray[np.uint8]]] = {}
 _kept = 0
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    # another thread may have held it, which the child does not have
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def empty(shape: int | tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:
@@ -61,7 +72,7 @@ def _size(wanted: int) -> int:
 
 def _take(size: int) -> NDArray[np.uint8]:
     global _kept
-    with _LOCK:
+    with _lock:
         stack = _RESERVE.get(size)
         if stack:
             _kept -= size
@@ -71,7 +82,7 @@ def _take(size: int) -> NDArray[np.uint8]:
 
 def _give(block: NDArray[np.uint8]) -> None:
     global _kept
-    with _LOCK:
+    with _lock:
         if _kept + block.size <= _MOST_KEPT:
             _kept += block.size
             _RESERVE.setdefault(block.size, []).append(block)

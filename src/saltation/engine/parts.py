@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Events, tape and log of samples ``first <= b < stop``, the last two with room for more.
+    """Events, tape and log of samples ``first <= b < stop``, each with room for more.
 
     ``offsets``, ``log_offsets``, ``own_offsets`` and those of the events cut samples, by their number in the whole
     batch; they begin with 0 at ``first``.  ``index`` says where on the tape each spike is, in order of time and from

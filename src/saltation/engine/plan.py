@@ -13,6 +13,7 @@ from saltation.kernels.records import DELAY, EVENT_ROWS, PER_TARGET, RECEPTOR, R
 from saltation.kernels.rows import lanes
 from saltation.kernels.specialise import physics_of
 from saltation.model import Input, Network, Population, Projection, ProjectionKey
+from saltation.model.checks import freeze
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -294,11 +295,12 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
 
 
 def _flat(arrays: list[NDArray[Any]]) -> Floats:
-    if not arrays:
-        return np.zeros(0)
+    """Arrays one after another; read-only, as the records' own: kernels are compiled for one kind."""
     if len(arrays) == 1:
-        return np.ascontiguousarray(arrays[0], np.float64).reshape(-1)
-    return np.concatenate([array.reshape(-1) for array in arrays]).astype(np.float64, copy=False)
+        flat = np.ascontiguousarray(arrays[0], np.float64).reshape(-1)
+    else:
+        flat = np.concatenate([np.zeros(0), *(array.reshape(-1) for array in arrays)]).astype(np.float64, copy=False)
+    return freeze(flat)
 
 
 def _wiring(

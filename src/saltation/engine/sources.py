@@ -114,7 +114,8 @@ def sort_events(
 ) -> Events:
     """Arrivals within the window, sampled times, and the end of the window, in the order of processing.
 
-    ``offsets`` cut samples ``first <= b < stop`` by their number in the whole batch.
+    ``offsets`` cut samples ``first <= b < stop`` by their number in the whole batch.  There is room for all arrivals,
+    also for those that come too late.
     """
     n = count_events(packed, sources, probe_times, first, stop)
     rows = EVENT_ROWS if packed.component.recurrent else PLAIN_ROWS

@@ -1,10 +1,11 @@
 """Work cut into chunks of samples, so that the result does not depend on how many threads do it."""
 
 import os
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +44,8 @@ def chunks(batch: int, work: int, most: int = _MOST_CHUNKS) -> list[tuple[int, i
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="saltation")
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="saltation")
 
 
 def run_chunks(work: Callable[[int, int], T], cut: list[tuple[int, int]], threads: int) -> list[T]:
@@ -52,30 +53,58 @@ def run_chunks(work: Callable[[int, int], T], cut: list[tuple[int, int]], thread
     helpers = min(threads, len(cut)) - 1
     if helpers < 1:
         return [work(first, stop) for first, stop in cut]
-    results: dict[int, T] = {}
-    left = iter(range(len(cut)))  # one step of it belongs to one thread
-
-    def take() -> None:
-        try:
-            for i in left:
-                results[i] = work(*cut[i])
-        except BaseException:
-            for _ in left:  # what is left is not worth doing
-                pass
-            raise
-
-    helping = [_pool(threads - 1).submit(take) for _ in range(helpers)]
+    share = _Share(work, cut)
+    helping: list[Future[None]] = []
     try:
-        take()
+        try:
+            for _ in range(helpers):
+                helping.append(_pool(threads - 1).submit(share.take))
+        except RuntimeError:  # the interpreter is about to end, and starts no threads any more
+            pass
+        share.take()
     finally:
         # they write to arrays that this thread is about to leave
-        for future in helping:
-            if not future.cancel():
-                future.exception()
-    for future in helping:
-        if not future.cancelled():
-            future.result()
+        errors = [future.exception() for future in helping if not future.cancel()]
+        # one that was cancelled stays in the queue until a worker comes by, and must hold nothing
+        results = share.close()
+        del helping
+    for error in errors:
+        if error is not None:
+            raise error
     return [results[i] for i in range(len(cut))]
+
+
+@final
+class _Share:
+    """Chunks that several threads take one after another, until one of them fails."""
+
+    __slots__ = ("_cut", "_left", "_lock", "_results", "_work")
+
+    def __init__(self, work: Callable[[int, int], Any], cut: list[tuple[int, int]]) -> None:
+        self._work: Callable[[int, int], Any] | None = work
+        self._cut = cut
+        self._left = iter(range(len(cut)))
+        self._lock = threading.Lock()
+        self._results: dict[int, Any] = {}
+
+    def take(self) -> None:
+        work, results = self._work, self._results
+        try:
+            while work is not None and (i := self._next()) is not None:
+                results[i] = work(*self._cut[i])
+        except BaseException:
+            with self._lock:
+                self._left = iter(())  # what is left is not worth doing
+            raise
+
+    def close(self) -> dict[int, Any]:
+        """Let go of the work and its results, and give the results."""
+        results, self._work, self._results, self._left = self._results, None, {}, iter(())
+        return results
+
+    def _next(self) -> int | None:
+        with self._lock:
+            return next(self._left, None)
 
 
 def joined(parts: list[NDArray[Any]], threads: int) -> NDArray[Any]:

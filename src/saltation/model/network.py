@@ -203,9 +203,10 @@ class Network:
         synapses: dict[str, Mapping[ProjectionKey, npt.ArrayLike]] = {
             name: values for name, values in (("weight", weight), ("delay", delay)) if values is not None
         }
-        for name, values in parameters.items():
-            known = {"weight", "delay"}
+        known = {"weight", "delay"}
+        if parameters:
             known.update(field.name for p in self._populations.values() for field in dataclasses.fields(p))
+        for name, values in parameters.items():
             # for a population, the record itself knows best
             if name not in known and not set(values).intersection(self._populations):
                 raise NetworkError(

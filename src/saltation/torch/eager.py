@@ -45,6 +45,12 @@ def run(
     return list(_Run.apply(call, *parameters, *stimulus, *observed))
 
 
+def _transforming() -> bool:
+    """Whether a transformation of `torch.func` is at work; where torch does not say so, it may be."""
+    ask = getattr(torch._C, "_are_functorch_transforms_active", None)
+    return True if ask is None else bool(ask())
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class _Call:
@@ -99,10 +105,11 @@ class _Run(torch.autograd.Function):
         wanted += [len(parameters) + i for i, need in enumerate(of_stimulus[::3]) if need]
         n_spikes = 3 * len(call.specification.spiking)
         real = (*cotangents[:n_spikes:3], *cotangents[n_spikes:-1])
-        if torch.is_grad_enabled():  # somebody may want a derivative of this, or look at it through another tensor
+        # somebody may want a derivative of this, or the tensors are those of a transformation
+        if torch.is_grad_enabled() or _transforming():
             found: Sequence[Tensor] = _Gradients.apply(call, token, wanted, len(real), *tensors, *real)
         else:
-            found = _gradients(call, token, wanted, real, tensors)
+            found = _adjoint_of(call, token, wanted, real, tensors)
         gradients = dict(zip(wanted, found, strict=True))
         results: list[Tensor | None] = [gradients.get(i) for i in range(len(parameters))]
         for i in range(len(stimulus)):
@@ -110,7 +117,7 @@ class _Run(torch.autograd.Function):
         return (None, *results, *[None] * len(observed))
 
 
-def _gradients(
+def _adjoint_of(
     call: _Call, token: Tensor, wanted: Sequence[int], cotangents: Sequence[Tensor | None], given: Sequence[Tensor]
 ) -> list[Tensor]:
     """Gradients for what is wanted of the ``given`` tensors, from the run that hangs on the token."""
@@ -127,7 +134,7 @@ class _Gradients(torch.autograd.Function):
         call: _Call, token: Tensor, wanted: Sequence[int], n_real: int, *tensors: Tensor | None
     ) -> tuple[Tensor, ...]:
         given = [tensor for tensor in tensors[: len(tensors) - n_real] if tensor is not None]
-        return tuple(_gradients(call, token, wanted, tensors[len(tensors) - n_real :], given))
+        return tuple(_adjoint_of(call, token, wanted, tensors[len(tensors) - n_real :], given))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -139,5 +146,5 @@ class _Gradients(torch.autograd.Function):
 
 
 # `apply` asks each of them for its signature on every call, and finds this one at once
-for _function in (_Run.forward, _Gradients.forward):
-    _function.__signature__ = inspect.signature(_function)  # type: ignore[attr-defined]
+_Run.forward.__signature__ = inspect.signature(_Run.forward)  # type: ignore[attr-defined]
+_Gradients.forward.__signature__ = inspect.signature(_Gradients.forward)  # type: ignore[attr-defined]

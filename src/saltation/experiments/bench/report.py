@@ -105,12 +105,17 @@ def in_words(record: Mapping[str, Any]) -> str:
             "ns a spike, ns an update: run and gradient together, by all spikes, and by arrivals at single neurons.",
             f"Plain Numba kernel, {plain['case']}, one thread: run {plain['naive_run']:.1f}, gradient "
             f"{plain['naive_gradient']:.1f} us a sample.",
-            f"naive / ours: {plain['ratio_run']:.2f} for the run, {plain['ratio_gradient']:.2f} for the gradient, "
+            f"Plain / ours: {plain['ratio_run']:.2f} for the run, {plain['ratio_gradient']:.2f} for the gradient, "
             f"{plain['ratio_both']:.2f} for both.",
-            f"{machine['processor']}, {machine['cores']} cores, load {record['load_average']}; saltation "
+            f"{machine['processor']}, {machine['cores']} cores, load {_load(record)}; saltation "
             f"{machine['saltation']}, {record['date']}.",
         ]
     )
+
+
+def _load(record: Mapping[str, Any]) -> str:
+    load = record["load_average"]
+    return "not known" if load is None else f"{load:.1f}"
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
