@@ -1,5 +1,6 @@
 """Work cut into chunks of samples, so that the result does not depend on how many threads do it."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from saltation.engine.memory import empty
 from saltation.errors import ParameterError
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 _MOST_CHUNKS = 64
 # Updates of a neuron by an event that are worth a chunk of their own: some tens of microseconds.
@@ -59,8 +61,8 @@ def run_chunks(work: Callable[[int, int], T], cut: list[tuple[int, int]], thread
         try:
             for _ in range(helpers):
                 helping.append(_pool(threads - 1).submit(share.take))
-        except RuntimeError:  # the interpreter is about to end, and starts no threads any more
-            pass
+        except RuntimeError as error:  # the interpreter is about to end, or the system has no more threads
+            _LOG.warning("no helping thread could be started (%s); this one does all the work", error)
         share.take()
     finally:
         # they write to arrays that this thread is about to leave
