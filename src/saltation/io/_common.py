@@ -66,7 +66,10 @@ def numbers(where: str, array: object, kinds: str, must: str) -> AnyArray:
 def spikes_from(
     where: str, times: AnyArray, units: AnyArray, offsets: AnyArray, n_units: int | None, *, sort: bool
 ) -> Spikes:
-    """Build `Spikes` from what a file holds, checked from the ground up; FileFormatError if it is not allowed."""
+    """Build `Spikes` from what a file holds, checked from the ground up; FileFormatError if it is not allowed.
+
+    `n_units` has been checked by the caller, if it was an argument.
+    """
     try:
         if sort:
             checked = events.checked_offsets("Spikes.offsets", offsets, len(times))

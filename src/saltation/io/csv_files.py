@@ -10,7 +10,7 @@ from saltation._files import write_bytes
 from saltation.errors import FileFormatError, ParameterError
 from saltation.io._common import checked_spikes, existing, parsing, spikes_from
 from saltation.io.units import PER_SECOND, TimeUnit, from_seconds, seconds, to_seconds
-from saltation.model import Spikes
+from saltation.model import Spikes, events
 from saltation.model.checks import describe, explain, integer
 
 _TIME: Final = {f"time_{unit}": unit for unit in PER_SECOND}
@@ -46,7 +46,7 @@ def write_csv(path: str | Path, spikes: Spikes, *, time_unit: str = "s") -> Path
     >>> import tempfile
     >>> from pathlib import Path
     >>> from saltation.io import read_csv, write_csv
-    >>> from saltation.model import Spikes
+    >>> from saltation.model import Spikes, events
     >>> path = write_csv(Path(tempfile.mkdtemp()) / "spikes.csv", Spikes.from_latencies([[0.002, 0.001]]))
     >>> path.read_text().splitlines()
     ['sample,time_s,unit', '0,0.001,1', '0,0.002,0']
@@ -114,6 +114,7 @@ def read_csv(
     """
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in "\r\n0123456789.+-eE":
         raise ParameterError(explain("read_csv.delimiter", "one character that no number has", describe(delimiter)))
+    events.checked_n_units("read_csv", n_units)
     place = existing(path)
     with parsing(place, "text"):
         text = place.read_bytes().decode("utf-8-sig")

@@ -11,7 +11,7 @@ from saltation._files import write_bytes
 from saltation.errors import FileFormatError, ParameterError
 from saltation.io._common import AnyArray, checked_spikes, existing, numbers, parsing, spikes_from
 from saltation.io.units import TimeUnit, seconds, to_seconds
-from saltation.model import Spikes
+from saltation.model import Spikes, events
 from saltation.model.checks import explain
 
 _NAMES: Final = ("times", "units", "offsets", "n_units", "time_unit")
@@ -42,7 +42,7 @@ def write_npz(path: str | Path, spikes: Spikes) -> Path:
     >>> import tempfile
     >>> from pathlib import Path
     >>> from saltation.io import read_npz, write_npz
-    >>> from saltation.model import Spikes
+    >>> from saltation.model import Spikes, events
     >>> spikes = Spikes.from_latencies([[0.002, 0.001]])
     >>> read_npz(write_npz(Path(tempfile.mkdtemp()) / "spikes.npz", spikes)) == spikes
     True
@@ -93,6 +93,7 @@ def read_npz(
     >>> read_npz(path, time_unit="ms")
     Spikes(batch=1, events=2, units=?, t=0.0015 s..0.002 s)
     """
+    events.checked_n_units("read_npz", n_units)
     place = existing(path)
     arrays = _arrays(place)
     unknown = [name for name in arrays if name not in _NAMES]
@@ -144,7 +145,9 @@ def _unit(place: Path, stored: AnyArray | None, given: TimeUnit | None) -> float
         raise FileFormatError(f"{place}: time_unit must be a number of seconds > 0; got {stored!r}.")
     if given is not None and seconds("read_npz", given) != float(stored):
         hint = "leave time_unit out where the archive has it"
-        raise ParameterError(explain("read_npz.time_unit", f"that of the archive, {float(stored)} s", repr(given), hint))
+        raise ParameterError(
+            explain("read_npz.time_unit", f"that of the archive, {float(stored)} s", repr(given), hint)
+        )
     return float(stored)
 
 
