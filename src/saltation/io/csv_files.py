@@ -74,7 +74,7 @@ def read_csv(
     delimiter: str = ",",
     sort: bool = False,
 ) -> Spikes:
-    """Read spikes from text, one event a line.
+    r"""Read spikes from text, one event a line.
 
     The header names the columns, in any order: ``unit``; ``time``, or ``time_s``, ``time_ms``, ``time_us`` or
     ``time_ns``; and ``sample``, which a file of one sample may lack. A text has no checksum: whole lines that are
@@ -108,7 +108,7 @@ def read_csv(
     >>> from pathlib import Path
     >>> from saltation.io import read_csv
     >>> path = Path(tempfile.mkdtemp()) / "spikes.csv"
-    >>> _ = path.write_text("time,unit\\n1.5,0\\n2.0,3\\n")
+    >>> _ = path.write_text("time,unit\n1.5,0\n2.0,3\n")
     >>> read_csv(path, time_unit="ms").to_lists()
     [(array([0.0015, 0.002 ]), array([0, 3], dtype=int32))]
     """

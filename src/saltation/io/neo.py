@@ -105,8 +105,9 @@ def to_neo(
     --------
     >>> from saltation.io import to_neo
     >>> from saltation.model import Spikes
-    >>> [[train.tolist() for train in sample] for sample in to_neo(Spikes.from_latencies([[0.002, 0.001]]), t_stop=0.01)]
-    [[[0.002], [0.001]]]
+    >>> (trains,) = to_neo(Spikes.from_latencies([[0.002, 0.001]]), t_stop=0.01, time_unit="ms")
+    >>> [train.magnitude.tolist() for train in trains]
+    [[2.0], [1.0]]
     """
     neo = need("neo", "making Neo's spike trains")
     checked_spikes("to_neo", spikes)
@@ -116,19 +117,17 @@ def to_neo(
     stop = number("to_neo", "t_stop", t_stop, minimum=start)
     outside = (spikes.times < start) | (spikes.times > stop)
     if outside.any():
-        i = int(np.argmax(outside))
-        raise ParameterError(
-            explain("to_neo.t_stop", f"such that all spikes lie in {start}..{stop} s", f"{spikes.times[i]} s")
-        )
+        must, got = f"such that all spikes lie in {start}..{stop} s", f"a spike at {spikes.times[outside][0]} s"
+        raise ParameterError(explain("to_neo.t_stop", must, got))
     width = spikes.counts(n_units).shape[1]
     scale = seconds("to_neo", time_unit)
-    edges = {"t_start": from_seconds(np.float64(start), scale), "t_stop": from_seconds(np.float64(stop), scale)}
+    first, last = from_seconds(np.array([start, stop]), scale)
     result: list[list[Any]] = []
     for times, units in spikes.to_lists():
         order = np.argsort(units, kind="stable")
         cuts = np.searchsorted(units[order], np.arange(1, width))
         parts = np.split(from_seconds(times[order], scale), cuts)
-        result.append([neo.SpikeTrain(part, units=time_unit, **edges) for part in parts])
+        result.append([neo.SpikeTrain(part, units=time_unit, t_start=first, t_stop=last) for part in parts])
     return result
 
 
@@ -179,11 +178,15 @@ def _merged(where: str, trains: list[Any], origin: str, sort: bool) -> tuple[Any
 
 def _seconds(where: str, train: Any, zero: Any) -> AnyArray:
     """Times of a train in seconds, counted from `zero` if that is given."""
-    unit = float(train.units.rescale("s").magnitude)
     values = np.asarray(train.magnitude)
     if values.ndim != 1 or values.dtype.kind not in "iuf":
         raise FileFormatError(explain(where, "real numbers [n]", describe(values)))
-    # what `seconds` gives for the unit's name, since 1 ms is not quite 0.001 s after all conversions
-    unit = next((1 / per for per in PER_SECOND.values() if np.isclose(unit, 1 / per, rtol=1e-12, atol=0)), unit)
-    times = to_seconds(values.astype(np.float64), unit)
-    return times if zero is None else times - float(zero.rescale("s").magnitude)
+    times = _converted(train.units, values)
+    return times if zero is None else times - _converted(zero.units, np.asarray(zero.magnitude))
+
+
+def _converted(units: Any, values: AnyArray) -> AnyArray:
+    unit = float(units.rescale("s").magnitude)
+    # the length that its name has with us, of which the conversion may be a rounding error away
+    unit = next((1 / per for per in PER_SECOND.values() if abs(unit * per - 1) < 1e-12), unit)
+    return to_seconds(values.astype(np.float64), unit)

@@ -144,10 +144,8 @@ def _unit(place: Path, stored: AnyArray | None, given: TimeUnit | None) -> float
     if stored.shape != () or stored.dtype.kind not in "fiu" or not 0 < float(stored) < np.inf:
         raise FileFormatError(f"{place}: time_unit must be a number of seconds > 0; got {stored!r}.")
     if given is not None and seconds("read_npz", given) != float(stored):
-        hint = "leave time_unit out where the archive has it"
-        raise ParameterError(
-            explain("read_npz.time_unit", f"that of the archive, {float(stored)} s", repr(given), hint)
-        )
+        must, hint = f"that of the archive, {float(stored)} s", "leave time_unit out where the archive has it"
+        raise ParameterError(explain("read_npz.time_unit", must, repr(given), hint))
     return float(stored)
 
 

@@ -117,11 +117,8 @@ def to_tonic(
     if between.any() and not rounded:
         i = int(np.argmax(between))
         hint = "rounded=True rounds them; a smaller unit loses less"
-        raise ParameterError(
-            explain(
-                "to_tonic.spikes times", "whole units", f"{exact[i]!r} at event {i} and {between.sum() - 1} more", hint
-            )
-        )
+        got = f"{exact[i]!r} at event {i} and {between.sum() - 1} more"
+        raise ParameterError(explain("to_tonic.spikes times", "whole units", got, hint))
     columns = {
         "x": spikes.units % width,
         "y": spikes.units // width % height,
