@@ -1,0 +1,299 @@
+"""`from_nir`: a NIR graph becomes a network."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from saltation.errors import NetworkError, ParameterError
+from saltation.io._common import AnyArray
+from saltation.io.nir._library import called, library, note, values
+from saltation.io.nir.chains import Chain, fold, scaled
+from saltation.io.nir.flat import INNER, LINEAR, Flat, flatten
+from saltation.io.nir.neurons import Convention, Synapse, population, shape_of, synapse_before, synapse_of
+from saltation.io.units import TimeUnit, from_seconds, seconds
+from saltation.model import Input, Network
+from saltation.model.checks import describe, explain, number
+
+MANY_CHAINS = 10_000
+"""Ways between populations that a graph may have: side by side in a row they multiply, without end."""
+
+
+class Target(NamedTuple):
+    """A population, with the ports at which signals arrive, in the order of its receptors."""
+
+    name: str
+    ports: tuple[str, ...]
+
+
+def from_nir(graph: Any, *, time_unit: TimeUnit | None = None, step: float | None = None) -> Network:
+    """Make a network of a NIR graph.
+
+    Ways of linear nodes (Linear, Affine, Conv1d, Conv2d, Scale, SumPool2d, AvgPool2d, Flatten, Delay, in subgraphs
+    too) from one population to the next become projections, with ::
+
+        weight = r w_in a / tau_syn W,     a = 1 time unit, or `step`
+
+    since NIR's CubaLIF has ``tau_syn dI/dt = -I + w_in S`` and ``tau_mem dv/dt = v_leak - v + r I``, where a weighted
+    spike makes I jump by w_in / tau_syn, and ours makes it jump by 1. Without factors to apply, weights stay as they
+    are, bit for bit. Cycles become recurrence. A bias becomes a shift of the leak potential by ``r w_in b``: the run
+    begins at rest, since NIR does not say how else. What has no exact counterpart is refused, with the reason.
+
+    Names of neurons, and of nodes with weights, are those of the populations and projections.
+
+    Parameters
+    ----------
+    graph : nir.NIRGraph
+        The graph; for a file see `read_nir`.
+    time_unit : {"s", "ms", "us", "ns"} or float, optional
+        What times in the graph count, or its length in seconds. NIR's own documents say "ms", many frameworks write
+        seconds. May be left out for a graph that `to_nir` made, which has it noted.
+    step : float, optional
+        Time step in seconds of the framework that wrote the graph, if that works on a grid and takes a spike for a one
+        during a step: 1e-4 for snnTorch, 1e-3 for Norse unless told otherwise. None for spikes as NIR has them.
+
+    Returns
+    -------
+    Network
+        The network, with populations in the order in which edges name them.
+
+    Raises
+    ------
+    NetworkError
+        If the graph is malformed, or cannot be represented; the message names the node.
+    ParameterError
+        If an argument is not allowed, or contradicts the graph's note.
+    MissingDependencyError
+        If nir is not installed.
+
+    References
+    ----------
+    Pedersen et al., Nature Communications 15, 8122 (2024), doi:10.1038/s41467-024-52259-9.
+
+    Examples
+    --------
+    >>> import nir
+    >>> import numpy as np
+    >>> from saltation.io import from_nir
+    >>> one = np.ones(2)
+    >>> neurons = nir.CubaLIF(tau_mem=20 * one, tau_syn=5 * one, r=one, v_leak=0 * one, v_threshold=one, w_in=5 * one)
+    >>> graph = nir.NIRGraph.from_list(nir.Linear(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])), neurons)
+    >>> net = from_nir(graph, time_unit="ms")
+    >>> net
+    Network(input: Input(3), cubalif: LIF(2); input -> cubalif (linear))
+    >>> net.populations["cubalif"].tau_mem.item(), net.projections["linear"].weight[0].tolist()
+    (0.02, [1.0, 4.0])
+    """
+    nir = library()
+    if not isinstance(graph, nir.NIRGraph):
+        hint = "read_nir reads files" if isinstance(graph, str) or hasattr(graph, "__fspath__") else ""
+        raise ParameterError(explain("from_nir.graph", "a nir.NIRGraph", describe(graph), hint))
+    convention = _convention(graph, time_unit, step)
+    flat = flatten(graph)
+    targets = {port: target for target in _targets(flat) for port in target.ports}
+    shapes = {name: shape_of(name, flat.nodes[name]) for name in _names(flat, targets)}
+    ways = _chains(flat, targets, set(shapes))
+    _check_all_used(flat, ways, targets)
+    return _built(graph, flat, targets, shapes, ways, convention)
+
+
+def _convention(graph: Any, time_unit: TimeUnit | None, step: float | None) -> Convention:
+    """What times count, and what a spike is, as told or as noted."""
+    noted = {}
+    for name in ("time_unit", "step"):
+        value = note(graph, name)
+        if value is not None:
+            noted[name] = number("NIRGraph.metadata", f"saltation_{name}", value, minimum=0.0)
+    unit = noted.get("time_unit") if time_unit is None else seconds("from_nir", time_unit)
+    if unit is None or unit == 0:
+        hint = "NIR has no unit: its documents say 'ms', snnTorch, Norse and SpikingJelly write 's'"
+        raise ParameterError(explain("from_nir.time_unit", "given, e.g. 'ms' or 's'", "None", hint))
+    if unit != noted.get("time_unit", unit):
+        must = f"that noted in the graph, {noted['time_unit']} s"
+        raise ParameterError(explain("from_nir.time_unit", must, repr(time_unit), "leave it out"))
+    width = noted.get("step", 0.0) if step is None else number("from_nir", "step", step, minimum=0.0, strict=True)
+    if width != noted.get("step", width):
+        must = f"that noted in the graph, {noted['step'] or None}"
+        raise ParameterError(explain("from_nir.step", must, repr(step), "leave it out"))
+    return convention_of(unit, width)
+
+
+def convention_of(unit: float, step: float) -> Convention:
+    """The convention for a unit and a step in seconds, 0 for none."""
+    return Convention(unit, float(from_seconds(np.array(step), unit)) if step else 1.0, bool(step))
+
+
+def _targets(flat: Flat) -> list[Target]:
+    """Find the neurons and what stands before them as their synapses."""
+    result = [Target(name, (name,)) for name in flat.nodes if flat.kind(name) in ("CubaLIF", "CubaLI")]
+    bare = [name for name in flat.nodes if flat.kind(name) in ("LIF", "LI")]
+    # an LI is a synapse where all that it feeds is one neuron without one
+    synapses = {name for name in bare if flat.kind(name) == "LI" and _feeds_one(flat, name, bare)}
+    for name in bare:
+        if name in synapses:
+            continue
+        before = flat.before(name)
+        if not before or not synapses.issuperset(before):
+            raise NetworkError(
+                f"{called(name)}, {flat.kind(name)}, has no synapse: a spike would make its voltage jump, and here every "
+                "synapse has a time constant. Use CubaLIF or CubaLI, or put an LI before it as its synapse."
+            )
+        if len(before) > 2:
+            raise NetworkError(f"{called(name)} has {len(before)} synapses; a neuron has one or two receptors here.")
+        if any(synapses.intersection(flat.before(each)) for each in before):
+            raise NetworkError(f"{called(name)} has a synapse behind a synapse, which no model here has.")
+        inhibitory_first = len(before) == 2 and before[0].endswith("_inh") and before[1].endswith("_exc")
+        result.append(Target(name, tuple(before[::-1] if inhibitory_first else before)))
+    loose = synapses.difference(*(target.ports for target in result))
+    if loose:
+        raise NetworkError(f"{called(min(loose))} feeds a synapse, or itself, which no model here does.")
+    return result
+
+
+def _feeds_one(flat: Flat, name: str, bare: list[str]) -> bool:
+    after = flat.after(name)
+    return len(after) == 1 and after[0] in bare
+
+
+def _names(flat: Flat, targets: dict[str, Target]) -> list[str]:
+    """Names of the populations."""
+    inputs = [name for name in flat.nodes if flat.kind(name) == "Input"]
+    return [*inputs, *dict.fromkeys(target.name for target in targets.values())]
+
+
+def _chains(flat: Flat, targets: dict[str, Target], populations: set[str]) -> list[Chain]:
+    """All ways from populations to ports, in the order of the edges that they begin with."""
+    found: list[Chain] = []
+    for port in targets:
+        heads: list[tuple[str, ...]] = [()]
+        while heads:
+            steps = heads.pop()
+            for name in flat.before(steps[0] if steps else port):
+                if name in populations:
+                    if flat.kind(name).endswith("LI"):
+                        raise NetworkError(f"{called(name)} has a voltage as its output, which nothing here takes.")
+                    found.append(Chain(name, steps, port))
+                elif flat.kind(name) not in (*LINEAR, *INNER):
+                    raise NetworkError(f"{called(name)}, {flat.kind(name)}, stands where signals pass to {port!r}.")
+                elif name in steps:
+                    raise NetworkError(f"{called(name)} lies in a cycle without neurons, which never comes to an end.")
+                else:
+                    heads.append((name, *steps))
+            if len(found) + len(heads) > MANY_CHAINS:
+                raise NetworkError(f"there are more than {MANY_CHAINS} ways between neurons, at {port!r}.")
+    rank = {edge: i for i, edge in enumerate(flat.edges)}
+    return sorted(found, key=lambda chain: [rank[edge] for edge in _edges(chain)])
+
+
+def _edges(chain: Chain) -> list[tuple[str, str]]:
+    stops = (chain.pre, *chain.steps, chain.port)
+    return list(zip(stops[:-1], stops[1:], strict=True))
+
+
+def _check_all_used(flat: Flat, ways: list[Chain], targets: dict[str, Target]) -> None:
+    """Refuse what would be lost: ends of the graph that are no neurons, and edges that lead nowhere."""
+    used = {edge for chain in ways for edge in _edges(chain)}
+    used.update((port, target.name) for port, target in targets.items() if port != target.name)
+    read = [name for name in flat.nodes if flat.kind(name) == "Output"]
+    while read:  # from the outputs back to the neurons, past what leaves values as they are
+        name = read.pop()
+        for before in flat.before(name):
+            if (before, name) in used:
+                continue
+            used.add((before, name))
+            if flat.kind(before) in ("Flatten", "Inner"):
+                read.append(before)
+            elif flat.kind(before) in LINEAR:
+                hint = "end in a CubaLI, which is a readout"
+                raise NetworkError(f"{called(before)} is an output of the graph without being a neuron: {hint}.")
+    for edge in flat.edges:
+        if edge not in used:
+            raise NetworkError(f"the NIR edge {edge} leads to no neuron: remove it, or what hangs on it.")
+    for name in flat.nodes:
+        if flat.kind(name) in (*LINEAR, *INNER) and not any(name in edge for edge in used):
+            raise NetworkError(f"{called(name)} lies between no neurons: remove it.")
+
+
+def _built(
+    graph: Any,
+    flat: Flat,
+    targets: dict[str, Target],
+    shapes: dict[str, tuple[int, ...]],
+    ways: list[Chain],
+    convention: Convention,
+) -> Network:
+    """Put the network together."""
+    folded = [
+        fold(chain, flat.nodes, shapes[chain.pre], shapes[targets[chain.port].name], convention.unit) for chain in ways
+    ]
+    synapses = {port: _synapse(flat, port, target, shapes[target.name], convention) for port, target in targets.items()}
+    leaks = {target.name: _leak(flat, target, shapes[target.name]) for target in targets.values()}
+    for chain, each in zip(ways, folded, strict=True):
+        if np.any(each.bias):
+            leaks[targets[chain.port].name] += synapses[chain.port].rest * each.bias
+    network = Network()
+    by_name = {target.name: target for target in targets.values()}
+    for name in _order(graph, flat, list(shapes)):
+        if name in by_name:
+            own = [synapses[port] for port in by_name[name].ports]
+            made = population(name, flat.nodes[name], own, leaks[name], shapes[name], convention)
+        else:
+            made = Input(int(np.prod(shapes[name])))
+        network.add(name, made)
+    cores = [each.core for each in folded]
+    for chain, each in zip(ways, folded, strict=True):
+        target = targets[chain.port]
+        receptor = ("exc", "inh")[target.ports.index(chain.port)] if len(target.ports) == 2 else None
+        unnamed = each.core is None or cores.count(each.core) > 1 or note(flat.nodes[each.core], "unnamed") is not None
+        name = _name(network, chain.pre, target.name, None if unnamed else each.core)
+        weight = scaled(each, synapses[chain.port].gain, chain)
+        options = {} if each.connectivity is None else {"connectivity": each.connectivity}
+        delay = _shaped_delay(flat, chain, each.delay, weight)
+        network.connect(chain.pre, target.name, weight=weight, delay=delay, name=name, receptor=receptor, **options)
+    return network
+
+
+def _synapse(flat: Flat, port: str, target: Target, shape: tuple[int, ...], convention: Convention) -> Synapse:
+    node = flat.nodes[port]
+    if port == target.name:
+        return synapse_of(port, node, shape, convention)
+    resistance = values(called(target.name), flat.nodes[target.name], "r", shape).reshape(-1)
+    return synapse_before(port, node, resistance, shape, convention)
+
+
+def _leak(flat: Flat, target: Target, shape: tuple[int, ...]) -> AnyArray:
+    """What the leak potentials of synapses add to that of their neuron."""
+    total = np.zeros(int(np.prod(shape)))
+    for port in target.ports:
+        if port != target.name:
+            resistance = values(called(target.name), flat.nodes[target.name], "r", shape).reshape(-1)
+            total += resistance * values(called(port), flat.nodes[port], "v_leak", shape).reshape(-1)
+    return total
+
+
+def _order(graph: Any, flat: Flat, names: list[str]) -> list[str]:
+    """Populations in the order noted, or in that of the edges: a file keeps no order of nodes."""
+    noted = note(graph, "populations")
+    if isinstance(noted, list) and sorted(map(str, noted)) == sorted(names):
+        return [str(name) for name in noted]
+    return list(dict.fromkeys([*(end for edge in flat.edges for end in edge if end in names), *names]))
+
+
+def _name(network: Network, pre: str, post: str, wanted: str | None) -> str | None:
+    """Name of a projection: that of its node, or none if the pair has no other."""
+    if wanted is not None or (pre, post) not in network.projections:
+        return wanted
+    taken = {*network.populations, *network.projections}
+    return next(name for i in range(2, len(taken) + 3) if (name := f"{pre}_to_{post}_{i}") not in taken)
+
+
+def _shaped_delay(flat: Flat, chain: Chain, delay: AnyArray, weight: AnyArray) -> AnyArray:
+    """A delay with as many values as were noted, where they are equal."""
+    for name in chain.steps:
+        if flat.kind(name) == "Delay":
+            noted = note(flat.nodes[name], "shape")
+            if noted == "axon" and delay.ndim == 0:
+                return np.full(int(np.prod(np.shape(flat.nodes[name].delay))), delay)
+            if noted == "weight" and delay.shape != weight.shape:
+                columns = delay[:, None] if delay.ndim == 1 and weight.ndim == 2 else delay
+                return np.broadcast_to(columns, weight.shape)
+    return delay
