@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from saltation import model
 from saltation.errors import NetworkError, ParameterError
 from saltation.io._common import AnyArray
 from saltation.io.nir._library import called, note, values, whole
 from saltation.io.units import to_seconds
+from saltation.model import Conv1d, Conv2d, Pooled, Sparse, SumPool2d
 from saltation.model.checks import explain
 
 WEIGHTS = ("Affine", "Conv1d", "Conv2d", "Linear")
@@ -33,7 +33,7 @@ class Folded(NamedTuple):
 
 
 class _State:
-    """A chain as far as it has been folded. Arrays are flat: `into` and `out` scale what goes into and out of the core."""
+    """A chain as far as it has been folded; `into` and `out`, flat, scale what goes into the core and comes out."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -137,7 +137,7 @@ def _pool(state: _State, name: str, node: Any) -> None:
     size, stride, padding = (
         whole(where, node, field, 2, least) for field, least in (("kernel_size", 1), ("stride", 1), ("padding", 0))
     )
-    state.pool = _built(where, model.SumPool2d, state.shape, size, stride, padding)
+    state.pool = _built(where, SumPool2d, state.shape, size, stride, padding)
     state.core = name
     state.shape = state.pool.output_shape
 
@@ -153,7 +153,7 @@ def _linear(state: _State, name: str, node: Any, unit: float) -> None:
         raise NetworkError(explain(where, f"fed with shape {weight.shape[1:]}", f"shape {state.shape}", hint))
     state.weight, state.core, state.shape = weight.T.copy(), name, weight.shape[:1]
     if state.pool is not None:
-        state.links = _built(where, model.Pooled, state.pool, weight.shape[0])
+        state.links = _built(where, Pooled, state.pool, weight.shape[0])
     if type(node).__name__ == "Affine":
         state.bias = values(where, node, "bias", weight.shape[:1]).astype(np.float64)
     pairs = note(node, "synapses")
@@ -166,7 +166,7 @@ def _take_sparse(state: _State, where: str, pairs: AnyArray) -> None:
     assert state.weight is not None
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
         raise NetworkError(explain(f"{where}: the note of its synapses", "pairs of units", f"shape {pairs.shape}"))
-    state.links = _built(where, model.Sparse, pairs[:, 0], pairs[:, 1], state.weight.shape)
+    state.links = _built(where, Sparse, pairs[:, 0], pairs[:, 1], state.weight.shape)
     kept = state.weight[pairs[:, 0], pairs[:, 1]]
     if np.count_nonzero(kept) != np.count_nonzero(state.weight):
         raise NetworkError(f"{where} has weights where its note of synapses has none: remove the note.")
@@ -194,11 +194,11 @@ def _conv(state: _State, name: str, node: Any, unit: float) -> None:
     if axes == 1 and state.pool is not None:
         raise NetworkError(f"{where} comes after a pool in two dimensions.")
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    kind = model.Conv2d if axes == 2 else model.Conv1d
+    kind = Conv2d if axes == 2 else Conv1d
     conv = _built(where, kind, state.shape, weight.shape[0], weight.shape[2:], **options)
     if state.pool is None and np.any(state.into != state.into[0]):
         raise NetworkError(f"{where} comes after a Scale of different factors, which do not fit into its kernel.")
-    state.links = conv if state.pool is None else _built(where, model.Pooled, state.pool, conv)
+    state.links = conv if state.pool is None else _built(where, Pooled, state.pool, conv)
     state.weight, state.core, state.shape = weight, name, conv.output_shape
     bias = values(where, node, "bias", weight.shape[:1]).astype(np.float64)
     state.bias = np.repeat(bias, int(np.prod(conv.output_shape[1:])))
@@ -253,7 +253,7 @@ def _arguments(state: _State, chain: Chain, out: AnyArray) -> tuple[AnyArray, An
     where = f"the way {' -> '.join((chain.pre, *chain.steps, chain.port))}"
     weight, links = state.weight, state.links
     if weight is None and state.pool is None:  # each unit to its like
-        links = model.Sparse(np.arange(state.n_pre), np.arange(state.n_pre), (state.n_pre, state.n_pre))
+        links = Sparse(np.arange(state.n_pre), np.arange(state.n_pre), (state.n_pre, state.n_pre))
         return state.into, _one_or_all(state.delay_in), links
     if weight is None:
         return np.array(state.into[0]), _one_or_all(state.delay_in), state.pool
@@ -264,7 +264,7 @@ def _arguments(state: _State, chain: Chain, out: AnyArray) -> tuple[AnyArray, An
     late = np.zeros(1) if state.delay_out is None else state.delay_out
     if np.all(late == late[0]):
         return weight, _one_or_all(state.delay_in + late[0]), links
-    if isinstance(links, model.Sparse):
+    if isinstance(links, Sparse):
         return weight, state.delay_in[links.pre] + late[links.post], links
     if links is not None:
         raise NetworkError(f"{where} delays the units after a convolution or a pool differently; no projection does.")
@@ -277,7 +277,7 @@ def _one_or_all(delay: AnyArray) -> AnyArray:
 
 def _times_rows(weight: AnyArray, links: Any, factor: AnyArray) -> AnyArray:
     """Weights times a factor for each unit that they come from; a convolution has one for all."""
-    if isinstance(links, model.Sparse):
+    if isinstance(links, Sparse):
         return (weight * factor[links.pre]).astype(weight.dtype)
     rows = factor[:, None] if weight.ndim == 2 else factor[0]
     return (weight * rows).astype(weight.dtype)
@@ -287,7 +287,7 @@ def _times(weight: AnyArray, links: Any, factor: AnyArray, where: str) -> AnyArr
     """Weights times a factor for each unit that they go to."""
     if np.all(factor == 1):
         return weight
-    if isinstance(links, model.Sparse):
+    if isinstance(links, Sparse):
         return (weight * factor[links.post]).astype(weight.dtype)
     if weight.ndim == 2:
         return (weight * factor[None, :]).astype(weight.dtype)

@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from saltation import model
 from saltation._version import __version__
 from saltation.errors import NetworkError, ParameterError
 from saltation.io._common import AnyArray
 from saltation.io.nir._library import PREFIX, library
 from saltation.io.nir.importing import convention_of
-from saltation.io.nir.neurons import Convention, check_exportable, node_of, receptor_nodes, resistance_of
+from saltation.io.nir.neurons import Convention, exportable, node_of, receptor_nodes, resistance_of
 from saltation.io.units import TimeUnit, from_seconds, seconds
-from saltation.model import Input, Network, Projection
+from saltation.model import Conv1d, Conv2d, Input, Network, Pooled, Projection, Sparse, SumPool2d
 from saltation.model.checks import describe, explain, number, suggest
 
 Shapes = dict[str, tuple[int, ...]]
@@ -27,10 +26,10 @@ def to_nir(network: Network, *, time_unit: TimeUnit, step: float | None = None, 
         w_in = tau_syn / a,  r = 1,  W = weight        a = 1 time unit: spikes as NIR has them
         w_in = tau_syn / a,  r = tau_mem / a,  W = weight a / tau_mem        a = `step`
 
-    since NIR's ``tau_syn dI/dt = -I + w_in S`` makes I jump by w_in a / tau_syn, and ours jumps by the weight. The second
-    form is what frameworks on a grid take, in which every spike is a one for one step; snnTorch reads no other. A
-    neuron with two receptors becomes a LIF with an LI for each. Delays become Delay nodes, convolutions and pools their
-    likes, a sparse projection a matrix with zeros.
+    since NIR's ``tau_syn dI/dt = -I + w_in S`` makes I jump by w_in a / tau_syn, and ours jumps by the weight. The
+    second form is what frameworks on a grid take, in which every spike is a one for one step; snnTorch reads no other.
+    A neuron with two receptors becomes a LIF with an LI for each. Delays become Delay nodes, convolutions and pools
+    their likes, a sparse projection a matrix with zeros.
 
     `from_nir` gives the same network back, its numbers bit for bit where ``time_unit="s"`` and there is no `step`, and
     within rounding otherwise. What NIR has no field for is refused, with the reason: adaptive thresholds, refractory
@@ -44,7 +43,8 @@ def to_nir(network: Network, *, time_unit: TimeUnit, step: float | None = None, 
         What times in the graph shall count, or its length in seconds: "ms" for hxtorch and jaxsnn, "s" for snnTorch and
         Norse. It is noted in the graph's metadata, where other frameworks do not look.
     step : float, optional
-        Time step in seconds of a framework that works on a grid: 1e-4 for snnTorch, 1e-3 for Norse unless told otherwise.
+        Time step in seconds of a framework that works on a grid: 1e-4 for snnTorch, 1e-3 for Norse unless told
+        otherwise.
     outputs : sequence of str
         Populations that get an Output, beside those that nothing follows, which always do.
 
@@ -72,7 +72,8 @@ def to_nir(network: Network, *, time_unit: TimeUnit, step: float | None = None, 
     >>> from saltation.model import LI, LIF, Input, Network, normal
     >>> net = Network()
     >>> a, b, c = net.add("in", Input(5)), net.add("hid", LIF(4)), net.add("out", LI(3))
-    >>> keys = net.connect(a, b, weight=normal((5, 4), 1.0, 0.2, seed=1)), net.connect(b, c, weight=normal((4, 3), 1, 1, seed=2))
+    >>> _ = net.connect(a, b, weight=normal((5, 4), 1.0, 0.2, seed=1))
+    >>> _ = net.connect(b, c, weight=normal((4, 3), 0.0, 1.0, seed=2))
     >>> graph = to_nir(net, time_unit="ms")
     >>> sorted(graph.nodes)
     ['hid', 'hid_to_out', 'in', 'in_to_hid', 'out', 'output']
@@ -109,12 +110,12 @@ def _nodes(nir: Any, network: Network, convention: Convention) -> tuple[dict[str
     nodes: dict[str, Any] = {}
     edges: list[tuple[str, str]] = []
     named = {*network.populations, *(key for key in network.projections if isinstance(key, str))}
-    for name, population in network.populations.items():
-        check_exportable(name, population)
+    for name, each in network.populations.items():
+        population = exportable(name, each)
         if name not in fed and not isinstance(population, Input):
             raise NetworkError(f"to_nir cannot write population {name!r}: in NIR something has to feed it.")
         nodes[name] = node_of(nir, name, population, shapes[name], convention)
-        if population.receptors == ("exc", "inh"):
+        if not isinstance(population, Input) and population.receptors == ("exc", "inh"):
             for receptor, node in receptor_nodes(nir, population, shapes[name], convention).items():
                 nodes[f"{name}_{receptor}"] = node
                 edges.append((f"{name}_{receptor}", name))
@@ -139,25 +140,25 @@ def _shapes(network: Network) -> Shapes:
     for projection in network.projections.values():
         if _sides(projection)[1] is None and len(shapes[projection.post]) > 1 and not _is_one_to_one(projection):
             raise NetworkError(
-                f"to_nir cannot write projection {projection.key!r}: its matrix leads to {projection.post!r}, which has "
-                f"the shape {shapes[projection.post]} of a convolution, and NIR has no node that gives one to a vector."
+                f"to_nir cannot write projection {projection.key!r}: its matrix leads to {projection.post!r}, which "
+                "has the shape of a convolution, and NIR has no node that gives one to a vector."
             )
     return shapes
 
 
 def _sides(projection: Projection) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
     """Shapes that the connectivity gives to its two populations."""
-    links = getattr(projection, "connectivity", None)
-    if isinstance(links, model.Pooled):
-        return links.pool.input_shape, links.then.output_shape if isinstance(links.then, model.Conv2d) else None
-    if links is None or isinstance(links, model.Sparse):
+    links = projection.connectivity
+    if isinstance(links, Pooled):
+        return links.pool.input_shape, links.then.output_shape if isinstance(links.then, Conv2d) else None
+    if links is None or isinstance(links, Sparse):
         return None, None
     return links.input_shape, links.output_shape
 
 
 def _is_one_to_one(projection: Projection) -> bool:
-    links = getattr(projection, "connectivity", None)
-    if not isinstance(links, model.Sparse) or links.n_pre != links.n_post:
+    links = projection.connectivity
+    if not isinstance(links, Sparse) or links.n_pre != links.n_post:
         return False
     every = np.arange(links.n_pre)
     return np.array_equal(links.pre, every) and np.array_equal(links.post, every)
@@ -174,19 +175,20 @@ def _add_projection(
     named: set[str],
 ) -> None:
     """Add the nodes of a projection, in a row from its source to its target."""
-    post = network.populations[projection.post]
+    post = exportable(projection.post, network.populations[projection.post])
+    assert not isinstance(post, Input)  # nothing projects to an input
     port = projection.post
     if post.receptors == ("exc", "inh"):
         if projection.receptor is None:
             raise NetworkError(
-                f"to_nir cannot write projection {projection.key!r}: the sign of each weight chooses its receptor, and in "
-                "NIR a synapse belongs to its node: make two projections, receptor='exc' and 'inh'."
+                f"to_nir cannot write projection {projection.key!r}: the sign of each weight chooses its receptor, "
+                "and in NIR a synapse belongs to its node: make two projections, receptor='exc' and 'inh'."
             )
         port = f"{projection.post}_{projection.receptor}"
     base = projection.name or _free(f"{projection.pre}_to_{projection.post}", {*nodes, *named})
     notes = {} if projection.name is not None else {PREFIX + "unnamed": 1}
     before, after = _delays(nir, projection, shapes, convention)
-    resistance = resistance_of(post, shapes[projection.post], convention)  # pyright: ignore[reportArgumentType]
+    resistance = resistance_of(post, shapes[projection.post], convention)
     row = [("delay", before), *_core(nir, projection, shapes, resistance, notes), ("delay", after)]
     at = projection.pre
     for kind, node in row:
@@ -202,10 +204,10 @@ def _core(
     nir: Any, projection: Projection, shapes: Shapes, resistance: AnyArray, notes: dict[str, Any]
 ) -> list[tuple[str, Any]]:
     """The nodes that weigh, in order; weights are divided by the resistance, which multiplies them again."""
-    links = getattr(projection, "connectivity", None)
+    links = projection.connectivity
     weight = _divided(projection, links, resistance.reshape(-1))
     row: list[tuple[str, Any]] = []
-    pool = links.pool if isinstance(links, model.Pooled) else links if isinstance(links, model.SumPool2d) else None
+    pool = links.pool if isinstance(links, Pooled) else links if isinstance(links, SumPool2d) else None
     if pool is not None:
         sizes = {"kernel_size": pool.kernel_size, "stride": pool.stride, "padding": pool.padding}
         own = notes if links is pool else {}
@@ -216,9 +218,9 @@ def _core(
                 return row
             # the weight is a scalar, and its one value has the shape of what it scales
             return [*row, ("scale", nir.Scale(scale=np.full(shapes[projection.post], weight)))]
-    conv = links.then if isinstance(links, model.Pooled) else links
-    if isinstance(conv, model.Conv1d | model.Conv2d):
-        flat = isinstance(conv, model.Conv1d)
+    conv = links.then if isinstance(links, Pooled) else links
+    if isinstance(conv, Conv1d | Conv2d):
+        flat = isinstance(conv, Conv1d)
         options = {
             key: getattr(conv, key)[0] if flat else getattr(conv, key) for key in ("stride", "padding", "dilation")
         }
@@ -232,7 +234,7 @@ def _core(
     incoming = shapes[projection.pre] if pool is None else pool.output_shape
     if len(incoming) > 1:
         row.append(("flatten", nir.Flatten({"input": np.array(incoming)}, start_dim=0)))
-    if isinstance(links, model.Sparse):
+    if isinstance(links, Sparse):
         weight, notes = _as_matrix(projection, links, weight, notes)
     return [*row, ("core", nir.Linear(weight=weight.T.copy(), metadata=notes))]
 
@@ -256,7 +258,7 @@ def _divided(projection: Projection, links: Any, resistance: AnyArray) -> AnyArr
     weight = projection.weight
     if np.all(resistance == 1):
         return np.array(weight)
-    if isinstance(links, model.Sparse):
+    if isinstance(links, Sparse):
         return (weight / resistance[links.post]).astype(weight.dtype)
     if weight.ndim == 2:
         return (weight / resistance[None, :]).astype(weight.dtype)
@@ -278,7 +280,7 @@ def _delays(nir: Any, projection: Projection, shapes: Shapes, convention: Conven
     if delay.shape == (n_pre,):
         noted = {PREFIX + "shape": "axon"} if np.all(delay == delay[0]) else {}
         return nir.Delay(delay=delay.reshape(shape), metadata=noted), None
-    if delay.ndim == 2 and getattr(projection, "connectivity", None) is None:
+    if delay.ndim == 2 and projection.connectivity is None:
         noted = {PREFIX + "shape": "weight"}
         if np.all(delay == delay[:, :1]):
             return nir.Delay(delay=delay[:, 0].reshape(shape), metadata=noted), None

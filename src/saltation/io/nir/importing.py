@@ -1,5 +1,6 @@
 """`from_nir`: a NIR graph becomes a network."""
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,7 +80,7 @@ def from_nir(graph: Any, *, time_unit: TimeUnit | None = None, step: float | Non
     >>> graph = nir.NIRGraph.from_list(nir.Linear(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])), neurons)
     >>> net = from_nir(graph, time_unit="ms")
     >>> net
-    Network(input: Input(3), cubalif: LIF(2); input -> cubalif (linear))
+    Network(input: Input(3), cubalif: LIF(2); linear: input -> cubalif)
     >>> net.populations["cubalif"].tau_mem.item(), net.projections["linear"].weight[0].tolist()
     (0.02, [1.0, 4.0])
     """
@@ -134,8 +135,8 @@ def _targets(flat: Flat) -> list[Target]:
         before = flat.before(name)
         if not before or not synapses.issuperset(before):
             raise NetworkError(
-                f"{called(name)}, {flat.kind(name)}, has no synapse: a spike would make its voltage jump, and here every "
-                "synapse has a time constant. Use CubaLIF or CubaLI, or put an LI before it as its synapse."
+                f"{called(name)}, {flat.kind(name)}, has no synapse: a spike would make its voltage jump, and here "
+                "every synapse has a time constant. Use CubaLIF or CubaLI, or put an LI before it as its synapse."
             )
         if len(before) > 2:
             raise NetworkError(f"{called(name)} has {len(before)} synapses; a neuron has one or two receptors here.")
@@ -186,7 +187,7 @@ def _chains(flat: Flat, targets: dict[str, Target], populations: set[str]) -> li
 
 def _edges(chain: Chain) -> list[tuple[str, str]]:
     stops = (chain.pre, *chain.steps, chain.port)
-    return list(zip(stops[:-1], stops[1:], strict=True))
+    return list(itertools.pairwise(stops))
 
 
 def _check_all_used(flat: Flat, ways: list[Chain], targets: dict[str, Target]) -> None:
@@ -246,9 +247,16 @@ def _built(
         unnamed = each.core is None or cores.count(each.core) > 1 or note(flat.nodes[each.core], "unnamed") is not None
         name = _name(network, chain.pre, target.name, None if unnamed else each.core)
         weight = scaled(each, synapses[chain.port].gain, chain)
-        options = {} if each.connectivity is None else {"connectivity": each.connectivity}
         delay = _shaped_delay(flat, chain, each.delay, weight)
-        network.connect(chain.pre, target.name, weight=weight, delay=delay, name=name, receptor=receptor, **options)
+        network.connect(
+            chain.pre,
+            target.name,
+            weight=weight,
+            delay=delay,
+            name=name,
+            receptor=receptor,
+            connectivity=each.connectivity,
+        )
     return network
 
 

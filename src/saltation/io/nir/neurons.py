@@ -126,13 +126,13 @@ def _seconds(array: AnyArray, unit: float) -> AnyArray:
 
 
 # ---------------------------------------------------------------------------------------------------- the way out
-def check_exportable(name: str, population: Population) -> None:
-    """Refuse what NIR has no field for."""
+def exportable(name: str, population: Population) -> Input | LIF | LI:
+    """Return a population that NIR has a form for; refuse what it has no field for."""
     where = f"to_nir cannot write population {name!r}:"
     if not isinstance(population, Input | LIF | LI):
         raise NetworkError(f"{where} NIR has no {type(population).__name__}, no neuron with an adaptive threshold.")
     if isinstance(population, Input):
-        return
+        return population
     if population.v_init is not None:
         raise NetworkError(f"{where} NIR has no field for v_init; leave it None, which starts at v_leak.")
     if isinstance(population, LIF):
@@ -140,6 +140,7 @@ def check_exportable(name: str, population: Population) -> None:
             raise NetworkError(f"{where} NIR has no field for a refractory time; t_refrac=0 can be written.")
         if population.max_spikes is not None:
             raise NetworkError(f"{where} NIR has no field for max_spikes; None can be written.")
+    return population
 
 
 def node_of(nir: Any, name: str, population: Input | LIF | LI, shape: tuple[int, ...], convention: Convention) -> Any:
