@@ -233,7 +233,7 @@ def _built(
             leaks[targets[chain.port].name] += synapses[chain.port].rest * each.bias
     network = Network()
     by_name = {target.name: target for target in targets.values()}
-    for name in _order(graph, flat, list(shapes)):
+    for name in _order(graph, targets, ways, list(shapes)):
         if name in by_name:
             own = [synapses[port] for port in by_name[name].ports]
             made = population(name, flat.nodes[name], own, leaks[name], shapes[name], convention)
@@ -278,12 +278,17 @@ def _leak(flat: Flat, target: Target, shape: tuple[int, ...]) -> AnyArray:
     return total
 
 
-def _order(graph: Any, flat: Flat, names: list[str]) -> list[str]:
-    """Populations in the order noted, or in that of the edges: a file keeps no order of nodes."""
+def _order(graph: Any, targets: dict[str, Target], ways: list[Chain], names: list[str]) -> list[str]:
+    """Populations in the order noted, or else from the inputs on along the ways; a file keeps no order of nodes."""
     noted = note(graph, "populations")
     if isinstance(noted, list) and sorted(map(str, noted)) == sorted(names):
         return [str(name) for name in noted]
-    return list(dict.fromkeys([*(end for edge in flat.edges for end in edge if end in names), *names]))
+    fed = {target.name for target in targets.values()}
+    order = list(dict.fromkeys(chain.pre for chain in ways if chain.pre not in fed))
+    for name in order:  # which grows meanwhile
+        after = (targets[chain.port].name for chain in ways if chain.pre == name)
+        order += [each for each in dict.fromkeys(after) if each not in order]
+    return [*order, *(name for name in names if name not in order)]
 
 
 def _name(network: Network, pre: str, post: str, wanted: str | None) -> str | None:
