@@ -122,6 +122,13 @@ def _nodes(nir: Any, network: Network, convention: Convention) -> tuple[dict[str
     doubled = named.intersection(f"{n}_{r}" for n, p in network.populations.items() for r in p.receptors)
     if doubled:
         raise NetworkError(f"to_nir needs the name {min(doubled)!r} for a receptor: rename what bears it.")
+    for name, population in network.populations.items():
+        for receptor in population.receptors if len(population.receptors) == 2 else ():
+            if not any(p.post == name and p.receptor in (receptor, None) for p in network.projections.values()):
+                raise NetworkError(
+                    f"to_nir cannot write population {name!r}: nothing projects to its receptor {receptor!r}, and in "
+                    "NIR something has to feed a synapse: give the population one time constant, tau_syn."
+                )
     for projection in network.projections.values():
         _add_projection(nir, network, projection, shapes, convention, nodes, edges, named)
     return nodes, edges

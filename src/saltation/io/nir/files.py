@@ -89,8 +89,6 @@ def read_nir(path: str | Path, *, time_unit: TimeUnit | None = None, step: float
     """
     place = existing(path)
     graph = read_graph(place)
-    if type(graph).__name__ != "NIRGraph":
-        raise FileFormatError(f"{place} holds a single NIR node, {type(graph).__name__}, and no graph.")
     try:
         return from_nir(graph, time_unit=time_unit, step=step)
     except NetworkError as error:
@@ -103,6 +101,9 @@ def read_graph(place: Path) -> Any:
     h5py = need("h5py", "reading NIR files")
     with parsing(place, "NIR"):
         with h5py.File(place, "r") as file:
+            kind = file["node/type"][()].decode("utf-8")
+            if kind != "NIRGraph":
+                raise FileFormatError(f"{place} holds a single NIR node, {kind}, and no graph.")
             _check_sizes(h5py, file, place)
         return nir.read(place, type_check=False)
 
