@@ -90,7 +90,8 @@ def _per_sample(name: str, value: object, batch: int, top: int | None) -> Indice
         raise ParameterError(explain(where, f"integers [{batch}]", describe(value)))
     if len(given) != batch:
         raise ParameterError(explain(where, f"as many as samples, {batch}", str(len(given))))
-    bad = given < 0 if top is None else (given < 0) | (given >= top)
+    # an unsigned number beyond int64 would turn negative
+    bad = (given < 0) | (given > np.iinfo(np.int64).max) if top is None else (given < 0) | (given >= top)
     if bad.any():
         i = int(np.argmax(bad))
         allowed = ">= 0" if top is None else f"in 0..{top - 1}, the classes"

@@ -59,6 +59,9 @@ def from_tonic(
     """
     unit = seconds("from_tonic", time_unit)
     size = _sensor("from_tonic", sensor_size)
+    if not isinstance(samples, np.ndarray | Sequence):
+        must = "a structured array, or a sequence of them"
+        raise FileFormatError(explain("from_tonic.samples", must, describe(samples)))
     given = [samples] if isinstance(samples, np.ndarray) and samples.dtype.names is not None else list(samples)
     parts = [_columns(f"sample {i}", part, size) for i, part in enumerate(given)]
     offsets = events.offsets_of(np.array([len(times) for times, _ in parts], dtype=np.int64))
