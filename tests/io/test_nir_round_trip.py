@@ -217,6 +217,27 @@ def test_nodes_of_another_graph_keep_their_names():
     assert set(again.nodes) == {"stim", "fc1", "lif1", "w_rec", "output"}
 
 
+def test_scalars_and_a_batch_of_one():
+    """As Norse writes: one number for all neurons, and the shape of a traced batch of one sample at the input."""
+    scalar = {key: np.array(0.5) for key in ("tau_mem", "tau_syn", "r", "w_in", "v_threshold")} | {
+        "v_leak": np.array(0.0)
+    }
+    graph = nir.NIRGraph(
+        nodes={
+            "input": nir.Input({"input": np.array([1, 3])}),
+            "fc": nir.Affine(np.ones((4, 3)), np.zeros(4)),
+            "lif": nir.CubaLIF(**scalar),
+            "rec": nir.Linear(np.ones((4, 4))),
+            "output": nir.Output({"output": np.array([1, 4])}),
+        },
+        edges=[("input", "fc"), ("fc", "lif"), ("lif", "rec"), ("rec", "lif"), ("lif", "output")],
+        type_check=False,
+    )
+    net = sal.io.from_nir(graph, time_unit="s")
+    assert (net.populations["input"].size, net.populations["lif"].size) == (3, 4)
+    assert net.populations["lif"].tau_mem.shape == () and net.projections["fc"].weight == pytest.approx(0.5)
+
+
 def test_the_noted_unit_guards_against_another(tmp_path):
     path = sal.io.write_nir(tmp_path / "net.nir", dense(), time_unit="ms", step=1e-4)
     assert sal.io.read_nir(path, time_unit="ms", step=1e-4).populations["out"].tau_mem == pytest.approx(17e-3)

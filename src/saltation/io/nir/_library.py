@@ -38,7 +38,7 @@ def note(node: Any, name: str) -> Any:
 
 
 def values(where: str, node: Any, field: str, shape: tuple[int, ...] | None = None) -> AnyArray:
-    """Real, finite numbers of a node's field, as float64 or float32, perhaps of a given shape."""
+    """Real, finite numbers of a node's field, as float64 or float32, perhaps of a given shape; a scalar is for all."""
     given = getattr(node, field, None)
     try:
         array = np.asarray(given)
@@ -46,14 +46,14 @@ def values(where: str, node: Any, field: str, shape: tuple[int, ...] | None = No
         raise NetworkError(explain(f"{where}.{field}", "an array of numbers", describe(given), str(error))) from error
     if array.dtype.kind not in "iuf":
         raise NetworkError(explain(f"{where}.{field}", "real numbers", describe(given)))
-    if shape is not None and array.shape != shape:
-        hint = "NIR wants an array with one value for each neuron" if array.ndim == 0 else ""
-        raise NetworkError(explain(f"{where}.{field}", f"of shape {shape}", f"shape {array.shape}", hint))
+    if shape is not None and array.shape not in ((), shape):
+        raise NetworkError(explain(f"{where}.{field}", f"of shape {shape}", f"shape {array.shape}"))
     if not (array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)):
         array = array.astype(np.float64)
     if not np.isfinite(array).all():
         raise NetworkError(explain(f"{where}.{field}", "finite", "inf or nan"))
-    return array.astype(array.dtype.newbyteorder("="))
+    native = array.astype(array.dtype.newbyteorder("="))
+    return native if shape is None or array.shape == shape else np.full(shape, native)
 
 
 def whole(where: str, node: Any, field: str, axes: int, minimum: int) -> tuple[int, ...]:

@@ -55,9 +55,7 @@ class _State:
 
 def fold(chain: Chain, nodes: dict[str, Any], pre: tuple[int, ...], post: tuple[int, ...], unit: float) -> Folded:
     """Fold a chain between populations of two shapes; delays are in units of so many seconds."""
-    state = _State(pre)
-    for name in chain.steps:
-        _STEPS[type(nodes[name]).__name__](state, name, nodes[name], unit)
+    state = _walk(chain, nodes, pre, unit)
     if state.shape != post:
         hint = f"they pass {' -> '.join(chain.steps) or 'nothing'}"
         raise NetworkError(
@@ -69,6 +67,18 @@ def fold(chain: Chain, nodes: dict[str, Any], pre: tuple[int, ...], post: tuple[
         bias=np.zeros(state.size) if state.bias is None else state.bias,
         core=state.core,
     )
+
+
+def reached(chain: Chain, nodes: dict[str, Any], pre: tuple[int, ...], unit: float) -> tuple[int, ...]:
+    """Shape of what arrives through a chain from a population of a shape."""
+    return _walk(chain, nodes, pre, unit).shape
+
+
+def _walk(chain: Chain, nodes: dict[str, Any], pre: tuple[int, ...], unit: float) -> _State:
+    state = _State(pre)
+    for name in chain.steps:
+        _STEPS[type(nodes[name]).__name__](state, name, nodes[name], unit)
+    return state
 
 
 def scaled(folded: Folded, gain: AnyArray, chain: Chain) -> AnyArray:
@@ -130,6 +140,7 @@ def _pool(state: _State, name: str, node: Any) -> None:
     if state.weight is not None or state.pool is not None:
         before = "weights" if state.weight is not None else "another pool"
         raise NetworkError(f"{where} comes after {before}, for which there is no projection: put neurons between.")
+    _drop_batch(state, 3)
     if len(state.shape) != 3:
         raise NetworkError(explain(where, "fed with (channels, height, width)", f"shape {state.shape}"))
     if np.any(state.into != state.into[0]):
@@ -148,6 +159,7 @@ def _linear(state: _State, name: str, node: Any, unit: float) -> None:
     weight = values(where, node, "weight")
     if weight.ndim != 2 or 0 in weight.shape:
         raise NetworkError(explain(f"{where}.weight", "[out, in]", f"shape {weight.shape}"))
+    _drop_batch(state, 1)
     if state.shape != weight.shape[1:]:
         hint = "a Flatten has to come first" if state.size == weight.shape[1] else ""
         raise NetworkError(explain(where, f"fed with shape {weight.shape[1:]}", f"shape {state.shape}", hint))
@@ -179,6 +191,7 @@ def _conv(state: _State, name: str, node: Any, unit: float) -> None:
     weight = values(where, node, "weight")
     if weight.ndim != axes + 2 or 0 in weight.shape:
         raise NetworkError(explain(f"{where}.weight", f"of {axes + 2} dimensions", f"shape {weight.shape}"))
+    _drop_batch(state, axes + 1)
     if len(state.shape) != axes + 1:
         must = "fed with (channels, height, width)" if axes == 2 else "fed with (channels, length)"
         raise NetworkError(explain(where, must, f"shape {state.shape}"))
@@ -232,6 +245,12 @@ _STEPS = {
     "Scale": _scale,
     "SumPool2d": _sum_pool,
 }
+
+
+def _drop_batch(state: _State, axes: int) -> None:
+    """Drop leading axes of length one, which writers that traced a batch of one sample leave."""
+    while len(state.shape) > axes and state.shape[0] == 1:
+        state.shape = state.shape[1:]
 
 
 def _first_weight(state: _State, where: str) -> None:

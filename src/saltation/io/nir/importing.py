@@ -8,7 +8,7 @@ import numpy as np
 from saltation.errors import NetworkError, ParameterError
 from saltation.io._common import AnyArray
 from saltation.io.nir._library import called, library, note, values
-from saltation.io.nir.chains import Chain, fold, scaled
+from saltation.io.nir.chains import Chain, fold, reached, scaled
 from saltation.io.nir.flat import INNER, LINEAR, Flat, flatten
 from saltation.io.nir.neurons import Convention, Synapse, population, shape_of, synapse_before, synapse_of
 from saltation.io.units import TimeUnit, from_seconds, seconds
@@ -91,9 +91,10 @@ def from_nir(graph: Any, *, time_unit: TimeUnit | None = None, step: float | Non
     convention = _convention(graph, time_unit, step)
     flat = flatten(graph)
     targets = {port: target for target in _targets(flat) for port in target.ports}
-    shapes = {name: shape_of(name, flat.nodes[name]) for name in _names(flat, targets)}
-    ways = _chains(flat, targets, set(shapes))
+    names = _names(flat, targets)
+    ways = _chains(flat, targets, set(names))
     _check_all_used(flat, ways, targets)
+    shapes = _shapes(flat, targets, names, ways, convention.unit)
     return _built(graph, flat, targets, shapes, ways, convention)
 
 
@@ -212,6 +213,24 @@ def _check_all_used(flat: Flat, ways: list[Chain], targets: dict[str, Target]) -
     for name in flat.nodes:
         if flat.kind(name) in (*LINEAR, *INNER) and not any(name in edge for edge in used):
             raise NetworkError(f"{called(name)} lies between no neurons: remove it.")
+
+
+def _shapes(
+    flat: Flat, targets: dict[str, Target], names: list[str], ways: list[Chain], unit: float
+) -> dict[str, tuple[int, ...]]:
+    """Shape of each population; where it has scalars for parameters, that of what arrives."""
+    known = {name: shape for name in names if (shape := shape_of(name, flat.nodes[name])) is not None}
+    while len(known) < len(names):
+        before = len(known)
+        for chain in ways:
+            name = targets[chain.port].name
+            if name not in known and chain.pre in known:
+                known[name] = reached(chain, flat.nodes, known[chain.pre], unit)
+        if len(known) == before:
+            name = next(name for name in names if name not in known)
+            hint = "one number for all does not say how many neurons there are, and nothing that arrives does"
+            raise NetworkError(explain(f"{called(name)}.v_leak", "an array", "a scalar", hint))
+    return {name: known[name] for name in names}
 
 
 def _built(

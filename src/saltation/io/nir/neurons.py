@@ -51,8 +51,8 @@ class Synapse(NamedTuple):
     rest: AnyArray
 
 
-def shape_of(name: str, node: Any) -> tuple[int, ...]:
-    """Shape of a population: that of its arrays, or of what an Input gives."""
+def shape_of(name: str, node: Any) -> tuple[int, ...] | None:
+    """Shape of a population: that of its arrays, or of what an Input gives; None where scalars leave it open."""
     if type(node).__name__ == "Input":
         declared = node.input_type.get("input") if isinstance(node.input_type, dict) else None
         shape = np.asarray(declared)
@@ -60,10 +60,9 @@ def shape_of(name: str, node: Any) -> tuple[int, ...]:
             raise NetworkError(explain(f"{called(name)}.input_type", "a shape", repr(declared)))
         return tuple(int(n) for n in shape)
     shape = np.shape(values(called(name), node, "v_leak"))
-    if shape == () or 0 in shape:
-        hint = "NIR wants arrays with one value for each neuron: a number alone does not say how many there are"
-        raise NetworkError(explain(f"{called(name)}.v_leak", "an array", f"shape {shape}", hint))
-    return shape
+    if 0 in shape:
+        raise NetworkError(explain(f"{called(name)}.v_leak", "of one value at least", f"shape {shape}"))
+    return shape or None
 
 
 def synapse_of(name: str, node: Any, shape: tuple[int, ...], convention: Convention) -> Synapse:
