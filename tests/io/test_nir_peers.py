@@ -1,4 +1,4 @@
-"""NIR files between Saltation and other frameworks, each with its own importer and exporter; skipped where there is none.
+"""NIR files between Saltation and other frameworks, each with its own importer and exporter; skipped without them.
 
 They are looked for in this environment, or in that of the interpreter named by SALTATION_PEER_PYTHON.
 """
