@@ -117,7 +117,7 @@ def shape(rng: Rng, file: Any) -> str:
         int(rng.integers(5))
     ]
     values = file[f"node/nodes/{node}/{field}"][()]
-    put(file, f"node/nodes/{node}/{field}", [values[1:], values[..., 1:], values[None]][int(rng.integers(3))])
+    put(file, f"node/nodes/{node}/{field}", [values[1:], values[None], values.reshape(-1)[1:]][int(rng.integers(3))])
     return f"shape of {node}.{field}"
 
 

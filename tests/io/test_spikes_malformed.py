@@ -184,10 +184,21 @@ def test_shd_of_another_layout(tmp_path):
         sal.io.read_shd(path)
     with h5py.File(path, "w") as file:
         file.create_dataset("spikes/times", (10**12,), dtype=h5py.vlen_dtype(np.float16))
-    with pytest.raises(FileFormatError, match="one entry for each sample"):
+    with pytest.raises(FileFormatError, match="claims an array of shape"):
         sal.io.read_shd(path)
     path.write_bytes(b"PK\x03\x04")
     with pytest.raises(FileFormatError, match="damaged or is no HDF5 file"):
+        sal.io.read_shd(path)
+
+
+def test_a_heap_that_leads_back_to_itself(tmp_path):
+    """The size of an object wraps around: HDF5's library would walk in a circle for ever."""
+    path = write_h5(tmp_path / "data.h5")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"GCOL") + 16 + 8
+    content[at : at + 8] = (2**64 - 16).to_bytes(8, "little")
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match=r"its heap at byte .* does not hold what it claims"):
         sal.io.read_shd(path)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from saltation._files import replacing
 from saltation.errors import FileFormatError, ParameterError
 from saltation.io._common import AnyArray, existing, need, numbers, parsing, spikes_from
+from saltation.io._hdf5 import opened
 from saltation.io.recordings import LabelledSpikes
 from saltation.io.units import TimeUnit, seconds, to_seconds
 from saltation.model import events
@@ -73,7 +74,7 @@ def read_shd(
     n = events.checked_n_units("read_shd", n_units)
     h5py = need("h5py", "reading SHD's layout")
     place = existing(path)
-    with parsing(place, "HDF5"), h5py.File(place, "r") as file:
+    with opened(h5py, place, "HDF5") as file:
         times = _ragged(h5py, file, "spikes/times", place)
         units = _ragged(h5py, file, "spikes/units", place)
         labels = _flat(h5py, file, "labels", place)
@@ -166,12 +167,11 @@ def _flat(h5py: Any, file: Any, name: str, place: Path) -> AnyArray:
 
 
 def _dataset(h5py: Any, file: Any, name: str, place: Path) -> Any:
-    """Find a one-dimensional dataset that a file of this size can hold."""
+    """Find a one-dimensional dataset."""
     if name not in file or not isinstance(file[name], h5py.Dataset):
         raise FileFormatError(f"{place} has no dataset {name}; at its top are {', '.join(file) or 'none'}.")
     data = file[name]
-    # a wrong count would otherwise take memory for what is not there; compression makes 1000 of 1 at most
-    if data.ndim != 1 or data.shape[0] > 1000 * place.stat().st_size:
+    if data.ndim != 1:
         raise FileFormatError(f"{place}: {name} must have one entry for each sample; got shape {data.shape}.")
     return data
 

@@ -6,6 +6,7 @@ from typing import Any
 from saltation._files import replacing
 from saltation.errors import FileFormatError, NetworkError
 from saltation.io._common import existing, need, parsing
+from saltation.io._hdf5 import opened
 from saltation.io.nir._library import library
 from saltation.io.nir.exporting import to_nir
 from saltation.io.nir.importing import from_nir
@@ -99,21 +100,9 @@ def read_graph(place: Path) -> Any:
     """Read a file as nir reads it, without its check of types, which fails for more than is wrong."""
     nir = library()
     h5py = need("h5py", "reading NIR files")
+    with opened(h5py, place, "NIR") as file:
+        kind = file["node/type"][()].decode("utf-8")
+    if kind != "NIRGraph":
+        raise FileFormatError(f"{place} holds a single NIR node, {kind}, and no graph.")
     with parsing(place, "NIR"):
-        with h5py.File(place, "r") as file:
-            kind = file["node/type"][()].decode("utf-8")
-            if kind != "NIRGraph":
-                raise FileFormatError(f"{place} holds a single NIR node, {kind}, and no graph.")
-            _check_sizes(h5py, file, place)
         return nir.read(place, type_check=False)
-
-
-def _check_sizes(h5py: Any, file: Any, place: Path) -> None:
-    """Refuse arrays that a file of this size cannot hold, before memory is taken for them."""
-    most = 1100 * place.stat().st_size  # HDF5's compression makes about 1000 of 1 at most
-
-    def check(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.size is not None and item.size * item.dtype.itemsize > most:
-            raise FileFormatError(f"{place} claims an array of shape {item.shape} at {name}: it is damaged.")
-
-    file.visititems(check)
