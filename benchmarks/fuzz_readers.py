@@ -9,7 +9,7 @@ what is then other than before is a change that the format cannot tell, such as 
 rule (times that are negative, no numbers or not in order, units out of range, arrays of the wrong type, length or name,
 parameters out of their range) and have to be refused, always.
 
-A process of its own reads some thousand inputs with a limit of memory, and of time for each, so that what ends it is seen.
+A process of its own reads some thousand inputs with a limit of memory, and of time for each: what ends it is seen.
 The inputs follow from the seed and their number.
 """
 

@@ -5,6 +5,8 @@ import itertools
 import nir
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import saltation as sal
 from saltation.errors import FileFormatError, MissingDependencyError, NetworkError, ParameterError, SaltationError
@@ -336,3 +338,24 @@ def test_nir_is_optional(monkeypatch):
     monkeypatch.setitem(sys.modules, "nir", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "saltation\[io\]"'):
         sal.io.to_nir(small(), time_unit="ms")
+
+
+# ------------------------------------------------------------------------------------------------------- any bytes
+@given(
+    cut=st.floats(0, 1), flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4)
+)
+@settings(max_examples=100, deadline=None)
+def test_damaged_files_are_refused_or_valid(cut, flips, tmp_path_factory):
+    path = sal.io.write_nir(tmp_path_factory.mktemp("damaged") / "net.nir", small(delay=1e-3), time_unit="ms")
+    content = bytearray(path.read_bytes())
+    for place, value in flips:
+        content[int(place * len(content))] = value
+    path.write_bytes(bytes(content[: int(cut * len(content))] if cut < 0.9 else content))
+    try:
+        net = sal.io.read_nir(path)
+    except SaltationError:
+        return
+    for population in net.populations.values():
+        assert population.with_parameters() == population
+    for each in net.projections.values():
+        assert each.with_values({"weight": each.weight, "delay": each.delay}) == each
