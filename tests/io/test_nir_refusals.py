@@ -281,6 +281,17 @@ IN = {
         "more than 10000 ways",
     ),
     "input without a shape": (lambda: changed(graph(W, cuba()), nodes={"input": nir.Input(None)}, edges=[]), "a shape"),
+    "note of synapses twice": (
+        lambda: graph(nir.Linear(np.eye(2), metadata={"saltation_synapses": np.array([[0, 0], [0, 0]])}), cuba()),
+        "different pairs of units",
+    ),
+    "notes that are none": (
+        lambda: graph(
+            nir.Linear(np.ones((2, 2)), metadata={"saltation_unnamed": np.ones(3)}), cuba(tau_mem=np.zeros(2))
+        ),
+        "tau_mem",
+    ),
+    "more units than can be counted": (lambda: graph(W, cuba(), n_in=(2**40, 2**40)), "2147483647 units at most"),
     "note of synapses": (
         lambda: graph(nir.Linear(np.ones((2, 2)), metadata={"saltation_synapses": np.array([[0, 1]])}), cuba()),
         "remove the note",
@@ -322,7 +333,7 @@ def test_files(tmp_path):
         sal.io.read_nir(tmp_path)
     for cut in (0, 10, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:cut])
-        with pytest.raises(FileFormatError, match="damaged|empty"):
+        with pytest.raises(FileFormatError, match=r"damaged|empty"):
             sal.io.read_nir(path)
     nir.write(path, cuba())
     with pytest.raises(FileFormatError, match="a single NIR node, CubaLIF"):

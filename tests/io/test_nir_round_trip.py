@@ -76,6 +76,8 @@ def convolutions():
     net.connect("more", "dense", weight=RNG.normal(size=third.weight_shape), connectivity=third)
     net.connect("maps", "out", weight=RNG.normal(size=(first.n_post, 2)))
     net.connect("pooled", "out", weight=RNG.normal(size=(pool.n_post, 2)), delay=1e-3)
+    net.connect("maps", "pooled", weight=np.float32(1.0), connectivity=pool, name="again")
+    net.connect("maps", "pooled", weight=1.0, connectivity=pool, name="and again")
     return net
 
 
@@ -94,7 +96,9 @@ def sparse():
     net.add("out", sal.LIF(4))
     links = sal.Sparse([5, 0, 3, 0], [1, 0, 3, 2], (6, 4))
     net.connect("in", "out", weight=[0.5, 0.0, -0.2, 1.0], connectivity=links)
-    net.connect("out", "out", weight=RNG.normal(size=4), connectivity=sal.Sparse(range(4), range(4), (4, 4)))
+    like = sal.Sparse(range(4), range(4), (4, 4))
+    net.connect("out", "out", weight=RNG.normal(size=4), connectivity=like)
+    net.connect("out", "out", weight=np.ones(4, np.float32), connectivity=like, name="self", delay=1e-3)
     return net
 
 

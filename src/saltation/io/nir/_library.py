@@ -37,6 +37,12 @@ def note(node: Any, name: str) -> Any:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
+def words(node: Any, name: str) -> list[str]:
+    """The words of a note, none where there is no text."""
+    value = note(node, name)
+    return value.split() if isinstance(value, str) else []
+
+
 def values(where: str, node: Any, field: str, shape: tuple[int, ...] | None = None) -> AnyArray:
     """Real, finite numbers of a node's field, as float64 or float32, perhaps of a given shape; a scalar is for all."""
     given = getattr(node, field, None)

@@ -1,5 +1,6 @@
 """What lies between two populations of a NIR graph, folded into the arguments of one projection."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,20 +38,20 @@ class _State:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
-        self.n_pre = int(np.prod(shape))
-        self.into = np.ones(self.n_pre)
+        self.n_pre = math.prod(shape)
+        self.into: AnyArray | None = None
         self.out: AnyArray | None = None
         self.bias: AnyArray | None = None
         self.pool: Any = None
         self.weight: AnyArray | None = None
         self.links: Any = None
         self.core: str | None = None
-        self.delay_in = np.zeros(self.n_pre)
+        self.delay_in: AnyArray = np.broadcast_to(0.0, self.n_pre)
         self.delay_out: AnyArray | None = None
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
 
 def fold(chain: Chain, nodes: dict[str, Any], pre: tuple[int, ...], post: tuple[int, ...], unit: float) -> Folded:
@@ -97,7 +98,7 @@ def _inner(state: _State, name: str, node: Any, unit: float) -> None:
 
 
 def _scale(state: _State, name: str, node: Any, unit: float) -> None:
-    factor = values(called(name), node, "scale", state.shape).reshape(-1).astype(np.float64)
+    factor = values(called(name), node, "scale", state.shape).reshape(-1)
     if state.weight is not None:
         state.out = factor if state.out is None else state.out * factor
         state.bias = None if state.bias is None else state.bias * factor
@@ -105,7 +106,8 @@ def _scale(state: _State, name: str, node: Any, unit: float) -> None:
     if state.pool is not None and np.any(factor != factor[0]):
         raise NetworkError(f"{called(name)} scales windows of a pool differently, for which there is no projection.")
     # a factor that is the same for all passes through a pool
-    state.into = state.into * (factor if state.pool is None else factor[0])
+    factor = factor if state.pool is None else np.full(state.n_pre, factor[0])
+    state.into = factor if state.into is None else state.into * factor
     state.core = state.core or name
 
 
@@ -132,7 +134,8 @@ def _average_pool(state: _State, name: str, node: Any, unit: float) -> None:
     _pool(state, name, node)
     if any(state.pool.padding):
         raise NetworkError(f"{called(name)} averages over padding, and NIR does not say whether that counts.")
-    state.into = state.into / np.prod(state.pool.kernel_size)
+    share = np.full(state.n_pre, 1 / math.prod(state.pool.kernel_size))
+    state.into = share if state.into is None else state.into * share
 
 
 def _pool(state: _State, name: str, node: Any) -> None:
@@ -143,7 +146,7 @@ def _pool(state: _State, name: str, node: Any) -> None:
     _drop_batch(state, 3)
     if len(state.shape) != 3:
         raise NetworkError(explain(where, "fed with (channels, height, width)", f"shape {state.shape}"))
-    if np.any(state.into != state.into[0]):
+    if state.into is not None and np.any(state.into != state.into[0]):
         raise NetworkError(f"{where} comes after a Scale of different factors, for which there is no projection.")
     size, stride, padding = (
         whole(where, node, field, 2, least) for field, least in (("kernel_size", 1), ("stride", 1), ("padding", 0))
@@ -176,8 +179,15 @@ def _linear(state: _State, name: str, node: Any, unit: float) -> None:
 def _take_sparse(state: _State, where: str, pairs: AnyArray) -> None:
     """Keep of a matrix the pairs of units that were noted as its synapses."""
     assert state.weight is not None
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
-        raise NetworkError(explain(f"{where}: the note of its synapses", "pairs of units", f"shape {pairs.shape}"))
+    if (
+        pairs.ndim != 2
+        or pairs.shape[1] != 2
+        or pairs.dtype.kind not in "iu"
+        or len(np.unique(pairs, axis=0)) < len(pairs)
+    ):
+        raise NetworkError(
+            explain(f"{where}: the note of its synapses", "different pairs of units", f"shape {pairs.shape}")
+        )
     state.links = _built(where, Sparse, pairs[:, 0], pairs[:, 1], state.weight.shape)
     kept = state.weight[pairs[:, 0], pairs[:, 1]]
     if np.count_nonzero(kept) != np.count_nonzero(state.weight):
@@ -209,12 +219,12 @@ def _conv(state: _State, name: str, node: Any, unit: float) -> None:
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     kind = Conv2d if axes == 2 else Conv1d
     conv = _built(where, kind, state.shape, weight.shape[0], weight.shape[2:], **options)
-    if state.pool is None and np.any(state.into != state.into[0]):
+    if state.pool is None and state.into is not None and np.any(state.into != state.into[0]):
         raise NetworkError(f"{where} comes after a Scale of different factors, which do not fit into its kernel.")
     state.links = conv if state.pool is None else _built(where, Pooled, state.pool, conv)
     state.weight, state.core, state.shape = weight, name, conv.output_shape
     bias = values(where, node, "bias", weight.shape[:1]).astype(np.float64)
-    state.bias = np.repeat(bias, int(np.prod(conv.output_shape[1:])))
+    state.bias = np.repeat(bias, math.prod(conv.output_shape[1:]))
 
 
 def _padding(
@@ -273,10 +283,12 @@ def _arguments(state: _State, chain: Chain, out: AnyArray) -> tuple[AnyArray, An
     weight, links = state.weight, state.links
     if weight is None and state.pool is None:  # each unit to its like
         links = Sparse(np.arange(state.n_pre), np.arange(state.n_pre), (state.n_pre, state.n_pre))
-        return state.into, _one_or_all(state.delay_in), links
+        each = np.ones(state.n_pre) if state.into is None else state.into
+        return each, _one_or_all(state.delay_in), links
     if weight is None:
-        return np.array(state.into[0]), _one_or_all(state.delay_in), state.pool
-    if np.any(state.into != 1):
+        every = np.array(1.0) if state.into is None else np.array(state.into[0])
+        return every, _one_or_all(state.delay_in), state.pool
+    if state.into is not None and np.any(state.into != 1):
         rows = state.into if state.pool is None else np.full(state.pool.n_post, state.into[0])
         weight = _times_rows(weight, links, rows)
     weight = _times(weight, links, out, where)

@@ -1,5 +1,6 @@
 """`to_nir`: a network becomes a NIR graph."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -221,7 +222,7 @@ def _core(
         kind = "core" if links is pool else "pool"
         row.append((kind, nir.SumPool2d(**{key: np.array(value) for key, value in sizes.items()}, metadata=own)))
         if links is pool:
-            if weight == 1:
+            if weight == 1 and weight.dtype == np.float64:  # what a pool alone is read as
                 return row
             # the weight is a scalar, and its one value has the shape of what it scales
             return [*row, ("scale", nir.Scale(scale=np.full(shapes[projection.post], weight)))]
@@ -281,7 +282,7 @@ def _delays(nir: Any, projection: Projection, shapes: Shapes, convention: Conven
     """Delay nodes before and after the weights, or None where there is none."""
     delay = np.asarray(from_seconds(projection.delay.astype(np.float64), convention.unit))
     shape = shapes[projection.pre]
-    n_pre = int(np.prod(shape))
+    n_pre = math.prod(shape)
     if delay.ndim == 0:
         return (nir.Delay(delay=np.full(shape, delay)) if delay else None), None
     if delay.shape == (n_pre,):

@@ -1,13 +1,14 @@
 """`from_nir`: a NIR graph becomes a network."""
 
 import itertools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from saltation.errors import NetworkError, ParameterError
 from saltation.io._common import AnyArray
-from saltation.io.nir._library import called, library, note, values
+from saltation.io.nir._library import called, library, note, values, words
 from saltation.io.nir.chains import Chain, fold, reached, scaled
 from saltation.io.nir.flat import INNER, LINEAR, Flat, flatten
 from saltation.io.nir.neurons import Convention, Synapse, population, shape_of, synapse_before, synapse_of
@@ -257,7 +258,7 @@ def _built(
             own = [synapses[port] for port in by_name[name].ports]
             made = population(name, flat.nodes[name], own, leaks[name], shapes[name], convention)
         else:
-            made = Input(int(np.prod(shapes[name])))
+            made = Input(math.prod(shapes[name]))
         network.add(name, made)
     cores = [each.core for each in folded]
     for chain, each in zip(ways, folded, strict=True):
@@ -289,7 +290,7 @@ def _synapse(flat: Flat, port: str, target: Target, shape: tuple[int, ...], conv
 
 def _leak(flat: Flat, target: Target, shape: tuple[int, ...]) -> AnyArray:
     """What the leak potentials of synapses add to that of their neuron."""
-    total = np.zeros(int(np.prod(shape)))
+    total = np.zeros(math.prod(shape))
     for port in target.ports:
         if port != target.name:
             resistance = values(called(target.name), flat.nodes[target.name], "r", shape).reshape(-1)
@@ -322,10 +323,10 @@ def _shaped_delay(flat: Flat, chain: Chain, delay: AnyArray, weight: AnyArray) -
     """A delay with as many values as were noted, where they are equal."""
     for name in chain.steps:
         if flat.kind(name) == "Delay":
-            noted = note(flat.nodes[name], "shape")
-            if noted == "axon" and delay.ndim == 0:
-                return np.full(int(np.prod(np.shape(flat.nodes[name].delay))), delay)
-            if noted == "weight" and delay.shape != weight.shape:
+            noted = words(flat.nodes[name], "shape")
+            if noted == ["axon"] and delay.ndim == 0:
+                return np.full(math.prod(np.shape(flat.nodes[name].delay)), delay)
+            if noted == ["weight"] and delay.shape != weight.shape:
                 columns = delay[:, None] if delay.ndim == 1 and weight.ndim == 2 else delay
                 return np.broadcast_to(columns, weight.shape)
     return delay

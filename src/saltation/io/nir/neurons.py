@@ -23,16 +23,18 @@ Pedersen et al., Neuromorphic intermediate representation: A unified instruction
 computing, Nature Communications 15, 8122 (2024), doi:10.1038/s41467-024-52259-9.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from saltation.errors import NetworkError, ParameterError
 from saltation.io._common import AnyArray
-from saltation.io.nir._library import PREFIX, called, note, values
+from saltation.io.nir._library import PREFIX, called, values, words
 from saltation.io.units import from_seconds, to_seconds
 from saltation.model import LI, LIF, Input, Population
 from saltation.model.checks import explain
+from saltation.model.events import MAX_UNITS
 
 
 class Convention(NamedTuple):
@@ -58,7 +60,10 @@ def shape_of(name: str, node: Any) -> tuple[int, ...] | None:
         shape = np.asarray(declared)
         if shape.ndim != 1 or shape.dtype.kind not in "iu" or shape.size == 0 or np.any(shape < 1):
             raise NetworkError(explain(f"{called(name)}.input_type", "a shape", repr(declared)))
-        return tuple(int(n) for n in shape)
+        lengths = tuple(int(n) for n in shape)
+        if math.prod(lengths) > MAX_UNITS:
+            raise NetworkError(explain(f"{called(name)}.input_type", f"of {MAX_UNITS} units at most", repr(lengths)))
+        return lengths
     shape = np.shape(values(called(name), node, "v_leak"))
     if 0 in shape:
         raise NetworkError(explain(f"{called(name)}.v_leak", "of one value at least", f"shape {shape}"))
@@ -94,8 +99,8 @@ def population(
 ) -> Population:
     """Make our population; `leak` is what biases add to its leak potential, per neuron."""
     where = called(name)
-    single = set(str(note(node, "per_neuron") or "").split())
-    size = int(np.prod(shape))
+    single = set(words(node, "per_neuron"))
+    size = math.prod(shape)
     tau_mem = values(where, node, "tau_mem" if hasattr(node, "tau_mem") else "tau", shape).reshape(-1)
     v_leak = values(where, node, "v_leak", shape).reshape(-1)
     given = {"tau_mem": _seconds(tau_mem, convention.unit), "v_leak": v_leak + leak if np.any(leak) else v_leak}
@@ -187,4 +192,4 @@ def _units(array: AnyArray, unit: float) -> AnyArray:
 
 def _spread(array: AnyArray, shape: tuple[int, ...]) -> AnyArray:
     """One value for each neuron, in the shape of the population."""
-    return np.array(np.broadcast_to(array, int(np.prod(shape))).reshape(shape))
+    return np.array(np.broadcast_to(array, math.prod(shape)).reshape(shape))
