@@ -134,7 +134,7 @@ def arrive(x, receptor, w):
 @inlined
 def may_cross(p, x):
     """Whether the threshold could be reached without further input; the adaptation only raises it."""
-    return max(x[0] - p[1], 0.0) + max(x[1], 0.0) * p[12] > p[0] - p[1] or x[0] >= p[0]
+    return (max(x[0] - p[1], 0.0) + max(x[1], 0.0) * p[12] > p[0] - p[1]) | (x[0] >= p[0])
 
 
 @inlined
