@@ -27,6 +27,7 @@ N_GAP = 4
 N_COMPANION_GAP = 5
 
 
+@inlined
 def derive(primary):
     """Complete the primary parameters by the rates that the functions below use."""
     v_th, v_leak, v_reset, t_refrac, tau_mem, tau_syn, tau_adapt, beta = primary

@@ -29,6 +29,7 @@ N_COMPANION_GAP = 4
 _SLACK = 1e-12
 
 
+@inlined
 def derive(primary):
     """Complete the primary parameters by the rates that the functions below use."""
     v_th, v_leak, v_reset, t_refrac, tau_mem, tau_syn = primary

@@ -24,6 +24,7 @@ N_GAP = 5
 N_COMPANION_GAP = 7
 
 
+@inlined
 def derive(primary):
     """Complete the primary parameters by the rates that the functions below use."""
     v_th, v_leak, v_reset, t_refrac, tau_mem, tau_exc, tau_inh = primary
