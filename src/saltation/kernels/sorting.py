@@ -1,6 +1,6 @@
 """Orders that do not depend on anything but the data: by time, then by unit or by position.
 
-What is to be sorted is dealt out to bins of time; a merge sort serves what crowds in them.  It is our own: that of Numba
+What is to be sorted is dealt out to bins of time; a merge sort serves what crowds in them.  It is our own: Numba's
 takes seconds to compile, in every kernel that sorts.
 """
 
