@@ -140,7 +140,7 @@ def compare(ours: sal.Spikes, theirs: np.ndarray, dt: float) -> dict[str, Any]:
 
 @click.command()
 @click.option("--python", help="Interpreter that has all frameworks.  [an environment is made for each]")
-@click.option("--seeds", default=5, show_default=True)
+@click.option("--seeds", default=3, show_default=True)
 @click.option("--envs", type=click.Path(path_type=Path, file_okay=False), default=peers.ENVIRONMENTS, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, show_default=True)
 def main(python: str | None, seeds: int, envs: Path, out: Path) -> None:
