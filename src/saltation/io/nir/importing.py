@@ -1,8 +1,7 @@
 """`from_nir`: a NIR graph becomes a network."""
 
-import itertools
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -10,21 +9,20 @@ from saltation.errors import NetworkError, ParameterError
 from saltation.io._common import AnyArray
 from saltation.io.nir._library import called, library, note, values, words
 from saltation.io.nir.chains import Chain, fold, reached, scaled
-from saltation.io.nir.flat import INNER, LINEAR, Flat, flatten
-from saltation.io.nir.neurons import Convention, Synapse, population, shape_of, synapse_before, synapse_of
-from saltation.io.units import TimeUnit, from_seconds, seconds
+from saltation.io.nir.flat import Flat, flatten
+from saltation.io.nir.neurons import (
+    Convention,
+    Synapse,
+    convention_of,
+    population,
+    shape_of,
+    synapse_before,
+    synapse_of,
+)
+from saltation.io.nir.ways import Target, chains_of, check_all_used, populations_of, targets_of
+from saltation.io.units import TimeUnit, seconds
 from saltation.model import Input, Network
 from saltation.model.checks import describe, explain, number
-
-MANY_CHAINS = 10_000
-"""Ways between populations that a graph may have: side by side in a row they multiply, without end."""
-
-
-class Target(NamedTuple):
-    """A population, with the ports at which signals arrive, in the order of its receptors."""
-
-    name: str
-    ports: tuple[str, ...]
 
 
 def from_nir(graph: Any, *, time_unit: TimeUnit | None = None, step: float | None = None) -> Network:
@@ -91,10 +89,10 @@ def from_nir(graph: Any, *, time_unit: TimeUnit | None = None, step: float | Non
         raise ParameterError(explain("from_nir.graph", "a nir.NIRGraph", describe(graph), hint))
     convention = _convention(graph, time_unit, step)
     flat = flatten(graph)
-    targets = {port: target for target in _targets(flat) for port in target.ports}
-    names = _names(flat, targets)
-    ways = _chains(flat, targets, set(names))
-    _check_all_used(flat, ways, targets)
+    targets = {port: target for target in targets_of(flat) for port in target.ports}
+    names = populations_of(flat, targets)
+    ways = chains_of(flat, targets, set(names))
+    check_all_used(flat, ways, targets)
     shapes = _shapes(flat, targets, names, ways, convention.unit)
     return _built(graph, flat, targets, shapes, ways, convention)
 
@@ -118,102 +116,6 @@ def _convention(graph: Any, time_unit: TimeUnit | None, step: float | None) -> C
         must = f"that noted in the graph, {noted['step'] or None}"
         raise ParameterError(explain("from_nir.step", must, repr(step), "leave it out"))
     return convention_of(unit, width)
-
-
-def convention_of(unit: float, step: float) -> Convention:
-    """The convention for a unit and a step in seconds, 0 for none."""
-    return Convention(unit, float(from_seconds(np.array(step), unit)) if step else 1.0, bool(step))
-
-
-def _targets(flat: Flat) -> list[Target]:
-    """Find the neurons and what stands before them as their synapses."""
-    result = [Target(name, (name,)) for name in flat.nodes if flat.kind(name) in ("CubaLIF", "CubaLI")]
-    bare = [name for name in flat.nodes if flat.kind(name) in ("LIF", "LI")]
-    # an LI is a synapse where all that it feeds is one neuron without one
-    synapses = {name for name in bare if flat.kind(name) == "LI" and _feeds_one(flat, name, bare)}
-    for name in bare:
-        if name in synapses:
-            continue
-        before = flat.before(name)
-        if not before or not synapses.issuperset(before):
-            raise NetworkError(
-                f"{called(name)}, {flat.kind(name)}, has no synapse: a spike would make its voltage jump, and here "
-                "every synapse has a time constant. Use CubaLIF or CubaLI, or put an LI before it as its synapse."
-            )
-        if len(before) > 2:
-            raise NetworkError(f"{called(name)} has {len(before)} synapses; a neuron has one or two receptors here.")
-        if any(synapses.intersection(flat.before(each)) for each in before):
-            raise NetworkError(f"{called(name)} has a synapse behind a synapse, which no model here has.")
-        inhibitory_first = len(before) == 2 and before[0].endswith("_inh") and before[1].endswith("_exc")
-        result.append(Target(name, tuple(before[::-1] if inhibitory_first else before)))
-    loose = synapses.difference(*(target.ports for target in result))
-    if loose:
-        raise NetworkError(f"{called(min(loose))} feeds a synapse, or itself, which no model here does.")
-    return result
-
-
-def _feeds_one(flat: Flat, name: str, bare: list[str]) -> bool:
-    after = flat.after(name)
-    return len(after) == 1 and after[0] in bare
-
-
-def _names(flat: Flat, targets: dict[str, Target]) -> list[str]:
-    """Names of the populations."""
-    inputs = [name for name in flat.nodes if flat.kind(name) == "Input"]
-    return [*inputs, *dict.fromkeys(target.name for target in targets.values())]
-
-
-def _chains(flat: Flat, targets: dict[str, Target], populations: set[str]) -> list[Chain]:
-    """All ways from populations to ports, in the order of the edges that they begin with."""
-    found: list[Chain] = []
-    for port in targets:
-        heads: list[tuple[str, ...]] = [()]
-        while heads:
-            steps = heads.pop()
-            for name in flat.before(steps[0] if steps else port):
-                if name in populations:
-                    if flat.kind(name).endswith("LI"):
-                        raise NetworkError(f"{called(name)} has a voltage as its output, which nothing here takes.")
-                    found.append(Chain(name, steps, port))
-                elif flat.kind(name) not in (*LINEAR, *INNER):
-                    raise NetworkError(f"{called(name)}, {flat.kind(name)}, stands where signals pass to {port!r}.")
-                elif name in steps:
-                    raise NetworkError(f"{called(name)} lies in a cycle without neurons, which never comes to an end.")
-                else:
-                    heads.append((name, *steps))
-            if len(found) + len(heads) > MANY_CHAINS:
-                raise NetworkError(f"there are more than {MANY_CHAINS} ways between neurons, at {port!r}.")
-    rank = {edge: i for i, edge in enumerate(flat.edges)}
-    return sorted(found, key=lambda chain: [rank[edge] for edge in _edges(chain)])
-
-
-def _edges(chain: Chain) -> list[tuple[str, str]]:
-    stops = (chain.pre, *chain.steps, chain.port)
-    return list(itertools.pairwise(stops))
-
-
-def _check_all_used(flat: Flat, ways: list[Chain], targets: dict[str, Target]) -> None:
-    """Refuse what would be lost: ends of the graph that are no neurons, and edges that lead nowhere."""
-    used = {edge for chain in ways for edge in _edges(chain)}
-    used.update((port, target.name) for port, target in targets.items() if port != target.name)
-    read = [name for name in flat.nodes if flat.kind(name) == "Output"]
-    while read:  # from the outputs back to the neurons, past what leaves values as they are
-        name = read.pop()
-        for before in flat.before(name):
-            if (before, name) in used:
-                continue
-            used.add((before, name))
-            if flat.kind(before) in ("Flatten", "Inner"):
-                read.append(before)
-            elif flat.kind(before) in LINEAR:
-                hint = "end in a CubaLI, which is a readout"
-                raise NetworkError(f"{called(before)} is an output of the graph without being a neuron: {hint}.")
-    for edge in flat.edges:
-        if edge not in used:
-            raise NetworkError(f"the NIR edge {edge} leads to no neuron: remove it, or what hangs on it.")
-    for name in flat.nodes:
-        if flat.kind(name) in (*LINEAR, *INNER) and not any(name in edge for edge in used):
-            raise NetworkError(f"{called(name)} lies between no neurons: remove it.")
 
 
 def _shapes(

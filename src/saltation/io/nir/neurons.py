@@ -45,6 +45,11 @@ class Convention(NamedTuple):
     stepped: bool
 
 
+def convention_of(unit: float, step: float) -> Convention:
+    """The convention for a unit and a step in seconds, 0 for none."""
+    return Convention(unit, float(from_seconds(np.array(step), unit)) if step else 1.0, bool(step))
+
+
 class Synapse(NamedTuple):
     """Where weights arrive: per neuron its time constant in seconds, what scales a weight, and what scales a bias."""
 
