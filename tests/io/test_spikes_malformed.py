@@ -145,6 +145,19 @@ def test_npz_that_claims_more_than_there_is(tmp_path):
         sal.io.read_npz(path, time_unit="s")
 
 
+def test_npz_whose_list_is_cut_short(tmp_path):
+    """Its last array would be missing, without a word."""
+    path = sal.io.write_npz(tmp_path / "spikes.npz", sal.Spikes(**GOOD, n_units=2))
+    content = bytearray(path.read_bytes())
+    end, last = content.rindex(b"PK\x05\x06"), content.rindex(b"PK\x01\x02")
+    size = int.from_bytes(content[end + 12 : end + 16], "little") - (end - last)
+    del content[last:end]
+    content[last + 12 : last + 16] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match="its list has 4 arrays of 5"):
+        sal.io.read_npz(path)
+
+
 # -------------------------------------------------------------------------------------------------------- shd
 SHD = {
     "no times": ({"times": None}, "has no dataset spikes/times; at its top are labels, spikes"),
