@@ -9,7 +9,7 @@ import pytest
 from saltation.errors import FileFormatError, GradientError, MissingDependencyError, ParameterError
 from saltation.experiments.results import Checkpoint, ResultFolder
 from saltation.experiments.yinyang import RECIPES, Settings, evaluate, learner, train, training
-from saltation.experiments.yinyang.adam import Adam
+from saltation.experiments.adam import Adam
 from saltation.experiments.yinyang.evaluation import evaluate_fresh, first_spikes, run_network
 from saltation.experiments.yinyang.loss import softmax, ttfs_cross_entropy, winner
 from saltation.experiments.yinyang.task import initial_weights, labelled, orders

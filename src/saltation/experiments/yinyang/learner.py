@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.engine import Exact, simulate
-from saltation.errors import GradientError, ParameterError
-from saltation.experiments.yinyang.adam import Adam
+from saltation.errors import ParameterError
+from saltation.experiments.adam import Adam
+from saltation.experiments.training import check_finite
 from saltation.experiments.yinyang.loss import ttfs_cross_entropy
 from saltation.experiments.yinyang.settings import Settings
 from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_network
@@ -76,13 +77,6 @@ def make_learner(frontend: str, settings: Settings, threads: int | None = None) 
 
         return TorchLearner(settings, threads)
     raise ParameterError(f"yinyang: frontend must be one of {', '.join(FRONTENDS)}; got {frontend!r}")
-
-
-def check_finite(what: str, values: Any) -> None:
-    """Refuse to go on with a NaN or an infinity."""
-    bad = int(np.count_nonzero(~np.isfinite(values)))
-    if bad:
-        raise GradientError(f"{what} is not finite ({bad} of {np.size(values)} values)")
 
 
 @final

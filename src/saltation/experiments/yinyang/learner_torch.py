@@ -1,7 +1,6 @@
 """Training with PyTorch: the network as a module, its gradient by autograd, torch's Adam."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, final
 
 import numpy as np
@@ -9,7 +8,9 @@ import numpy.typing as npt
 import torch
 
 from saltation.engine import Exact
-from saltation.experiments.yinyang.learner import Learner, Step, check_finite
+from saltation.experiments.torch_support import one_thread, tensors
+from saltation.experiments.training import check_finite
+from saltation.experiments.yinyang.learner import Learner, Step
 from saltation.experiments.yinyang.settings import Settings
 from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_network
 from saltation.model import Spikes
@@ -42,7 +43,7 @@ class TorchLearner(Learner):
 
     def warm_up(self, stimulus: Spikes, labels: npt.NDArray[np.int64]) -> None:
         """Run a batch and its gradient."""
-        with _one_thread():
+        with one_thread():
             out = self._snn({"in": stimulus}, duration=self._settings.duration)
             first = out.first_spike("out")
             first[first.isfinite()].sum().backward()
@@ -50,7 +51,7 @@ class TorchLearner(Learner):
 
     def step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
         """Run a batch and update the weights."""
-        with _one_thread():
+        with one_thread():
             return self._step(stimulus, labels, learning_rate)
 
     def _step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
@@ -85,24 +86,4 @@ class TorchLearner(Learner):
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 parameter.copy_(torch.from_numpy(np.array(weights[name])))
-        self._adam.load_state_dict(_tensors(state))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch's own threads out: for a few numbers they cost more than all else on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _tensors(tree: Any) -> Any:
-    """Turn the arrays of a tree into tensors."""
-    if isinstance(tree, dict):
-        return {key: _tensors(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return type(tree)(_tensors(value) for value in tree)
-    return torch.from_numpy(np.array(tree)) if isinstance(tree, np.ndarray) else tree
+        self._adam.load_state_dict(tensors(state))

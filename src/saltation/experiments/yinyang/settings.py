@@ -1,23 +1,20 @@
 """The recipe: all numbers that decide the result of a run."""
 
 import dataclasses
-import math
-from collections.abc import Mapping
-from typing import Any, final
+from typing import final
 
 from saltation.errors import ParameterError
+from saltation.experiments.recipe import SCHEDULES, Recipe
 from saltation.model.checks import integer, number
 
-__all__ = ["RECIPES", "SCHEDULES", "Settings"]
-
-SCHEDULES = ("exponential", "cosine")
+__all__ = ["RECIPES", "Settings"]
 
 _INTEGERS = {"epochs": 1, "seed": 0, "hidden": 1, "batch": 1, "train_points": 1, "held_out_points": 1}
 
 
 @final
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Recipe):
     """The recipe of a run; times in seconds.
 
     ::
@@ -98,54 +95,6 @@ class Settings:
             number("Settings", "out_sum", self.out_sum)
         number("Settings", "alpha", self.alpha, minimum=0.0)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
-
-    def learning_rate_of(self, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 0.
-
-        Examples
-        --------
-        >>> from saltation.experiments.yinyang import RECIPES
-        >>> [round(RECIPES["published"].learning_rate_of(epoch), 6) for epoch in (0, 1, 2)]
-        [0.005, 0.00475, 0.004513]
-        """
-        if self.schedule == "cosine":
-            return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.epochs))
-        return self.learning_rate * self.decay**epoch
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the values by name.
-
-        Examples
-        --------
-        >>> from saltation.experiments.yinyang import Settings
-        >>> Settings(seed=3).to_dict()["seed"]
-        3
-        """
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Settings":
-        """Build from values by name; names that are missing keep their defaults.
-
-        Raises
-        ------
-        ParameterError
-            If a name is unknown or a value not allowed.
-
-        Examples
-        --------
-        >>> from saltation.experiments.yinyang import Settings
-        >>> Settings.from_dict({"seed": 3}).seed
-        3
-        """
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ParameterError(
-                f"Settings: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file may "
-                "be of a later version"
-            )
-        return cls(**values)
 
 
 RECIPES = {
