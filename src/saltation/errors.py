@@ -110,7 +110,7 @@ class FileFormatError(SaltationError, ValueError):
 
 
 class MissingDataError(SaltationError, FileNotFoundError):
-    """The files of a data set are not on this machine; the message says where they were looked for, and how to get them.
+    """The files of a data set are not on this machine; the message says where to get them.
 
     Examples
     --------

@@ -8,6 +8,8 @@ E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine L
 10.24432/C50P49.
 """
 
+from typing import Any
+
 import numpy as np
 
 from saltation.data.images import Images, split
@@ -52,7 +54,7 @@ def digits(part: str, seed: int = 0) -> Images:
         raise MissingDependencyError(
             'The digits come with scikit-learn, which is not installed: pip install "saltation[data]"'
         ) from error
-    loaded = load_digits()
+    loaded: Any = load_digits()
     images = Images(loaded.images.astype(np.uint8), loaded.target.astype(np.int64), tuple("0123456789"), brightest=16)
     training, test = split(images, _HELD_OUT, seed)
     return training if part == "train" else test

@@ -68,7 +68,8 @@ def uncompressed(content: bytes, owner: str) -> bytes:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise FileFormatError(
-            f"{owner} is a damaged gzip file ({type(error).__name__}: {error}). It was probably cut short: fetch it again."
+            f"{owner} is a damaged gzip file ({type(error).__name__}: {error}). It was probably cut short: "
+            "fetch it again."
         ) from error
 
 
@@ -85,15 +86,15 @@ def parse_idx(content: bytes, owner: str) -> npt.NDArray[Any]:
     start = 4 + 4 * axes
     if len(content) < start:
         raise FileFormatError(
-            f"{owner} must hold the lengths of {axes} axes in its first {start} bytes; got {len(content)} bytes in all: "
-            "it was cut short. Fetch it again."
+            f"{owner} must hold the lengths of {axes} axes in its first {start} bytes; "
+            f"got {len(content)} bytes in all: it was cut short. Fetch it again."
         )
     shape = tuple(int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4))
     expected = start + math.prod(shape) * kind.itemsize
     if len(content) != expected:
         cause = "cut short" if len(content) < expected else "followed by something else, or its header is damaged"
         raise FileFormatError(
-            f"{owner} must have {expected:,} bytes for {' x '.join(map(str, shape))} values of {kind.itemsize} bytes; got "
-            f"{len(content):,}: it was {cause}. Fetch it again."
+            f"{owner} must have {expected:,} bytes for {' x '.join(map(str, shape))} values of {kind.itemsize} bytes; "
+            f"got {len(content):,}: it was {cause}. Fetch it again."
         )
     return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))

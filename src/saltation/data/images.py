@@ -102,7 +102,8 @@ def split(images: Images, held_out: int, seed: int = 0) -> tuple[Images, Images]
     """
     if not 1 <= held_out < len(images):
         raise ParameterError(
-            f"split: held_out must be from 1 to {len(images) - 1}, since there are {len(images)} pictures; got {held_out}"
+            f"split: held_out must be from 1 to {len(images) - 1}, since there are {len(images)} pictures; got "
+            f"{held_out}"
         )
     order = np.random.default_rng(seed).permutation(len(images))
     return images[order[:-held_out]], images[order[-held_out:]]

@@ -72,8 +72,8 @@ class Recipe(ABC):
         unknown = sorted(set(values) - known)
         if unknown:
             raise ParameterError(
-                f"{cls.__name__}: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file may "
-                "be of a later version"
+                f"{cls.__name__}: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file "
+                "may be of a later version"
             )
         return cls(**values)
 

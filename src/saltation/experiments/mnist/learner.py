@@ -12,13 +12,14 @@ import numpy.typing as npt
 from saltation.engine import Exact, simulate
 from saltation.errors import ParameterError
 from saltation.experiments.adam import Adam
+from saltation.experiments.mnist.clipping import clip_neurons
 from saltation.experiments.mnist.loss import cross_entropy
 from saltation.experiments.mnist.settings import Settings
-from saltation.experiments.mnist.task import PROJECTIONS, Labelled, initial_weights, make_network
+from saltation.experiments.mnist.task import HIDDEN_AXIS, PROJECTIONS, Labelled, initial_weights, make_network
 from saltation.experiments.training import check_finite
 from saltation.model import MaxVoltage
 
-__all__ = ["FRONTENDS", "RECORD", "Learner", "NumpyLearner", "Step", "make_learner"]
+__all__ = ["FRONTENDS", "RECORD", "Learner", "NumpyLearner", "Step", "clipped", "make_learner"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,6 +81,13 @@ def make_learner(frontend: str, settings: Settings, threads: int | None = None) 
     raise ParameterError(f"mnist: frontend must be one of {', '.join(FRONTENDS)}; got {frontend!r}")
 
 
+def clipped(gradient: Floats, settings: Settings) -> Floats:
+    """Gradient of the weights to the hidden layer, as the recipe wants it."""
+    if settings.clip_quantile == 1.0:
+        return gradient
+    return clip_neurons(gradient, settings.clip_quantile, HIDDEN_AXIS[settings.net])
+
+
 @final
 class NumpyLearner(Learner):
     """Training with nothing but NumPy: the run's own gradient, and `Adam`.
@@ -120,6 +128,7 @@ class NumpyLearner(Learner):
         gradients = {name: gradient[key] for name, key in PROJECTIONS.items()}
         for name, values in gradients.items():
             check_finite(f"the gradient of {name}", values)
+        gradients["weight_in_hid"] = clipped(gradients["weight_in_hid"], self._settings)
         moved = self._adam.step(self._weights, gradients, learning_rate)
         for name, values in moved.items():
             check_finite(f"{name}, after the update,", values)

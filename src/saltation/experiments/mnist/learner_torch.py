@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from saltation.engine import Exact
-from saltation.experiments.mnist.learner import RECORD, Learner, Step
+from saltation.experiments.mnist.learner import RECORD, Learner, Step, clipped
 from saltation.experiments.mnist.settings import Settings
 from saltation.experiments.mnist.task import PROJECTIONS, Labelled, initial_weights, make_network
 from saltation.experiments.torch_support import one_thread, tensors
@@ -53,7 +53,8 @@ class TorchLearner(Learner):
             return self._step(data, learning_rate)
 
     def _step(self, data: Labelled, learning_rate: float) -> Step:
-        out = self._snn({"in": data.stimulus}, duration=self._settings.duration)
+        settings = self._settings
+        out = self._snn({"in": data.stimulus}, duration=settings.duration)
         peak, labels = out.voltage("out"), torch.from_numpy(data.labels)
         loss = max_over_time_cross_entropy(peak, labels)
         check_finite("the loss", loss.item())
@@ -62,6 +63,9 @@ class TorchLearner(Learner):
         for name, parameter in self._parameters.items():
             assert parameter.grad is not None
             check_finite(f"the gradient of {name}", parameter.grad.numpy())
+        into_hidden = self._parameters["weight_in_hid"].grad
+        assert into_hidden is not None
+        into_hidden.copy_(torch.from_numpy(clipped(into_hidden.numpy(), settings)))
         for group in self._adam.param_groups:
             group["lr"] = learning_rate
         self._adam.step()

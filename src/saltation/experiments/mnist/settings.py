@@ -52,6 +52,9 @@ class Settings(Recipe):
         Of the optimiser, Adam with betas 0.9 and 0.999, as `saltation.experiments.recipe.Recipe` has it.
     dropout : float
         Share of input spikes that is left out in training, 0 <= dropout < 1.
+    clip_quantile : float
+        Gradients of hidden neurons that are longer than this share of all are shortened to that length; 1 leaves them.
+        See `saltation.experiments.mnist.clipping`.
     tau_mem, tau_syn : float
         Time constants of hidden neurons and readout; thresholds are 1, and neurons are reset to 0.
     t_late, duration : float
@@ -84,18 +87,19 @@ class Settings(Recipe):
     kernel: int = 5
     stride: int = 2
     batch: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 2e-2
     decay: float = 0.95
     schedule: str = "cosine"
     dropout: float = 0.2
+    clip_quantile: float = 0.9
     tau_mem: float = 20e-3
     tau_syn: float = 5e-3
     t_late: float = 20e-3
     duration: float = 40e-3
     hidden_mean: float = 0.078
-    hidden_std: float = 0.045
-    out_mean: float = 0.2
-    out_std: float = 0.37
+    hidden_std: float = 0.25
+    out_mean: float = 0.0
+    out_std: float = 0.4
     held_out: int = 5000
     train_limit: int | None = None
 
@@ -114,6 +118,7 @@ class Settings(Recipe):
         number("Settings", "dropout", self.dropout, minimum=0.0, maximum=1.0)
         if self.dropout == 1.0:
             raise ParameterError("Settings.dropout must be < 1; got 1.0, which leaves no input spike")
+        number("Settings", "clip_quantile", self.clip_quantile, minimum=0.0, maximum=1.0, strict=True)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
 
 

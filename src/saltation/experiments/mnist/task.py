@@ -12,6 +12,7 @@ from saltation.experiments.mnist.settings import Settings
 from saltation.model import LI, LIF, Conv2d, Input, Network, Spikes, latency, normal
 
 __all__ = [
+    "HIDDEN_AXIS",
     "PROJECTIONS",
     "READERS",
     "Labelled",
@@ -29,6 +30,9 @@ Floats = npt.NDArray[np.float64]
 
 PROJECTIONS = {"weight_in_hid": ("in", "hid"), "weight_hid_out": ("hid", "out")}
 """Trained arrays by name, and the projections they are the weights of."""
+
+HIDDEN_AXIS = {"dense": 1, "conv": 0}
+"""Axis of hidden neurons, or of their maps, in the weights to them."""
 
 CLASSES = 10
 READERS = {"mnist": mnist, "fashion": fashion_mnist, "digits": digits}

@@ -97,8 +97,8 @@ def _epoch(
             step = learner.step(chosen, learning_rate)
         except (GradientError, SimulationError) as error:
             raise GradientError(
-                f"mnist: training stopped in epoch {number}, batch {batch}, learning rate {learning_rate:g}: {error}. A "
-                "smaller learning rate, in a new folder, may avoid this; the checkpoint, if there is one, is that of "
+                f"mnist: training stopped in epoch {number}, batch {batch}, learning rate {learning_rate:g}: {error}. "
+                "A smaller learning rate, in a new folder, may avoid this; the checkpoint, if there is one, is that of "
                 "the last whole epoch"
             ) from error
         loss += step.loss * len(chosen)
