@@ -9,7 +9,6 @@ import pytest
 from saltation.errors import FileFormatError, GradientError, MissingDependencyError, ParameterError
 from saltation.experiments.results import Checkpoint, ResultFolder
 from saltation.experiments.yinyang import RECIPES, Settings, evaluate, learner, train, training
-from saltation.experiments.adam import Adam
 from saltation.experiments.yinyang.evaluation import evaluate_fresh, first_spikes, run_network
 from saltation.experiments.yinyang.loss import softmax, ttfs_cross_entropy, winner
 from saltation.experiments.yinyang.task import initial_weights, labelled, orders
@@ -99,37 +98,6 @@ def test_softmax(first):
     np.testing.assert_allclose(p[:3], 1 / 3)
     answered = winner(first[0]) >= 0
     assert np.array_equal(p[answered].argmax(axis=1), winner(first[0])[answered])
-
-
-# -------------------------------------------------------------------------------------------------- Adam
-def test_adam_agrees_with_torch():
-    torch = with_torch()
-    rng = np.random.default_rng(1)
-    values = {"a": rng.normal(size=(5, 7))}
-    parameter = torch.nn.Parameter(torch.from_numpy(values["a"].copy()))
-    theirs, ours = torch.optim.Adam([parameter], lr=5e-3), Adam(values)
-    for step in range(50):
-        gradient = rng.normal(size=(5, 7)) * 10.0 ** rng.normal()
-        theirs.param_groups[0]["lr"] = 5e-3 * 0.9**step
-        parameter.grad = torch.from_numpy(gradient.copy())
-        theirs.step()
-        values = ours.step(values, {"a": gradient}, 5e-3 * 0.9**step)
-    np.testing.assert_allclose(values["a"], parameter.detach().numpy(), rtol=0, atol=1e-14)
-
-
-def test_adam_goes_on_from_its_state():
-    gradients = np.random.default_rng(2).normal(size=(4, 3))
-    one = other = {"w": np.zeros(3)}
-    adam = Adam(one)
-    for gradient in gradients[:2]:
-        one = adam.step(one, {"w": gradient}, 0.1)
-    again = Adam(other)
-    again.restore(adam.state())
-    other = one
-    for gradient in gradients[2:]:
-        one = adam.step(one, {"w": gradient}, 0.1)
-        other = again.step(other, {"w": gradient}, 0.1)
-    assert np.array_equal(one["w"], other["w"])
 
 
 # ---------------------------------------------------------------------------------------------- front ends

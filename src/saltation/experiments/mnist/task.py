@@ -160,7 +160,7 @@ def make_network(settings: Settings, weights: Mapping[str, Floats]) -> Network:
     >>> from saltation.experiments.mnist import recipe
     >>> from saltation.experiments.mnist.task import initial_weights, make_network
     >>> settings = recipe("mnist", "conv")
-    >>> make_network(settings, initial_weights(settings)).populations["hid"].n
+    >>> make_network(settings, initial_weights(settings)).populations["hid"].size
     1152
     """
     conv = _convolution(settings)
