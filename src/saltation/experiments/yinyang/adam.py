@@ -51,15 +51,19 @@ class Adam:
         self._square = {name: np.zeros_like(array) for name, array in like.items()}
 
     def step(
-        self, values: Mapping[str, Floats], gradients: Mapping[str, Floats], learning_rate: float
+        self,
+        values: Mapping[str, Floats],
+        gradients: Mapping[str, Floats],
+        learning_rate: float | Mapping[str, float],
     ) -> dict[str, Floats]:
-        """Give the values after one step."""
+        """Give the values after one step, with one learning rate for all arrays or one for each."""
         self._steps += 1
         beta1, beta2 = self._betas
-        size = learning_rate / (1.0 - beta1**self._steps)
         scale = (1.0 - beta2**self._steps) ** 0.5
         moved: dict[str, Floats] = {}
         for name, gradient in gradients.items():
+            rate = learning_rate if isinstance(learning_rate, float) else learning_rate[name]
+            size = rate / (1.0 - beta1**self._steps)
             mean, square = self._mean[name], self._square[name]
             mean += (1.0 - beta1) * (gradient - mean)
             square *= beta2

@@ -14,7 +14,7 @@ from saltation.experiments.yinyang.evaluation import evaluate
 from saltation.experiments.yinyang.learner import Learner, make_learner
 from saltation.experiments.yinyang.loss import winner
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import PROJECTIONS, SEEDS, Labelled, labelled, orders
+from saltation.experiments.yinyang.task import SEEDS, Labelled, labelled, orders
 
 __all__ = ["Progress", "train"]
 
@@ -183,4 +183,4 @@ def _resume(
             "again in another folder."
         ) from error
     progress.epoch = checkpoint.epoch
-    progress.weights = {name: learner.weights()[name] for name in PROJECTIONS}
+    progress.weights = {name: learner.weights()[name] for name in progress.weights}
