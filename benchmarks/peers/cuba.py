@@ -110,7 +110,7 @@ def statistics(times: np.ndarray, units: np.ndarray, neurons: int, seconds: floa
         mean = np.bincount(owner, intervals, neurons) / n
         spread = np.sqrt(np.bincount(owner, (intervals - mean[owner]) ** 2, neurons) / n)
         cvs = (spread / mean)[counts >= LEAST]
-    bins = int(round(length / BIN))
+    bins = round(length / BIN)
     edges = TRANSIENT + BIN * np.arange(bins + 1)
     at = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, bins - 1)
     whole = np.bincount(at, minlength=bins)
