@@ -234,9 +234,7 @@ def main(
                 result = counted(pythons, some, work, options["seeds"], options["seconds"], timeout)
             else:
                 sizes = [size for size in SIZES if size[0] * size[1] <= largest]
-                result = (
-                    {"sizes": scaling(pythons["saltation"], work, sizes, timeout)} if "saltation" in pythons else {}
-                )
+                result = {"sizes": scaling(sys.executable, work, sizes, timeout)}
             about = ("date", "machine", "load_average")
             record[part] = {**{name: begun[name] for name in about}, "not_installed": errors, **result}
             write_json(out, record)
