@@ -4,9 +4,9 @@
     python benchmarks/delay_learning_report.py            # table for docs/performance.md
 
 First the choice: every candidate of `CANDIDATES` trains for a short time with seeds of its own, and the validation set
-decides, by the mean accuracy of the last epochs. There are as many candidates without delays as with them. Axonal delays
-take the numbers that were chosen for synaptic ones. Then the result: the chosen settings, more epochs, other seeds; the
-test set and 100,000 fresh points are looked at after the last epoch.
+decides, by the mean accuracy of the last epochs. There are as many candidates without delays as with them. Axonal
+delays take the numbers that were chosen for synaptic ones. Then the result: the chosen settings, more epochs, other
+seeds; the test set and 100,000 fresh points are looked at after the last epoch.
 
 Each run is added to the results when it is done, and one that is there is not run again; one that is not done goes on
 from its checkpoint in ``--work``. Only one may write a file of results at a time.

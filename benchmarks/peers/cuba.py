@@ -83,7 +83,7 @@ def save(path: Path, network: Cuba) -> None:
 
 def load(path: str) -> Cuba:
     with np.load(path) as stored:
-        return Cuba(*(stored[name] for name in Cuba._fields[:3]), int(stored["excitatory"]))
+        return Cuba(stored["pre"], stored["post"], stored["v_init"], int(stored["excitatory"]))
 
 
 def statistics(times: np.ndarray, units: np.ndarray, neurons: int, seconds: float) -> dict[str, Any]:

@@ -1,0 +1,191 @@
+"""Tables of what `large.py` measured, for docs/performance.md.
+
+    python benchmarks/large_report.py
+
+Writes the block ``large`` of the page; the words around it are kept.
+"""
+
+import json
+import math
+import statistics
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+from pages import PERFORMANCE, replace_block
+
+RESULTS = Path(__file__).parent / "results" / "large.json"
+SCHEMA_VERSION = 1
+OURS = "saltation"
+STATISTICS = {
+    "rate": ("mean rate, Hz", ".2f"),
+    "rate_std": ("rates of neurons: standard deviation, Hz", ".2f"),
+    "rate_median": ("their median, Hz", ".2f"),
+    "rate_iqr": ("their interquartile range, Hz", ".2f"),
+    "silent": ("silent neurons, %", ".1f"),
+    "cv": ("CV of intervals", ".3f"),
+    "fano": ("Fano factor of all spikes", ".1f"),
+    "chi": ("synchrony (1: independent)", ".1f"),
+}
+STANDARD_ERRORS = 2.0
+INTRODUCTION = """\
+4,000 leaky integrate-and-fire neurons, about 320,000 synapses, two synaptic time constants, a leak potential above the
+threshold and a refractory time of 5 ms (Vogels and Abbott 2005; benchmark 2 of Brette et al. 2007, DOI
+10.1007/s10827-007-0038-6, in the current-based form of Brian's example `CUBA`). Saltation runs it event by event and
+without delays; Brian2 and NEST on a grid, where a spike acts one step later; NEST's `iaf_psc_exp_ps` finds spikes off
+the grid and has that delay too. All read the same networks and initial voltages, record all spikes, and run on one
+core."""
+AGREEMENT = """\
+Mean and standard deviation over networks, each the same for all. *Agrees*: our mean lies within the range of the means
+of the others, widened by two standard errors of a mean on either side (from the spread over networks)."""
+
+
+class Mean(NamedTuple):
+    """Of one statistic over networks."""
+
+    mean: float
+    std: float
+    n: int
+
+
+def values(run: dict[str, Any]) -> dict[str, float]:
+    """The statistics of a run as they are shown."""
+    found = run["statistics"]
+    low, middle, high = found["rate_quartiles"]
+    return {
+        "rate": found["rate"],
+        "rate_std": found["rate_std"],
+        "rate_median": middle,
+        "rate_iqr": high - low,
+        "silent": 100.0 * found["silent"],
+        "cv": found["cv"],
+        "fano": found["fano"],
+        "chi": found["chi"],
+    }
+
+
+def over_networks(runs: list[dict[str, Any]]) -> dict[str, Mean] | None:
+    """Mean of each statistic over the runs that went well; None where none did."""
+    good = [values(run) for run in runs if "error" not in run]
+    if not good:
+        return None
+    result: dict[str, Mean] = {}
+    for name in STATISTICS:
+        each = [one[name] for one in good]
+        result[name] = Mean(statistics.fmean(each), statistics.stdev(each) if len(each) > 1 else 0.0, len(each))
+    return result
+
+
+def agrees(ours: Mean, others: list[Mean]) -> bool:
+    """Whether our mean is among those of the others, up to `STANDARD_ERRORS` of one."""
+    variance = statistics.fmean(each.std**2 for each in (ours, *others))
+    margin = STANDARD_ERRORS * math.sqrt(variance / ours.n)
+    means = [each.mean for each in others]
+    return min(means) - margin <= ours.mean <= max(means) + margin
+
+
+def timing(record: dict[str, Any]) -> str:
+    part = record["timing"]
+    ours = part["summary"].get(OURS, {}).get("wall")
+    heads = ("", "s a biological second", "least", "beside ours", "build, s: first, later", "peak memory, MB", "spikes")
+    lines = [f"| {' | '.join(heads)} |", f"|---|{'---|' * (len(heads) - 1)}"]
+    for name, entry in sorted(part["summary"].items(), key=lambda item: item[1].get("wall", math.inf)):
+        label = record["labels"][name]
+        label = f"**{label}**" if name == OURS else label
+        if "error" in entry:
+            lines.append(f"| {label} | failed: `{entry['error'].splitlines()[-1]}` | | | | | |")
+            continue
+        ratio = "" if ours is None else f"{entry['wall'] / ours:.2f}"
+        lines.append(
+            f"| {label} | {entry['wall']:.3f} | {entry['wall_least']:.3f} | {ratio} | {entry['first_build']:.1f}, "
+            f"{entry['build']:.1f} | {entry['peak_mb']:.0f} | {entry['spikes']:.0f} |"
+        )
+    loads = [run["load_average"] for runs in part["rounds"].values() for run in runs]
+    rounds = len(next(iter(part["rounds"].values())))
+    lines += [
+        "",
+        f"Medians of {part['repeats']} runs after one, and of {rounds} round(s); the loop alone, without building. "
+        f"{where(part)}; load average {min(loads):.1f} to {max(loads):.1f} meanwhile, about 1 of it our own. "
+        "*Build* is imports, code and network, and what is compiled for them; the memory is that of the process, for "
+        "the standalone target of its program alone.",
+    ]
+    return "\n".join(lines)
+
+
+def where(part: dict[str, Any]) -> str:
+    machine = part["machine"]
+    return f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {part['date'][:10]}"
+
+
+def compared(record: dict[str, Any]) -> str:
+    part = record["statistics"]
+    found = {name: over_networks(runs) for name, runs in part["runs"].items()}
+    good = {name: each for name, each in found.items() if each is not None}
+    others = [name for name in good if name != OURS]
+    with_ours = OURS in good and bool(others)
+    names = [*([OURS] if OURS in good else []), *others]
+    heads = ["", *(record["labels"][name] for name in names), *(["agrees"] if with_ours else [])]
+    lines = [f"| {' | '.join(heads)} |", f"|---|{'---|' * (len(heads) - 1)}"]
+    for statistic, (label, form) in STATISTICS.items():
+        cells = [f"{good[name][statistic].mean:{form}} ± {good[name][statistic].std:{form}}" for name in names]
+        if with_ours:
+            yes = agrees(good[OURS][statistic], [good[name][statistic] for name in others])
+            cells.append("yes" if yes else "**no**")
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    seconds, least = part["seconds"], part["transient"]
+    lines += [
+        "",
+        f"{AGREEMENT} {part['seeds']} networks, {seconds:g} s each of which the first {least:g} s are left out; the "
+        f"Fano factor is that of the number of all spikes in bins of {1e3 * part['bin']:g} ms, and synchrony its "
+        "variance over that of independent neurons.",
+    ]
+    return "\n".join(lines)
+
+
+def scaling(record: dict[str, Any]) -> str:
+    part = record["scaling"]
+    heads = ("neurons", "synapses", "s a biological second", "spikes", "ns an arrival", "peak memory, MB", "build, s")
+    lines = [f"| {' | '.join(heads)} |", f"|---|{'---|' * (len(heads) - 1)}"]
+    for entry in part["sizes"]:
+        if "error" in entry:
+            lines.append(f"| {entry['asked']:,} | {entry['asked'] * entry['reached']:,} | failed | | | | |")
+            continue
+        arrivals = entry["spikes"] * entry["synapses"] / entry["neurons"]
+        lines.append(
+            f"| {entry['neurons']:,} | {entry['synapses']:,} | {entry['wall']:.2f} | {entry['spikes']:,} | "
+            f"{1e9 * entry['wall'] * entry['seconds'] / arrivals:.0f} | {entry['peak_mb']:,.0f} | "
+            f"{entry['build']:.1f} |"
+        )
+    lines += [
+        "",
+        "Saltation alone, the same network with more neurons and with more synapses of each, whose weights are smaller "
+        f"in proportion; one run of one biological second on one core. {where(part)}. An arrival is one spike at one "
+        "synapse. The memory is the peak of the whole process, with the connections as they were read.",
+    ]
+    return "\n".join(lines)
+
+
+def section(record: dict[str, Any]) -> str:
+    parts = ["## A large recurrent network", INTRODUCTION]
+    builders = {"timing": timing, "statistics": compared, "scaling": scaling}
+    for name, title in (("timing", "Time"), ("statistics", "Spikes"), ("scaling", "More neurons and synapses")):
+        if name in record:
+            parts += [f"### {title}", builders[name](record)]
+    parts.append("`python benchmarks/large.py`; single numbers and versions are in `benchmarks/results/large.json`.")
+    return "\n\n".join(parts)
+
+
+@click.command()
+@click.option("--results", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=RESULTS)
+@click.option("--page", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=PERFORMANCE)
+def main(results: Path, page: Path) -> None:
+    record = json.loads(results.read_text(encoding="utf-8"))
+    if record["schema_version"] != SCHEMA_VERSION:
+        raise click.ClickException(
+            f"{results} has schema version {record['schema_version']}; known is {SCHEMA_VERSION}"
+        )
+    replace_block(page, "large", section(record))
+
+
+if __name__ == "__main__":
+    main()
