@@ -118,7 +118,8 @@ def _undo(
         duration = float(part.events.times[part.events.offsets[part.stop] - 1])
         logged = (part.log, part.log_offsets, part.own_offsets)
         scratch = (np.empty((rows + SIDES + 1, n)), np.empty(n, np.int64))
-        given = (*common, part.offsets, *logged, *watched, spike_times, source_times, *scratch, results)
+        model = (packed.parameters, part.events, packed.weights, packed.synapses, run.start, part.tape)
+        given = (*model, part.offsets, *logged, *watched, spike_times, source_times, *scratch, results)
         kernel("queue_adjoint", packed.model)(first, stop, timed, duration, *given)
         return
     ordered = (part.index, part.offsets)

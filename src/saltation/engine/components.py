@@ -26,7 +26,7 @@ class Component:
     sources : tuple of str
         Populations whose spikes arrive: those of other components first, then its own where it has internal ones.
     recurrent : bool
-        Whether it needs the event queue: it has internal projections, or delays of single synapses.
+        Whether it needs the event queue: it has internal projections, or arrivals that do not reach all neurons.
     model : str
         Physics, without the way crossings are found: ``"input"``, ``"li"``, ``"lif"``, ``"lif_two"``, ...
     """
@@ -97,11 +97,11 @@ def _component(net: Network, names: tuple[str, ...]) -> Component:
     incoming: list[ProjectionKey] = []
     internal: list[ProjectionKey] = []
     sources: list[str] = []
-    per_synapse = False
+    several = False
     for key, projection in net.projections.items():
         if projection.post not in names:
             continue
-        per_synapse = per_synapse or projection.delay.ndim == 2
+        several = several or projection.delay_per_weight or projection.connectivity is not None
         if projection.pre in names:
             internal.append(key)
             continue
@@ -115,7 +115,7 @@ def _component(net: Network, names: tuple[str, ...]) -> Component:
         tuple(incoming),
         tuple(internal),
         tuple(sources),
-        bool(internal) or per_synapse,
+        bool(internal) or several,
         _model(net, names),
     )
 

@@ -224,6 +224,7 @@ def _run_queue(
         packed.weights,
         packed.delays,
         packed.wiring,
+        packed.synapses,
         start,
         packed.limit,
         *replay,

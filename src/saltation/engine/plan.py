@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation.engine.components import Component, components, receptor_code
-from saltation.kernels.events import PER_PRE, PER_SYNAPSE, SCALAR
-from saltation.kernels.records import DELAY, EVENT_ROWS, PER_TARGET, RECEPTOR, ROW, START, STOP, Wiring
+from saltation.engine.wiring import delay_mode, list_synapses, most_arrivals, wire
+from saltation.kernels.events import TABLE_COLUMNS
+from saltation.kernels.records import Synapses, Wiring
 from saltation.kernels.rows import lanes
 from saltation.kernels.specialise import physics_of
 from saltation.model import Input, Network, Population, Projection, ProjectionKey
@@ -49,8 +50,10 @@ class PackedComponent:
         Flat; ``weight_at`` and ``delay_at`` say where each projection begins.
     table : ndarray of int, [projection, :]
         What ``saltation.kernels.events`` reads of each projection.
+    synapses : Synapses
+        Those of the projections that list them.
     arrivals : tuple of (int, int)
-        Source of each projection, and the number of events that one of its spikes makes.
+        Source of each projection, and the largest number of events that one of its spikes makes.
     wiring : Wiring
         Projections inside the component.
     """
@@ -68,6 +71,7 @@ class PackedComponent:
     delays: Floats
     delay_at: Ints
     table: Ints
+    synapses: Synapses
     arrivals: tuple[tuple[int, int], ...]
     wiring: Wiring
 
@@ -182,6 +186,7 @@ def _repack(plan: Plan, component: Component) -> PackedComponent | None:
     same = all(plan.populations[name] is before.populations[name] for name in component.populations) and all(
         plan.projections[key].delay is before.projections[key].delay
         and plan.projections[key].receptor == before.projections[key].receptor
+        and plan.projections[key].connectivity is before.projections[key].connectivity
         for key in keys
     )
     packed = plan.packed_before(component)
@@ -261,20 +266,21 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
     weights = _flat([projection.weight for projection in projections])
     delays = _flat([projection.delay for projection in projections])
     receptors = [receptor_code(plan.populations[projection.post], projection) for projection in projections]
+    first_column = [columns[projection.post][0] for projection in projections]
+    synapses, cut_at = list_synapses(projections, weight_at, first_column)
     rows = [
         (
             component.sources.index(projection.pre),
-            (SCALAR, PER_PRE, PER_SYNAPSE)[projection.delay.ndim],
-            projection.weight.shape[1],
+            delay_mode(projection),
+            projection.shape[1],
             weight_at[j],
             delay_at[j],
-            columns[projection.post][0],
+            first_column[j],
             receptors[j],
+            cut_at[j],
         )
         for j, projection in enumerate(projections)
     ]
-    table_of_projections = np.array(rows, np.int64).reshape(-1, 7)
-    wiring = _wiring(plan, component, columns, size, weight_at, delay_at, receptors)
     return PackedComponent(
         component,
         columns,
@@ -288,9 +294,10 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
         weight_at,
         delays,
         delay_at,
-        table_of_projections,
-        tuple((row[0], row[2] if row[1] == PER_SYNAPSE else 1) for row in rows),
-        wiring,
+        np.array(rows, np.int64).reshape(-1, TABLE_COLUMNS),
+        synapses,
+        tuple((row[0], most_arrivals(projections[j], synapses, row[7])) for j, row in enumerate(rows)),
+        wire(plan.projections, component, columns, size, weight_at, delay_at, receptors, synapses, cut_at),
     )
 
 
@@ -301,35 +308,3 @@ def _flat(arrays: list[NDArray[Any]]) -> Floats:
     else:
         flat = np.concatenate([np.zeros(0), *(array.reshape(-1) for array in arrays)]).astype(np.float64, copy=False)
     return freeze(flat)
-
-
-def _wiring(
-    plan: Plan,
-    component: Component,
-    columns: dict[str, tuple[int, int]],
-    size: int,
-    weight_at: Ints,
-    delay_at: Ints,
-    receptors: list[int],
-) -> Wiring:
-    """Rows of the internal projections, by the neuron they leave."""
-    unit_of: list[Ints] = [np.zeros(0, np.int64)]
-    rows: list[Ints] = [np.zeros((0, EVENT_ROWS), np.int64)]
-    for j, key in enumerate(component.internal, start=len(component.incoming)):
-        projection = plan.projections[key]
-        n_pre, n_post = projection.weight.shape
-        first, last = columns[projection.post]
-        units = np.arange(n_pre, dtype=np.int64)
-        block = np.zeros((n_pre, EVENT_ROWS), np.int64)
-        block[:, ROW] = weight_at[j] + units * n_post
-        block[:, START] = first
-        block[:, STOP] = last
-        block[:, RECEPTOR] = receptors[j]
-        block[:, PER_TARGET] = projection.delay.ndim == 2
-        block[:, DELAY] = delay_at[j] + units * (0, 1, n_post)[projection.delay.ndim]
-        unit_of.append(columns[projection.pre][0] + units)
-        rows.append(block)
-    unit = np.concatenate(unit_of)
-    order = np.argsort(unit, kind="stable")
-    offsets = np.searchsorted(unit[order], np.arange(size + 1)).astype(np.int64)
-    return Wiring(offsets, np.ascontiguousarray(np.concatenate(rows)[order].T))

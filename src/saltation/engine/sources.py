@@ -130,6 +130,7 @@ def sort_events(
         sources.elapsed,
         sources.offsets,
         packed.table,
+        packed.synapses,
         packed.delays,
         duration,
         probe_times,

@@ -146,6 +146,7 @@ def _component(
         packed.parameters,
         part.events,
         packed.weights,
+        packed.synapses,
         run.start,
         part.tape,
         part.offsets,

@@ -14,7 +14,7 @@ LAST_CAUSE = 1 << 60
 # How a projection's delays are given.
 SCALAR = 0
 PER_PRE = 1
-PER_SYNAPSE = 2
+PER_WEIGHT = 2
 
 # Columns of the table of projections.
 SOURCE_OF = 0
@@ -24,9 +24,11 @@ WEIGHT_AT = 3
 DELAY_AT = 4
 COLUMN = 5
 RECEPTOR_OF = 6
+CUT_AT = 7  # where the cuts of its synapses begin; -1: it has all pairs
+TABLE_COLUMNS = 8
 
 
-def _make_events(first, stop, times, units, age, elapsed, offsets, table, delays, duration, probes, events):
+def _make_events(first, stop, times, units, age, elapsed, offsets, table, synapses, delays, duration, probes, events):
     """Events of samples ``first <= b < stop``, and where each sample's begin.
 
     A spike from before this run (``age > 0``) is in the clock of the run that emitted it; what arrived in that run,
@@ -38,31 +40,48 @@ def _make_events(first, stop, times, units, age, elapsed, offsets, table, delays
         ordered = True
         latest = -math.inf
         for j in range(table.shape[0]):
-            per_synapse = table[j, MODE] == PER_SYNAPSE
+            per_weight = table[j, MODE] == PER_WEIGHT
             n_post = table[j, N_POST]
-            width = n_post if per_synapse else 1
-            step = 0 if table[j, MODE] == SCALAR else width
+            listed = table[j, CUT_AT] >= 0
+            step = n_post if per_weight else 0 if table[j, MODE] == SCALAR else 1
             source = table[j, SOURCE_OF]
             for i in range(offsets[source, b], offsets[source, b + 1]):
                 spike = natural(i)
                 unit = np.int64(units[spike])
                 runs = age[spike] if age.size > 0 else 0
-                delay = table[j, DELAY_AT] + unit * step
-                for c in range(width):
-                    t = times[spike] + delays[natural(delay + c)]
+                begin_of = synapses.cuts[table[j, CUT_AT] + unit] if listed else 0
+                end_of = synapses.cuts[table[j, CUT_AT] + unit + 1] if listed else n_post
+                for c in range(end_of - begin_of if per_weight else 1):
+                    delay = table[j, DELAY_AT] + unit * step + c
+                    weight = table[j, WEIGHT_AT] + unit * n_post + c
+                    target = table[j, COLUMN] + c
+                    if listed and per_weight:
+                        weight = np.int64(synapses.places[begin_of + c])
+                        delay = table[j, DELAY_AT] + weight - table[j, WEIGHT_AT]
+                        target = np.int64(synapses.targets[begin_of + c])
+                    elif listed:
+                        if begin_of == end_of:
+                            continue
+                        delay = table[j, DELAY_AT] + unit * step
+                        weight = 0
+                    t = times[spike] + delays[natural(delay)]
                     for back in range(runs, 0, -1):
                         t -= elapsed[elapsed.size - back]
                     if (runs > 0 and not t > 0.0) or not t <= duration:
                         continue
                     e = natural(at)
                     events.times[e] = t
-                    events.ints[ROW, e] = table[j, WEIGHT_AT] + unit * n_post + c
+                    events.ints[ROW, e] = weight
                     events.ints[RECEPTOR, e] = table[j, RECEPTOR_OF]
                     events.ints[CAUSE, e] = i
-                    events.ints[DELAY, e] = delay + c
+                    events.ints[DELAY, e] = delay
                     if events.ints.shape[0] > PLAIN_ROWS:
-                        events.ints[START, e] = table[j, COLUMN] + c
-                        events.ints[STOP, e] = table[j, COLUMN] + (c + 1 if per_synapse else n_post)
+                        if listed and not per_weight:
+                            events.ints[START, e] = -1 - begin_of
+                            events.ints[STOP, e] = end_of
+                        else:
+                            events.ints[START, e] = target
+                            events.ints[STOP, e] = table[j, COLUMN] + n_post if not per_weight else target + 1
                     ordered = ordered and latest <= t
                     latest = t
                     at += 1

@@ -5,13 +5,16 @@ outside comes before one from inside, an arrival before a spike, a lower unit be
 
 Most crossings that could be predicted after an arrival are made void by the next one.  So a neuron that cannot spike
 before that is only to be asked again then (``OPEN``), and its crossing is searched for if nothing has reached it by
-that time: from the same state, so that the result is the same.
+that time: from the same state, so that the result is the same.  Where arrivals reach few neurons, the next arrival
+anywhere says nothing about the next one at a neuron, and a bound on its crossing takes its place.
 """
 
 # ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
 # pyright: reportUndefinedVariable=false
 
 import math
+
+import numpy as np
 
 from saltation.kernels.bits import natural
 from saltation.kernels.forward import (
@@ -25,6 +28,7 @@ from saltation.kernels.forward import (
     sum_up,
 )
 from saltation.kernels.heap import heap_pop, heap_push
+from saltation.kernels.leaders import announce, forget, lead
 from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     CAUSE,
@@ -34,6 +38,7 @@ from saltation.kernels.records import (
     DUE_STOP,
     EVENT_LIMIT,
     LATEST,
+    LEADER,
     NOT_FINITE,
     OK,
     OPEN,
@@ -48,12 +53,13 @@ from saltation.kernels.records import (
     Log,
     Probes,
     Report,
+    Synapses,
     Tape,
     Wiring,
 )
 from saltation.kernels.views import bare
 
-HELPERS = ("predict", "bring", "expect", "schedule")
+HELPERS = ("predict", "bring", "expect", "soonest", "await_spike", "schedule")
 
 
 def predict(p, m, x, release, t, duration, replay, observed, marks):
@@ -84,21 +90,57 @@ def expect(p, m, x, release, t, t1, g, duration, replay, observed, marks):
     return predict(p, m, x, release, t, duration, replay, observed, marks)
 
 
-def schedule(unit, t, k, own, duration, delays, wiring, log, heap_times, heap_items, heap_size):
+def soonest(p, x):
+    """How long a neuron in state ``x`` takes at least to its threshold if nothing arrives; inf if it cannot reach it.
+
+    With the current held at what is excitatory of it now, the voltage relaxes to ``top``, and crosses after
+    ``tau_mem log(1 + z)``, ``z = (v_th - v) / (top - v_th)``; ``log(1 + z) >= 2 z / (2 + z)``.
+    """
+    above = ceiling(p, x) - p[0]
+    below = p[0] - x[0]
+    if below <= 0.0:
+        return 0.0
+    if not above > 0.0 or not may_cross(p, x):
+        return math.inf
+    return p[4] * (1.0 - 1e-12) * (2.0 * below / (2.0 * above + below))
+
+
+def await_spike(p, m, x, release, t, duration, replay, observed, marks):
+    """When neuron ``m``, in state ``x`` at ``t``, is to be asked next: it spikes then, or is open from then on."""
+    if replay or release > duration:
+        marks[OPEN, m] = 0
+        return predict(p, m, x, release, t, duration, replay, observed, marks)
+    # while it is held, nothing that is excitatory of the current grows
+    due = max(t, release) + soonest(p, x)
+    marks[OPEN, m] = due < math.inf
+    return due
+
+
+def schedule(unit, t, k, own, duration, delays, wiring, synapses, log, heap_times, heap_items, heap_size):
     """Write the arrivals that spike ``k`` of ``unit`` causes within the window; ``(arrivals, size of the heap)``."""
     for j in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
         single = wiring.ints[PER_TARGET, j] != 0
         start = wiring.ints[START, j]
         stop = wiring.ints[STOP, j]
-        for c in range(stop - start if single else 1):
+        begin = -1 - start if start < 0 else start
+        for c in range(stop - begin if single else 1):
             delay = wiring.ints[DELAY, j] + c
+            row = wiring.ints[ROW, j] + c
+            first = start + c
+            last = start + c + 1 if single else stop
+            if single and start < 0:
+                place = np.int64(synapses.places[natural(begin + c)])
+                delay = wiring.ints[DELAY, j] + place - wiring.ints[ROW, j]
+                row = place
+                first = np.int64(synapses.targets[natural(begin + c)])
+                last = first + 1
             arrival = t + delays[delay]
             if arrival > duration:
                 continue
             log.times[own] = arrival
-            log.ints[ROW, own] = wiring.ints[ROW, j] + c
-            log.ints[START, own] = start + c
-            log.ints[STOP, own] = start + c + 1 if single else stop
+            log.ints[ROW, own] = row
+            log.ints[START, own] = first
+            log.ints[STOP, own] = last
             log.ints[RECEPTOR, own] = wiring.ints[RECEPTOR, j]
             log.ints[CAUSE, own] = k
             log.ints[DELAY, own] = delay
@@ -116,6 +158,7 @@ def queue(
     weights,
     delays,
     wiring,
+    synapses,
     start,
     limit,
     observed,
@@ -154,11 +197,13 @@ def queue(
     weights = bare(weights)
     delays = bare(delays)
     wiring = Wiring(bare(wiring.offsets), bare(wiring.ints))
+    synapses = Synapses(bare(synapses.cuts), bare(synapses.targets), bare(synapses.places))
     limit = bare(limit)
     observed = bare(observed)
     marks = bare(marks)
     clock = bare(clocks[0])
     due = bare(clocks[1])
+    leader = bare(marks[LEADER])
     tape = Tape(bare(tape.floats), bare(tape.ints))
     log = Log(bare(log.order), bare(log.times), bare(log.ints))
     probes = Probes(bare(probes.samples), bare(probes.watch))
@@ -169,11 +214,13 @@ def queue(
     heap_times = bare(heap_times)
     heap_items = bare(heap_items)
     plain = probes.watch.shape[2] == 0
+    listed = synapses.targets.size > 0
     widest = 0
     for unit in range(n):
         width = 0
         for j in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
-            width += wiring.ints[STOP, j] - wiring.ints[START, j] if wiring.ints[PER_TARGET, j] != 0 else 1
+            begin = -1 - wiring.ints[START, j] if wiring.ints[START, j] < 0 else wiring.ints[START, j]
+            width += wiring.ints[STOP, j] - begin if wiring.ints[PER_TARGET, j] != 0 else 1
         widest = max(widest, width)
     for b in range(first, stop):
         begin = 0 if start.x.shape[0] == 1 else b
@@ -192,17 +239,18 @@ def queue(
             if not shared:
                 p = load_parameters(parameters, m)
             clock[m] = 0.0
-            due[m] = predict(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
             marks[OPEN, m] = 0
+            if listed:
+                due[m] = await_spike(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
+            else:
+                due[m] = predict(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
+        forget(leader, 0, n)
         e = 0
         n_events = events.offsets[b + 1] - events.offsets[b]
         full = False
         ended = False
         while True:
-            unit = 0
-            for m in range(1, n):
-                if due[m] < due[unit]:
-                    unit = m
+            unit = lead(due, leader, n)
             t_event = events.times[events.offsets[b] + e] if e < n_events else math.inf
             t_own = heap_times[0] if heap_size > 0 else math.inf
             t = min(t_event, t_own, due[unit])
@@ -218,6 +266,7 @@ def queue(
                     state = load(x, 0, unit)
                     due[unit] = predict(p, unit, state, release[unit], clock[unit], duration, replay, observed, marks)
                     marks[OPEN, unit] = 0
+                    announce(unit, due, leader)
                     continue
                 if k - n_spikes >= max_events:
                     ended = True
@@ -244,7 +293,11 @@ def queue(
                 )
                 marks[LATEST, unit] = k
                 store(x, 0, unit, state)
-                due[unit] = predict(p, unit, state, release[unit], t, duration, replay, observed, marks)
+                if listed:
+                    due[unit] = await_spike(p, unit, state, release[unit], t, duration, replay, observed, marks)
+                else:
+                    due[unit] = predict(p, unit, state, release[unit], t, duration, replay, observed, marks)
+                announce(unit, due, leader)
                 own, heap_size = schedule(
                     unit,
                     t,
@@ -253,6 +306,7 @@ def queue(
                     duration,
                     delays,
                     wiring,
+                    synapses,
                     log,
                     heap_times,
                     heap_items,
@@ -280,6 +334,7 @@ def queue(
                         # what is sampled must not change what is found
                         due[m] = predict(p, m, load(x, 0, m), release[m], clock[m], duration, replay, observed, marks)
                         marks[OPEN, m] = 0
+                        announce(m, due, leader)
                     state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
                     store(x, 0, m, state)
                     probes.samples[b, PROBE - row, m] = x[0, m]
@@ -290,8 +345,11 @@ def queue(
                 ahead = gap(p, t1 - t if t1 <= duration else 0.0)
                 span = 0.0
                 g = gap(p, 0.0)
-                for m in range(ints[START, i], ints[STOP, i]):
-                    w = weights[natural(row + m - ints[START, i])]
+                some = ints[START, i] < 0
+                lowest = -1 - ints[START, i] if some else ints[START, i]
+                for j in range(lowest, ints[STOP, i]):
+                    m = np.int64(synapses.targets[natural(j)]) if some else j
+                    w = weights[natural(synapses.places[natural(j)] if some else row + j - lowest)]
                     r = receptor_of(receptor, w)
                     if not shared:
                         p = load_parameters(parameters, m)
@@ -307,7 +365,13 @@ def queue(
                         state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
                     state = arrive(state, r, w)
                     store(x, 0, m, state)
-                    due[m] = expect(p, m, state, release[m], t, t1, ahead, duration, replay, observed, marks)
+                    if listed:
+                        due[m] = await_spike(p, m, state, release[m], t, duration, replay, observed, marks)
+                        announce(m, due, leader)
+                    else:
+                        due[m] = expect(p, m, state, release[m], t, t1, ahead, duration, replay, observed, marks)
+                if not listed:
+                    forget(leader, lowest, ints[STOP, i])
             entry += 1
         if full:
             return b, n_spikes, n_log, n_own

@@ -3,6 +3,8 @@
 # ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
 # pyright: reportUndefinedVariable=false
 
+import numpy as np
+
 from saltation.kernels.backward import (
     clear,
     collect_arrival,
@@ -15,6 +17,7 @@ from saltation.kernels.backward import (
     start_side,
     undo_spike,
 )
+from saltation.kernels.bits import natural
 from saltation.kernels.records import (
     AT_EVENT,
     CAUSE,
@@ -37,6 +40,7 @@ from saltation.kernels.records import (
     Cotangents,
     Events,
     Log,
+    Synapses,
     Tape,
 )
 from saltation.kernels.views import bare
@@ -52,6 +56,7 @@ def queue_adjoint(
     parameters,
     events,
     weights,
+    synapses,
     start,
     tape,
     tape_offsets,
@@ -71,6 +76,7 @@ def queue_adjoint(
     parameters = bare(parameters)
     events = Events(bare(events.times), bare(events.ints), bare(events.offsets))
     weights = bare(weights)
+    synapses = Synapses(bare(synapses.cuts), bare(synapses.targets), bare(synapses.places))
     tape = Tape(bare(tape.floats), bare(tape.ints))
     watch = bare(watch)
     cotangents = Cotangents(bare(cotangents.samples), bare(cotangents.integral), bare(cotangents.peak))
@@ -122,7 +128,11 @@ def queue_adjoint(
                     highest = n
             total = 0.0
             span = 0.0
-            for m in range(lowest, highest):
+            some = lowest < 0
+            if some:
+                lowest = -1 - lowest
+            for j in range(lowest, highest):
+                m = np.int64(synapses.targets[natural(j)]) if some else j
                 if not shared:
                     p = load_parameters(parameters, m)
                 if clock[m] > t and plain and not end_of_hold(m, begin, latest, tape, side) > t:
@@ -167,13 +177,17 @@ def queue_adjoint(
                     store_companion(adjoint, N_STATE, m, k)
                     continue
                 if row >= 0:
-                    w = weights[row + m - lowest]
+                    place = np.int64(synapses.places[natural(j)]) if some else row + j - lowest
+                    w = weights[natural(place)]
                     by_weight, by_time = collect_arrival(p, m, w, receptor, adjoint, timed, grad)
-                    results.weights[row + m - lowest] += by_weight
+                    results.weights[natural(place)] += by_weight
                     total += by_time
                 elif cotangents.samples.shape[1] > 0:
                     value = cotangents.samples[b, PROBE - row, m]
                     inject_voltage(m, t, value, latest[m], begin, tape, side, adjoint, grad)
+            # behind all arrivals, of which several may be at one neuron
+            for j in range(lowest, highest if what >= 0 and not plain else lowest):
+                m = np.int64(synapses.targets[natural(j)]) if some else j
                 if side[PEAK_KIND, m] == AT_EVENT and side[PEAK_INDEX, m] == at:
                     total += side[PEAK, m] * side[PEAK_SLOPE, m]
                     adjoint[0, m] += side[PEAK, m]

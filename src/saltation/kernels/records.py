@@ -23,8 +23,8 @@ CAUSE = 2  # the spike that arrives: flat over all sources, or within the sample
 DELAY = 3  # flat index of the delay it took
 # from here on only where an arrival does not go to all neurons of the component
 PLAIN_ROWS = 4
-START = 4  # first neuron
-STOP = 5  # last neuron + 1
+START = 4  # first neuron; or -1 - the first of the synapses by which it arrives
+STOP = 5  # last neuron + 1; or last synapse + 1
 EVENT_ROWS = 6
 BY_SIGN = 2
 
@@ -73,7 +73,8 @@ SETTLED = 5
 HIT = 6
 MISSED = 7
 OPEN = 8
-MARKS = 9
+LEADER = 9  # not of neurons: of blocks of them
+MARKS = 10
 
 # Rows of Report.ints, and the outcomes.
 OUTCOME = 0
@@ -130,6 +131,17 @@ class Wiring(NamedTuple):
 
     offsets: Ints
     ints: Ints
+
+
+class Synapses(NamedTuple):
+    """Synapses that are listed: ``cuts`` gives those that leave a unit, ``targets [synapse]`` the neurons they reach.
+
+    ``places [synapse]`` are the flat indices of their weights.
+    """
+
+    cuts: Ints
+    targets: NDArray[np.int32]
+    places: NDArray[np.int32]
 
 
 class Start(NamedTuple):

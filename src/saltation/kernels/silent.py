@@ -19,6 +19,11 @@ def near(p, x, g):
     return False
 
 
+def soonest(p, x):
+    """Never."""
+    return math.inf
+
+
 def first_spike(p, x, release, t, t1, last, replay, observed, due, due_stop):
     """Never."""
     return math.inf
@@ -72,6 +77,7 @@ def retreat(p, m, hi, lo, event, begin, latest, tape, side, adjoint, timed, grad
 
 HELPERS = {
     "near": near,
+    "soonest": soonest,
     "first_spike": first_spike,
     "pass_gap": pass_gap,
     "burst": burst,

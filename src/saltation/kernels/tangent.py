@@ -126,6 +126,7 @@ def tangent(
     parameters,
     events,
     weights,
+    synapses,
     start,
     tape,
     tape_offsets,
@@ -192,7 +193,11 @@ def tangent(
             elif row == END or row <= PROBE:
                 first = 0
                 stop = n
-            for m in range(first, stop):
+            some = first < 0
+            if some:
+                first = -1 - first
+            for j in range(first, stop):
+                m = np.int64(synapses.targets[j]) if some else j
                 if not shared:
                     p = load_parameters(parameters, m)
                 move(p, d_parameters[m], m, t, x, moving)
@@ -202,7 +207,8 @@ def tangent(
                 if row <= PROBE:
                     d_samples[b, PROBE - row, m] = x[N_STATE, m]
                 elif row >= 0:
-                    w = weights[row + m - first]
+                    place = np.int64(synapses.places[j]) if some else row + j - first
+                    w = weights[place]
                     r = receptor_of(ints[RECEPTOR, i], w)
                     state = load(x, 0, m)
                     after = arrive(state, r, w)
@@ -210,7 +216,7 @@ def tangent(
                         add_jump(x, N_STATE, m, held_field(p, state), held_field(p, after), dt)
                     else:
                         add_jump(x, N_STATE, m, field(p, state), field(p, after), dt)
-                    x[N_STATE + 1 + r, m] += d_weights[row + m - first]
+                    x[N_STATE + 1 + r, m] += d_weights[place]
                     store(x, 0, m, after)
         for m in range(n):
             d_area[b, m] = moving[D_AREA, m]

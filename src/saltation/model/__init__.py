@@ -4,27 +4,36 @@ Everything here is passive. Records hold checked, read-only arrays, and nothing 
 imports NumPy alone.
 """
 
+from saltation.model.connectivity import Sparse
+from saltation.model.convolution import Conv1d, Conv2d
 from saltation.model.encoders import latency, poisson
 from saltation.model.initialisers import fan_in_normal, normal, uniform
 from saltation.model.network import Network
 from saltation.model.neurons import ALIF, LI, LIF, Input, Neuron, Population
+from saltation.model.pooling import Pooled, SumPool2d
 from saltation.model.probes import MaxVoltage, Voltage, VoltageIntegral, VoltageSamples
-from saltation.model.projection import Projection, ProjectionKey, Receptor
+from saltation.model.projection import Connectivity, Projection, ProjectionKey, Receptor
 from saltation.model.spikes import Spikes
 
 __all__ = [
     "ALIF",
     "LI",
     "LIF",
+    "Connectivity",
+    "Conv1d",
+    "Conv2d",
     "Input",
     "MaxVoltage",
     "Network",
     "Neuron",
+    "Pooled",
     "Population",
     "Projection",
     "ProjectionKey",
     "Receptor",
+    "Sparse",
     "Spikes",
+    "SumPool2d",
     "Voltage",
     "VoltageIntegral",
     "VoltageSamples",

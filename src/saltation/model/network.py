@@ -11,7 +11,7 @@ from saltation.errors import NetworkError
 from saltation.model import structure
 from saltation.model.checks import describe, explain, suggest, text
 from saltation.model.neurons import Population
-from saltation.model.projection import Projection, ProjectionKey, Receptor
+from saltation.model.projection import Connectivity, Projection, ProjectionKey, Receptor
 from saltation.model.summary import edge, summary
 
 
@@ -112,6 +112,7 @@ class Network:
         delay: npt.ArrayLike = 0.0,
         name: str | None = None,
         receptor: Receptor | None = None,
+        connectivity: Connectivity | None = None,
     ) -> ProjectionKey:
         """Add a projection, and return its key.
 
@@ -119,14 +120,16 @@ class Network:
         ----------
         pre, post : str
             Names of the populations, which may be the same one.
-        weight : array_like, [n_pre, n_post]
+        weight : array_like, [n_pre, n_post] or connectivity.weight_shape
             Weights, in the unit of the voltage.
-        delay : array_like, (), [n_pre] or [n_pre, n_post]
+        delay : array_like, (), [n_pre] or the shape of weight
             Delays in seconds, >= 0.
         name : str, optional
             Name; needed for a second projection between the same two populations.
         receptor : {None, "exc", "inh"}
             Receptor of `post`, if it has two; None lets the sign of each weight decide.
+        connectivity : Sparse, Conv1d, Conv2d, SumPool2d or Pooled, optional
+            Which synapses there are; None for all pairs.
 
         Raises
         ------
@@ -147,7 +150,7 @@ class Network:
         """
         structure.check_known("Network.connect.pre", pre, self._populations)
         structure.check_known("Network.connect.post", post, self._populations)
-        projection = Projection(pre, post, weight, delay, receptor, name)
+        projection = Projection(pre, post, weight, delay, receptor, name, connectivity)
         structure.check_fit("Network.connect", projection, self._populations)
         if name is not None:
             structure.check_free("Network.connect.name", name, self._populations, self._projections)

@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from saltation.errors import ParameterError
 from saltation.model.checks import SECONDS, FloatArray, describe, explain, float_array, text
+from saltation.model.connectivity import Sparse
+from saltation.model.convolution import Conv1d, Conv2d
+from saltation.model.pooling import Pooled, SumPool2d
 from saltation.model.record import Record, set_fields
 
 Receptor: TypeAlias = Literal["exc", "inh"]
@@ -16,31 +19,39 @@ Receptor: TypeAlias = Literal["exc", "inh"]
 ProjectionKey: TypeAlias = tuple[str, str] | str
 """What a projection is called: (pre, post), or its name."""
 
+Connectivity: TypeAlias = Sparse | Conv1d | Conv2d | SumPool2d | Pooled
+"""Which synapses there are, and which weight each of them has."""
+
 RECEPTORS: Final = ("exc", "inh")
 
 
 @final
 @dataclasses.dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class Projection(Record):
-    """All-to-all synapses with weights and delays.
+    """Synapses with weights and delays: all-to-all, or as a connectivity lists them.
 
     A spike of unit m of `pre` at time t acts on unit n of `post` at its arrival::
 
         I_n := I_n + weight[m, n]    at    t + delay[m, n]
 
+    With a connectivity, this holds for each synapse (m, n) that it has, with the weight and the delay that it gives
+    to it.
+
     Parameters
     ----------
     pre, post : str
         Names of the populations.
-    weight : array_like, [n_pre, n_post]
+    weight : array_like, [n_pre, n_post] or connectivity.weight_shape
         Weights, in the unit of the voltage; float32 and float64 are kept, and stored in a read-only copy.
-    delay : array_like, (), [n_pre] or [n_pre, n_post]
-        Delays in seconds, >= 0: one for all synapses, one for each axon, or one for each synapse.
+    delay : array_like, (), [n_pre] or the shape of weight
+        Delays in seconds, >= 0: one for all synapses, one for each axon, or one for each weight.
     receptor : {None, "exc", "inh"}
         Receptor of a population with two. None: the sign of each weight decides, w >= 0 is excitatory and
         w < 0 inhibitory. The receptor sets the time constant alone; the weight enters with its own sign.
     name : str, optional
         Name, needed to tell apart several projections between the same two populations.
+    connectivity : Sparse, Conv1d, Conv2d, SumPool2d or Pooled, optional
+        Which synapses there are; None: all pairs have one.
 
     Raises
     ------
@@ -68,6 +79,7 @@ class Projection(Record):
     delay: FloatArray
     receptor: Receptor | None
     name: str | None
+    connectivity: Connectivity | None
 
     def __init__(
         self,
@@ -77,8 +89,12 @@ class Projection(Record):
         delay: npt.ArrayLike = 0.0,
         receptor: Receptor | None = None,
         name: str | None = None,
+        connectivity: Connectivity | None = None,
     ) -> None:
-        weights = _checked_weight(weight)
+        if connectivity is not None and not isinstance(connectivity, Connectivity):  # pyright: ignore[reportUnnecessaryIsInstance]
+            must = "Sparse, Conv1d, Conv2d, SumPool2d or Pooled"
+            raise ParameterError(explain("Projection.connectivity", must, describe(connectivity)))
+        weights = _checked_weight(weight, connectivity)
         if receptor is not None and receptor not in RECEPTORS:
             raise ParameterError(explain("Projection.receptor", "None, 'exc' or 'inh'", describe(receptor)))
         set_fields(
@@ -86,19 +102,28 @@ class Projection(Record):
             pre=text("Projection", "pre", pre),
             post=text("Projection", "post", post),
             weight=weights,
-            delay=_checked_delay(delay, weights),
+            delay=_checked_delay(delay, weights, connectivity),
             receptor=receptor,
             name=None if name is None else text("Projection", "name", name),
+            connectivity=connectivity,
         )
 
     def with_values(self, values: Mapping[str, npt.ArrayLike]) -> "Projection":
         """The projection with another ``weight`` or ``delay``; what is not given is the very same array."""
-        weight = _checked_weight(values["weight"]) if "weight" in values else self.weight
+        links = self.connectivity
+        weight = _checked_weight(values["weight"], links) if "weight" in values else self.weight
         fits = "delay" not in values and weight.shape == self.weight.shape
-        delay = self.delay if fits else _checked_delay(values.get("delay", self.delay), weight)
+        delay = self.delay if fits else _checked_delay(values.get("delay", self.delay), weight, links)
         new = object.__new__(Projection)
         set_fields(
-            new, pre=self.pre, post=self.post, weight=weight, delay=delay, receptor=self.receptor, name=self.name
+            new,
+            pre=self.pre,
+            post=self.post,
+            weight=weight,
+            delay=delay,
+            receptor=self.receptor,
+            name=self.name,
+            connectivity=links,
         )
         return new
 
@@ -107,15 +132,28 @@ class Projection(Record):
         """The name, or (pre, post) where there is none."""
         return (self.pre, self.post) if self.name is None else self.name
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Sizes of the populations that it connects."""
+        if self.connectivity is not None:
+            return self.connectivity.n_pre, self.connectivity.n_post
+        return self.weight.shape[0], self.weight.shape[1]
 
-def _checked_weight(weight: npt.ArrayLike) -> FloatArray:
-    checked = float_array("Projection", "weight", weight, shapes=((None, None),))
+    @property
+    def delay_per_weight(self) -> bool:
+        """Whether each weight has a delay of its own."""
+        return self.delay.ndim > 0 and self.delay.shape == self.weight.shape
+
+
+def _checked_weight(weight: npt.ArrayLike, connectivity: Connectivity | None) -> FloatArray:
+    shape = (None, None) if connectivity is None else connectivity.weight_shape
+    checked = float_array("Projection", "weight", weight, shapes=(shape,))
     if checked.size == 0:
         raise ParameterError(explain("Projection.weight", "of at least one synapse", f"shape {checked.shape}"))
     return checked
 
 
-def _checked_delay(delay: npt.ArrayLike, weight: FloatArray) -> FloatArray:
-    n_pre, n_post = weight.shape
-    shapes = ((), (n_pre,), (n_pre, n_post))
+def _checked_delay(delay: npt.ArrayLike, weight: FloatArray, connectivity: Connectivity | None) -> FloatArray:
+    n_pre = weight.shape[0] if connectivity is None else connectivity.n_pre
+    shapes = ((), (n_pre,), weight.shape)
     return float_array("Projection", "delay", delay, shapes=shapes, minimum=0.0, hint=SECONDS)

@@ -48,10 +48,12 @@ def check_fit(owner: str, projection: Projection, populations: Populations) -> N
         hint = "an Input emits the stimulus and receives nothing; swap pre and post?"
         raise NetworkError(explain(f"{owner}.post", "LIF, LI or ALIF", repr(projection.post), hint))
     shape = (pre.size, post.size)
-    if projection.weight.shape != shape:
-        hint = "it looks transposed: pass weight.T" if projection.weight.shape == shape[::-1] else ""
+    if projection.shape != shape:
+        what = "weight" if projection.connectivity is None else "connectivity"
+        hint = "it looks transposed" if projection.shape == shape[::-1] else ""
+        hint += ": pass weight.T" if hint and what == "weight" else ""
         must = f"of shape {shape}, {projection.pre!r} to {projection.post!r}"
-        raise NetworkError(explain(f"{owner}.weight", must, f"shape {projection.weight.shape}", hint))
+        raise NetworkError(explain(f"{owner}.{what}", must, f"shape {projection.shape}", hint))
     if projection.receptor is not None and projection.receptor not in post.receptors:
         must = f"left out where the target ({projection.post!r}) has a single receptor"
         hint = "give the target tau_syn_exc and tau_syn_inh for two"

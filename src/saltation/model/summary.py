@@ -22,10 +22,11 @@ def summary(populations: Mapping[str, Population], projections: Mapping[Projecti
         nodes.append((name, population.kind, str(population.size), receptors, str(count)))
     edges = [("projection", "shape", "delay", "receptor", "weights")]
     for projection in projections.values():
-        n_pre, n_post = projection.weight.shape
+        n_pre, n_post = projection.shape
         delay = f"{short(projection.delay)} s"
         receptor = projection.receptor or "-"
-        edges.append((edge(projection), f"{n_pre} x {n_post}", delay, receptor, str(projection.weight.size)))
+        kind = "" if projection.connectivity is None else f" {type(projection.connectivity).__name__}"
+        edges.append((edge(projection), f"{n_pre} x {n_post}{kind}", delay, receptor, str(projection.weight.size)))
     parts = [_align(nodes, right={2, 4})] + ([_align(edges, right={4})] if len(edges) > 1 else [])
     return "\n\n".join(parts)
 
