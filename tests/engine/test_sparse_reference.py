@@ -51,6 +51,35 @@ def test_balanced_network(delay):
     assert agree(net, {}, {}, SECONDS) > 40
 
 
+@pytest.mark.parametrize("delay", ["none", "scalar", "axon", "synapse"])
+def test_listed_synapses(delay):
+    """The CUBA network at a fortieth of its size, its synapses in no order."""
+    rng = np.random.default_rng(4)
+    net, n = sal.Network(), 100
+    links, weight = sal.Sparse.from_matrix(balanced(n, 0.1, rng))
+    order = rng.permutation(weight.size)
+    links, weight = sal.Sparse(links.pre[order], links.post[order], shape=(n, n)), weight[order]
+    shape = {"scalar": (), "axon": (n,), "synapse": weight.shape}.get(delay)
+    delays = 0.0 if shape is None else rng.uniform(0.1e-3, 3e-3, shape)
+    net.add("cells", cuba(n, rng))
+    net.connect("cells", "cells", weight=weight, connectivity=links, delay=delays)
+    assert agree(net, {}, {}, SECONDS) > 100
+
+
+def test_a_pair_may_have_several_synapses():
+    rng = np.random.default_rng(5)
+    net, n = sal.Network(), 30
+    net.add("in", sal.Input(4))
+    net.add("cells", cuba(n, rng, v_leak=-52.0, max_spikes=4))
+    pre, post = rng.integers(0, n, (2, 400))
+    weight = np.where(pre < 24, 1.62, -9.0)
+    net.connect("cells", "cells", weight=weight, connectivity=sal.Sparse(pre, post, shape=(n, n)))
+    links = sal.Sparse(rng.integers(0, 4, 60), rng.integers(0, n, 60), shape=(4, n))
+    net.connect("in", "cells", weight=rng.uniform(1.0, 9.0, 60), delay=rng.uniform(0.0, 2e-3, 60), connectivity=links)
+    stim = stimulus(4, 1, rng, events=30, duration=SECONDS)
+    assert agree(net, {"in": stim.sample(0)}, {"in": stim}, SECONDS) > 20
+
+
 def test_populations_that_drive_each_other():
     rng = np.random.default_rng(2)
     net = sal.Network()
