@@ -11,6 +11,8 @@ use. Three parts, each kept in the file of results until it is measured again:
 timing      one network, one biological second from the start, several times; all simulators in each round
 statistics  several networks, ten biological seconds; rates, irregularity and synchrony
 scaling     Saltation alone, more neurons and more synapses
+
+The statistics of simulators that are not among those chosen are kept.
 """
 
 import json
@@ -232,6 +234,10 @@ def main(
             elif part == "statistics":
                 some = [name for name in COUNTED if name in pythons]
                 result = counted(pythons, some, work, options["seeds"], options["seconds"], timeout)
+                before = record.get(part, {})
+                # spikes do not depend on the load: those of other simulators that were counted before stay
+                if all(before.get(name) == result[name] for name in ("seconds", "seeds", "bin", "transient")):
+                    result["runs"] = {**before["runs"], **result["runs"]}
             else:
                 sizes = [size for size in SIZES if size[0] * size[1] <= largest]
                 result = {"sizes": scaling(sys.executable, work, sizes, timeout)}
