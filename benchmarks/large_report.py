@@ -36,8 +36,10 @@ without delays; Brian2 and NEST on a grid, where a spike acts one step later; NE
 the grid and has that delay too. All read the same networks and initial voltages, record all spikes, and run on one
 core."""
 AGREEMENT = """\
-Mean and standard deviation over networks, each the same for all. *Agrees*: our mean lies within the range of the means
-of the others, widened by two standard errors of a mean on either side (from the spread over networks)."""
+Mean and standard deviation over networks. *Ours - others* is the mean over networks, which are the same for all, of the
+difference from the mean of the other simulators, with its standard error (from such differences of all simulators); it
+*agrees* if it is no larger than two standard errors, or than what it is for one of the others when that is compared in
+the same way."""
 
 
 class Mean(NamedTuple):
@@ -64,24 +66,37 @@ def values(run: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def over_networks(runs: list[dict[str, Any]]) -> dict[str, Mean] | None:
-    """Mean of each statistic over the runs that went well; None where none did."""
-    good = [values(run) for run in runs if "error" not in run]
-    if not good:
-        return None
-    result: dict[str, Mean] = {}
-    for name in STATISTICS:
-        each = [one[name] for one in good]
-        result[name] = Mean(statistics.fmean(each), statistics.stdev(each) if len(each) > 1 else 0.0, len(each))
-    return result
+def over_networks(runs: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Each statistic of all networks, in the order of their seeds; nothing where a run failed."""
+    if any("error" in run for run in runs):
+        return {}
+    each = [values(run) for run in sorted(runs, key=lambda run: run["seed"])]
+    return {name: [one[name] for one in each] for name in STATISTICS}
 
 
-def agrees(ours: Mean, others: list[Mean]) -> bool:
-    """Whether our mean is among those of the others, up to `STANDARD_ERRORS` of one."""
-    variance = statistics.fmean(each.std**2 for each in (ours, *others))
-    margin = STANDARD_ERRORS * math.sqrt(variance / ours.n)
-    means = [each.mean for each in others]
-    return min(means) - margin <= ours.mean <= max(means) + margin
+def spread(found: list[float]) -> Mean:
+    return Mean(statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else 0.0, len(found))
+
+
+def apart(name: str, found: dict[str, list[float]]) -> Mean:
+    """Difference of a simulator from the mean of the others, network by network."""
+    others = [each for other, each in found.items() if other != name]
+    means = [statistics.fmean(of_network) for of_network in zip(*others, strict=True)]
+    return spread([mine - mean for mine, mean in zip(found[name], means, strict=True)])
+
+
+def chance(found: dict[str, list[float]]) -> float:
+    """Standard error of such a difference; from those of all simulators, since a few networks tell little."""
+    each = [apart(name, found) for name in found]
+    return math.sqrt(statistics.fmean(one.std**2 for one in each) / each[0].n)
+
+
+def agrees(found: dict[str, list[float]]) -> bool:
+    """Whether our difference from the others is that of chance, or no larger than theirs."""
+    # theirs from each other: ours would put a doubtful one among them
+    peers = {name: each for name, each in found.items() if name != OURS}
+    largest = max(abs(apart(name, peers).mean) for name in peers) if len(peers) > 1 else 0.0
+    return abs(apart(OURS, found).mean) <= max(largest, STANDARD_ERRORS * chance(found))
 
 
 def timing(record: dict[str, Any]) -> str:
@@ -120,17 +135,17 @@ def where(part: dict[str, Any]) -> str:
 def compared(record: dict[str, Any]) -> str:
     part = record["statistics"]
     found = {name: over_networks(runs) for name, runs in part["runs"].items()}
-    good = {name: each for name, each in found.items() if each is not None}
-    others = [name for name in good if name != OURS]
-    with_ours = OURS in good and bool(others)
-    names = [*([OURS] if OURS in good else []), *others]
-    heads = ["", *(record["labels"][name] for name in names), *(["agrees"] if with_ours else [])]
+    found = {name: each for name, each in found.items() if each}
+    names = sorted(found, key=lambda name: name != OURS)
+    compare = OURS in found and len(found) > 1
+    heads = ["", *(record["labels"][name] for name in names), *(["ours - others", "agrees"] if compare else [])]
     lines = [f"| {' | '.join(heads)} |", f"|---|{'---|' * (len(heads) - 1)}"]
     for statistic, (label, form) in STATISTICS.items():
-        cells = [f"{good[name][statistic].mean:{form}} ± {good[name][statistic].std:{form}}" for name in names]
-        if with_ours:
-            yes = agrees(good[OURS][statistic], [good[name][statistic] for name in others])
-            cells.append("yes" if yes else "**no**")
+        of_statistic = {name: each[statistic] for name, each in found.items()}
+        cells = [plus_minus(spread(of_statistic[name]), form) for name in names]
+        if compare:
+            cells.append(f"{apart(OURS, of_statistic).mean:+{form}} ± {chance(of_statistic):{form}}")
+            cells.append("yes" if agrees(of_statistic) else "**no**")
         lines.append(f"| {label} | {' | '.join(cells)} |")
     seconds, least = part["seconds"], part["transient"]
     lines += [
@@ -140,6 +155,10 @@ def compared(record: dict[str, Any]) -> str:
         "variance over that of independent neurons.",
     ]
     return "\n".join(lines)
+
+
+def plus_minus(value: Mean, form: str) -> str:
+    return f"{value.mean:{form}} ± {value.std:{form}}"
 
 
 def scaling(record: dict[str, Any]) -> str:

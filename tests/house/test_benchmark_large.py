@@ -79,13 +79,16 @@ def test_the_transient_does_not_count():
 
 
 # -------------------------------------------------------------------------------------------------- pages
-def test_agreement_needs_a_mean_among_those_of_the_others():
-    mean = large_report.Mean
-    others = [mean(5.0, 0.1, 4), mean(5.4, 0.1, 4)]
-    assert large_report.agrees(mean(5.2, 0.1, 4), others)
-    assert large_report.agrees(mean(5.49, 0.1, 4), others)  # two standard errors are 0.1
-    assert not large_report.agrees(mean(5.51, 0.1, 4), others)
-    assert not large_report.agrees(mean(4.8, 0.1, 4), others)
+def test_agreement_is_judged_network_by_network():
+    networks = np.array([5.0, 9.0, 2.0])  # their spread is no excuse
+    noise = np.array([0.01, -0.02, 0.01])
+    found = {"saltation": [*(networks + noise)], "a": [*networks], "b": [*(networks - 0.1)], "c": [*(networks + 0.1)]}
+    assert large_report.apart("saltation", found).mean == pytest.approx(0.0, abs=1e-12)
+    assert large_report.agrees(found)
+    # the others differ by 0.15 from each other
+    assert large_report.agrees({**found, "saltation": [*(networks + noise + 0.149)]})
+    assert not large_report.agrees({**found, "saltation": [*(networks + noise + 0.16)]})
+    assert not large_report.agrees({**found, "saltation": [*(networks - 0.16)]})
 
 
 def run_of(spikes=200, **changes):
@@ -98,6 +101,7 @@ def run_of(spikes=200, **changes):
 def test_page_of_the_large_network():
     about = {"date": "2026-01-01", "machine": {"processor": "P", "cores": 2, "python": "3.11"}, "load_average": 0.1}
     summary = {"wall": 0.2, "wall_least": 0.1, "cpu": 0.2, "peak_mb": 9.0, "spikes": 10, "first_build": 1, "build": 1}
+    two = [run_of(seed=1), run_of(seed=2)]
     record = {
         "labels": {"saltation": "Ours", "nest": "NEST", "brian2-cython": "Brian2"},
         "timing": {
@@ -113,7 +117,7 @@ def test_page_of_the_large_network():
         "statistics": {
             **about,
             **{"seconds": 10.0, "seeds": 2, "bin": 5e-3, "transient": 0.2},
-            "runs": {"saltation": [run_of()] * 2, "nest": [run_of()] * 2, "brian2-cython": [{"error": "no g++"}]},
+            "runs": {"saltation": two, "nest": two, "brian2-cython": [{"error": "no g++"}]},
         },
         "scaling": {
             **about,
@@ -122,7 +126,7 @@ def test_page_of_the_large_network():
     }
     page = large_report.section(record)
     assert "| NEST | 0.400 | 0.100 | 2.00 |" in page and "failed: `no g++`" in page
-    assert "| silent neurons, % | 20.0 ± 0.0 | 20.0 ± 0.0 | yes |" in page
+    assert "| silent neurons, % | 20.0 ± 0.0 | 20.0 ± 0.0 | +0.0 ± 0.0 | yes |" in page
     # 200 spikes at 10 synapses each in 0.2 s
     assert "| 10 | 100 | 0.20 | 200 | 100000 |" in page and "| 3 | 12 | failed |" in page
 
