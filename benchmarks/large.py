@@ -9,7 +9,8 @@ same files and runs in a process of its own on one core; Brian2 and NEST have en
 use. Three parts, each kept in the file of results until it is measured again:
 
 timing      one network, one biological second from the start, several times; all simulators in each round
-statistics  several networks, ten biological seconds; rates, irregularity and synchrony
+statistics  several networks, ten biological seconds; rates, irregularity and synchrony; and, of the two simulators that
+            find spikes off the grid, whether they are the same
 scaling     Saltation alone, more neurons and more synapses
 
 The statistics of simulators that are not among those chosen are kept.
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+import numpy as np
 from peers import ENVIRONMENTS, allowed_cpus, environment, interpreter, last_lines, load_average
 
 from saltation.cli import installation
@@ -53,6 +55,7 @@ class Simulator(NamedTuple):
 
 SIMULATORS = {
     "saltation": Simulator("saltation_cuba.py", None, (), "Saltation, exact, no delay"),
+    "saltation-delay": Simulator("saltation_cuba.py", None, ("--delay", "1e-4"), "Saltation, exact, delay 0.1 ms"),
     "brian2-standalone": Simulator(
         "brian2_cuba.py", "brian2", ("--target", "cpp_standalone"), "Brian2, compiled standalone, 0.1 ms"
     ),
@@ -66,7 +69,9 @@ SIMULATORS = {
     ),
 }
 TIMED = ("saltation", "brian2-standalone", "brian2-cython", "nest", "nest-precise")
-COUNTED = ("saltation", "brian2-cython", "brian2-fine", "nest", "nest-precise")
+COUNTED = ("saltation", "saltation-delay", "brian2-cython", "brian2-fine", "nest", "nest-precise")
+# Both find spikes off any grid, with the same delay: what one does, the other has to do.
+SAME = ("saltation-delay", "nest-precise")
 # Neurons, and synapses that reach each; weights are smaller where there are more, so that their sum stays.
 SIZES = ((4000, 80), (10_000, 80), (30_000, 80), (100_000, 80), (100_000, 300), (100_000, 1000))
 
@@ -156,16 +161,30 @@ def medians(results: list[dict[str, Any]]) -> dict[str, Any]:
 def counted(
     pythons: Mapping[str, str], chosen: list[str], work: Path, seeds: int, seconds: float, timeout: float
 ) -> dict[str, Any]:
-    """Each network in all simulators, once and for longer."""
+    """Each network in all simulators, once and for longer; the rasters of `SAME` are compared spike by spike."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in chosen}
+    same: list[dict[str, Any]] = []
     for seed in range(1, seeds + 1):
         network = work / f"seed{seed}.npz"
         cuba().save(network, cuba().make(seed))
+        rasters = {name: work / f"seed{seed}-{name}.npz" for name in SAME if name in chosen}
         for name in chosen:
-            result = run(name, pythons[name], network, {"seconds": seconds, "repeats": 1}, timeout)
+            options: dict[str, Any] = {"seconds": seconds, "repeats": 1}
+            if name in rasters:
+                options["spikes"] = rasters[name]
+            result = run(name, pythons[name], network, options, timeout)
             show(f"seed {seed}, {name}", result)
             found[name].append({"seed": seed, **result})
-    return {"seconds": seconds, "seeds": seeds, "bin": cuba().BIN, "transient": cuba().TRANSIENT, "runs": found}
+        if len(rasters) == len(SAME) and all(path.exists() for path in rasters.values()):
+            same.append({"seed": seed, **cuba().compare(*(raster(path) for path in rasters.values()))})
+            click.echo(f"seed {seed}, spike by spike: {same[-1]}")
+    about = {"seconds": seconds, "seeds": seeds, "bin": cuba().BIN, "transient": cuba().TRANSIENT}
+    return {**about, "runs": found, **({"same": same} if same else {})}
+
+
+def raster(path: Path) -> tuple[Any, Any]:
+    with np.load(path) as stored:
+        return stored["times"], stored["units"]
 
 
 def scaling(python: str, work: Path, sizes: list[tuple[int, int]], timeout: float) -> list[dict[str, Any]]:
@@ -238,6 +257,7 @@ def main(
                 # spikes do not depend on the load: those of other simulators that were counted before stay
                 if all(before.get(name) == result[name] for name in ("seconds", "seeds", "bin", "transient")):
                     result["runs"] = {**before["runs"], **result["runs"]}
+                    result = {**({"same": before["same"]} if "same" in before else {}), **result}
             else:
                 sizes = [size for size in SIZES if size[0] * size[1] <= largest]
                 result = {"sizes": scaling(sys.executable, work, sizes, timeout)}

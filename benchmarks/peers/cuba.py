@@ -131,6 +131,30 @@ def statistics(times: np.ndarray, units: np.ndarray, neurons: int, seconds: floa
     }
 
 
+def compare(
+    one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray], tolerance: float = 1e-9
+) -> dict[str, Any]:
+    """Two rasters, spike by spike, until a neuron or, by more than ``tolerance``, a time is another.
+
+    ``differ``: when that is, None where all is the same; ``largest``: the largest difference of times before.
+    """
+    (times, units), (others, of) = (
+        (raster[0][order], raster[1][order]) for raster in (one, other) for order in [np.lexsort(raster[::-1])]
+    )
+    n = min(times.size, others.size)
+    apart = np.abs(times[:n] - others[:n])
+    bad = np.flatnonzero((units[:n] != of[:n]) | (apart > tolerance))
+    first = bad[0] if bad.size else n
+    whole = first == n and times.size == others.size
+    ends = [each[first] for each in (times, others) if first < each.size]
+    return {
+        "spikes": [int(times.size), int(others.size)],
+        "same": int(first),
+        "differ": None if whole else float(min(ends)),
+        "largest": float(apart[:first].max(initial=0.0)),
+    }
+
+
 def report(
     network: Cuba,
     seconds: float,

@@ -1,4 +1,4 @@
-"""Saltation: the CUBA network, event by event, without a grid and without delays.
+"""Saltation: the CUBA network, event by event, without a grid.
 
     python saltation_cuba.py --network network.npz --seconds 1 --repeats 5
 
@@ -20,7 +20,7 @@ import saltation as sal  # noqa: E402
 from saltation._version import __version__  # noqa: E402
 
 
-def build(network: Cuba, scale: float = 1.0) -> sal.Network:
+def build(network: Cuba, scale: float, delay: float) -> sal.Network:
     """One population; the sign of a weight chooses the time constant of its current."""
     p = PARAMETERS
     cells = sal.LIF(
@@ -38,7 +38,8 @@ def build(network: Cuba, scale: float = 1.0) -> sal.Network:
     net.add("cells", cells)
     weight = np.where(network.pre < network.excitatory, scale * p["w_exc"], scale * p["w_inh"])
     shape = (network.neurons, network.neurons)
-    net.connect("cells", "cells", weight=weight, connectivity=sal.Sparse(network.pre, network.post, shape=shape))
+    links = sal.Sparse(network.pre, network.post, shape=shape)
+    net.connect("cells", "cells", weight=weight, delay=delay, connectivity=links)
     return net
 
 
@@ -48,10 +49,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="times the weights")
+    parser.add_argument("--delay", type=float, default=0.0, help="of all synapses, in seconds")
     parser.add_argument("--spikes", type=Path, help="where the spikes of the last repeat go")
     given = parser.parse_args()
     network = load(given.network)
-    net = build(network, given.scale)
+    net = build(network, given.scale, given.delay)
     backend = sal.Exact(threads=1, max_events=1 << 40)
     sal.simulate(net, {}, 1e-4, backend=backend)  # compiles what is not in the cache, packs the network
     ready = time.perf_counter() - START

@@ -78,17 +78,31 @@ def test_the_transient_does_not_count():
     assert cuba.statistics(times, units, 2, 1.2)["rate"] == pytest.approx(0.5)
 
 
+def test_rasters_are_compared_until_they_differ():
+    times, units = np.array([1.0, 2.0, 3.0]), np.array([4, 5, 6])
+    shuffled = np.array([2, 0, 1])
+    found = cuba.compare((times[shuffled], units[shuffled]), (times + 1e-12, units))
+    assert found == {"spikes": [3, 3], "same": 3, "differ": None, "largest": pytest.approx(1e-12, rel=1e-3)}
+    assert cuba.compare((times, units), (times, np.array([4, 7, 6])))["differ"] == 2.0
+    assert cuba.compare((times, units), (np.array([1.0, 2.0, 3.1]), units))["same"] == 2
+    longer = cuba.compare((times, units), (times[:2], units[:2]))
+    assert longer["differ"] == 3.0 and longer["same"] == 2
+
+
 # -------------------------------------------------------------------------------------------------- pages
 def test_agreement_is_judged_network_by_network():
     networks = np.array([5.0, 9.0, 2.0])  # their spread is no excuse
     noise = np.array([0.01, -0.02, 0.01])
-    found = {"saltation": [*(networks + noise)], "a": [*networks], "b": [*(networks - 0.1)], "c": [*(networks + 0.1)]}
-    assert large_report.apart("saltation", found).mean == pytest.approx(0.0, abs=1e-12)
-    assert large_report.agrees(found)
+    found = {"a": [*networks], "b": [*(networks - 0.1)], "c": [*(networks + 0.1)], "saltation": [*(networks + 7.0)]}
+
+    def with_ours(shift):
+        return {**found, "saltation-delay": [*(networks + noise + shift)]}
+
+    assert large_report.apart("saltation-delay", with_ours(0.0)).mean == pytest.approx(0.0, abs=1e-12)
+    assert large_report.agrees(with_ours(0.0))
     # the others differ by 0.15 from each other
-    assert large_report.agrees({**found, "saltation": [*(networks + noise + 0.149)]})
-    assert not large_report.agrees({**found, "saltation": [*(networks + noise + 0.16)]})
-    assert not large_report.agrees({**found, "saltation": [*(networks - 0.16)]})
+    assert large_report.agrees(with_ours(0.149))
+    assert not large_report.agrees(with_ours(0.16)) and not large_report.agrees(with_ours(-0.16))
 
 
 def run_of(spikes=200, **changes):
@@ -103,7 +117,13 @@ def test_page_of_the_large_network():
     summary = {"wall": 0.2, "wall_least": 0.1, "cpu": 0.2, "peak_mb": 9.0, "spikes": 10, "first_build": 1, "build": 1}
     two = [run_of(seed=1), run_of(seed=2)]
     record = {
-        "labels": {"saltation": "Ours", "nest": "NEST", "brian2-cython": "Brian2"},
+        "labels": {
+            "saltation": "Ours",
+            "saltation-delay": "Delayed",
+            "nest-precise": "Precise",
+            "nest": "NEST",
+            "brian2-cython": "Brian2",
+        },
         "timing": {
             **about,
             "repeats": 5,
@@ -117,7 +137,8 @@ def test_page_of_the_large_network():
         "statistics": {
             **about,
             **{"seconds": 10.0, "seeds": 2, "bin": 5e-3, "transient": 0.2},
-            "runs": {"saltation": two, "nest": two, "brian2-cython": [{"error": "no g++"}]},
+            "same": [{"spikes": [9, 9], "same": 9, "differ": None, "largest": 2e-14}],
+            "runs": {"saltation-delay": two, "nest": two, "brian2-cython": [{"error": "no g++"}]},
         },
         "scaling": {
             **about,
@@ -127,6 +148,7 @@ def test_page_of_the_large_network():
     page = large_report.section(record)
     assert "| NEST | 0.400 | 0.100 | 2.00 |" in page and "failed: `no g++`" in page
     assert "| silent neurons, % | 20.0 ± 0.0 | 20.0 ± 0.0 | +0.0 ± 0.0 | yes |" in page
+    assert "Delayed, and Precise, spike by spike: the same neurons" in page and "9 spikes with times" in page
     # 200 spikes at 10 synapses each in 0.2 s
     assert "| 10 | 100 | 0.20 | 200 | 100000 |" in page and "| 3 | 12 | failed |" in page
 
