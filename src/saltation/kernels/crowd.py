@@ -1,0 +1,413 @@
+"""Large recurrent components whose synapses are listed and whose neurons share their parameters.
+
+As in ``queue``, arrivals and spikes follow one another in exact order; but an arrival is a few additions.  The state
+of a neuron is kept as amplitudes of exponentials at one time for all (``modes``), which is renewed before they grow
+large.  What is known of its next spike is a time before which it cannot spike; an inhibitory arrival does not touch
+it, an excitatory one moves it forward where it has to.  Time goes on in short windows: only neurons whose time lies
+in the present one are in order, and only they are searched, to the end of the window.
+"""
+
+# ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
+# pyright: reportUndefinedVariable=false
+
+import math
+
+import numpy as np
+
+from saltation.kernels.bits import natural
+from saltation.kernels.forward import all_finite, emit, start_sample, sum_up
+from saltation.kernels.heap import heap_pop, heap_push
+from saltation.kernels.receptors import receptor_of
+from saltation.kernels.records import (
+    BY_SIGN,
+    COUNT,
+    EVENT_LIMIT,
+    LATEST,
+    NOT_FINITE,
+    OK,
+    OPEN,
+    OWN,
+    PER_TARGET,
+    RECEPTOR,
+    ROW,
+    START,
+    STATES,
+    STOP,
+    Events,
+    Log,
+    Report,
+    Synapses,
+    Tape,
+    Wiring,
+)
+from saltation.kernels.views import bare
+
+HELPERS = ("lead_time", "earlier", "gather_due", "renew")
+
+# What a neuron is due for, in row OPEN of the marks.
+ASKED = 0  # to be asked again: no spike before
+SPIKES = 1  # nothing has arrived since it was found
+RELEASED = 2  # the end of its hold
+
+# Columns of the cells behind the amplitudes, of which there are at most three: when it is due.
+DUE = 3
+CELL = 4
+
+# Rows of the place at which a sample that did not fit was left, and of the times there.
+RESUMED = 0
+PLACES = 7
+EPOCH = 0
+WINDOW = 1
+LEAST = 2
+TIMES = 3
+
+_WINDOW = 0.04  # in units of the fastest time constant
+_EPOCH = 20.0
+# The voltage of a neuron that is held: far below all thresholds, so that no arrival seems to lift it.
+_BURIED = -1e9
+
+
+def lead_time(p, x):
+    """How long a neuron in state ``x`` takes at least to its threshold if nothing excitatory arrives.
+
+    With the current held at what is excitatory of it now, the voltage relaxes to ``top``, and crosses after
+    ``tau_mem log(1 + z)``, ``z = (v_th - v) / (top - v_th)``; ``log(1 + z) >= 2 z / (2 + z)``.
+    """
+    above = ceiling(p, x) - p[0]
+    below = p[0] - x[0]
+    if below <= 0.0:
+        return 0.0
+    if not above > 0.0:
+        return math.inf
+    return p[4] * (1.0 - 1e-12) * (2.0 * below / (2.0 * above + below))
+
+
+def earlier(p, x, left):
+    """Whether :func:`lead_time` is less than ``left``, without a division."""
+    above = ceiling(p, x) - p[0]
+    below = p[0] - x[0]
+    return (above > 0.0) & (left * (2.0 * above + below) > 2.0 * (1.0 - 1e-12) * p[4] * below)
+
+
+def gather_due(cells, marks, n, until, ready_times, ready_units):
+    """Put all that are due before ``until`` in order; ``(their number, when the first of the others is due)``.
+
+    A release stands as its unit less ``n``: before all else at that time.
+    """
+    size = 0
+    least = math.inf
+    for m in range(n):
+        due = cells[m, DUE]
+        if due < until:
+            size = heap_push(ready_times, ready_units, size, due, m - n if marks[OPEN, m] == RELEASED else m)
+        else:
+            least = min(least, due)
+    return size, least
+
+
+def renew(p, cells, n, s):
+    """Bring all amplitudes to a common time that is later by ``s``."""
+    fade = fading(p, s)
+    for m in range(n):
+        put(cells, m, scaled(take(cells, m), fade))
+
+
+def crowd(
+    first,
+    stop,
+    duration,
+    parameters,
+    events,
+    weights,
+    delays,
+    wiring,
+    synapses,
+    start,
+    limit,
+    max_events,
+    marks,
+    cells,
+    held_at,
+    heap_times,
+    heap_items,
+    ready_times,
+    ready_units,
+    place,
+    times,
+    n_spikes,
+    n_log,
+    n_own,
+    tape,
+    tape_offsets,
+    log,
+    log_offsets,
+    own_offsets,
+    x_end,
+    release_end,
+    count_end,
+    probes,
+    report,
+):
+    """Run samples ``first <= b < stop``; returns ``(next sample, spikes, log entries, own arrivals)``.
+
+    Arguments and what is left behind as of ``queue``.  ``cells [neuron, CELL]``, ``held_at [neuron]``, the voltages of
+    holds, and a heap of twice as many neurons are scratch, as is the heap of arrivals.  Where a buffer is full it stops
+    in the middle of a sample and goes on from there when called again with larger ones: ``place`` and ``times`` say
+    where, and all scratch has to be as it was.
+    """
+    n = x_end.shape[2]
+    parameters = bare(parameters)
+    events = Events(bare(events.times), bare(events.ints), bare(events.offsets))
+    weights = bare(weights)
+    delays = bare(delays)
+    wiring = Wiring(bare(wiring.offsets), bare(wiring.ints))
+    targets = bare(synapses.targets)
+    places = bare(synapses.places)
+    synapses = Synapses(bare(synapses.cuts), targets, places)
+    limit = bare(limit)
+    marks = bare(marks)
+    cells = bare(cells)
+    held_at = bare(held_at)
+    tape = Tape(bare(tape.floats), bare(tape.ints))
+    log = Log(bare(log.order), bare(log.times), bare(log.ints))
+    watch = bare(probes.watch)[0]
+    report = Report(bare(report.ints), bare(report.least_slope))
+    x_end = bare(x_end)
+    release_end = bare(release_end)
+    heap_times = bare(heap_times)
+    heap_items = bare(heap_items)
+    ready_times = bare(ready_times)
+    ready_units = bare(ready_units)
+    p = load_parameters(parameters, 0)
+    fastest = p[4]
+    for i in range(1, N_STATE):
+        fastest = min(fastest, p[4 + i])
+    # the next number: the window holds its end
+    last = duration + max(duration * 2.3e-16, 5e-324)
+    widest = 0
+    for unit in range(n):
+        width = 0
+        for j in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
+            begins = wiring.ints[START, j]
+            width += wiring.ints[STOP, j] - (-1 - begins if begins < 0 else begins) if wiring.ints[PER_TARGET, j] != 0 else 1
+        widest = max(widest, width)
+    for b in range(first, stop):
+        begin = 0 if start.x.shape[0] == 1 else b
+        x = x_end[b]
+        release = release_end[b]
+        n_events = events.offsets[b + 1] - events.offsets[b]
+        outcome = OK
+        if place[RESUMED] != 0:
+            resumed = True
+            e = place[1]
+            heap_size = place[2]
+            k = place[3]
+            entry = place[4]
+            own = place[5]
+            ready = place[6]
+            epoch = times[EPOCH]
+            until = times[WINDOW]
+            least = times[LEAST]
+            place[RESUMED] = 0
+        else:
+            resumed = False
+            start_sample(begin, start, x, release, marks)
+            e = 0
+            heap_size = 0
+            k = n_spikes
+            entry = n_log
+            own = n_own
+            ready = 0
+            epoch = 0.0
+            until = 0.0
+            least = 0.0
+            for m in range(n):
+                state = load(x, 0, m)
+                held_at[m] = state[0]
+                put(cells, m, amplitudes(p, state))
+                marks[OPEN, m] = ASKED
+                cells[m, DUE] = 0.0
+                if release[m] > 0.0:
+                    cells[m, 0] = _BURIED
+                    marks[OPEN, m] = RELEASED
+                    cells[m, DUE] = release[m]
+        full = False
+        ended = False
+        while True:
+            t_event = events.times[events.offsets[b] + e] if e < n_events else math.inf
+            t_own = heap_times[0] if heap_size > 0 else math.inf
+            if not resumed:
+                begins_at = max(until, min(least, t_event, t_own))
+                if not begins_at <= duration:
+                    break
+                if begins_at - epoch > _EPOCH * fastest:
+                    renew(p, cells, n, begins_at - epoch)
+                    epoch = begins_at
+                until = begins_at + _WINDOW * fastest
+                until = last if until > duration else until
+                ready, least = gather_due(cells, marks, n, until, ready_times, ready_units)
+            resumed = False
+            edge = min(until, duration)
+            while True:
+                t_event = events.times[events.offsets[b] + e] if e < n_events else math.inf
+                t_own = heap_times[0] if heap_size > 0 else math.inf
+                t_arrival = min(t_event, t_own)
+                t_ready = ready_times[0] if ready > 0 else math.inf
+                t = min(t_arrival, t_ready)
+                if not t < until:
+                    break
+                if entry == log.order.size or k == tape.floats.shape[1] or own + widest > log.times.size:
+                    full = True
+                    break
+                fade = fading(p, t - epoch)
+                if t_arrival <= t and not (t_ready <= t and ready_units[0] < 0):
+                    if t_event <= t:
+                        i = events.offsets[b] + e
+                        ints = events.ints
+                        log.order[entry] = e
+                        e += 1
+                    else:
+                        i, heap_size = heap_pop(heap_times, heap_items, heap_size)
+                        ints = log.ints
+                        log.order[entry] = OWN + (i - n_own)
+                    entry += 1
+                    row = ints[ROW, i]
+                    if row < 0:
+                        continue
+                    receptor = ints[RECEPTOR, i]
+                    up = inverse(fade)
+                    exc = push_of(p, 0 if receptor == BY_SIGN else receptor, up)
+                    inh = push_of(p, 1 if receptor == BY_SIGN else receptor, up)
+                    some = ints[START, i] < 0
+                    lowest = -1 - ints[START, i] if some else ints[START, i]
+                    for j in range(lowest, ints[STOP, i]):
+                        m = np.int64(targets[natural(j)]) if some else j
+                        w = weights[natural(places[natural(j)] if some else row + j - lowest)]
+                        at = natural(m)
+                        due = cells[at, DUE]
+                        y = pushed(take(cells, at), w, exc if w >= 0.0 else inh)
+                        put(cells, at, y)
+                        if due < until and marks[OPEN, at] == SPIKES:
+                            # what was found holds no more, but as a time before which it does not spike, or not even so
+                            marks[OPEN, at] = ASKED
+                        if w > 0.0:
+                            state = state_of(p, scaled(y, fade))
+                            if earlier(p, state, due - t) and marks[OPEN, at] != RELEASED:
+                                due = min(due, t + lead_time(p, state))
+                                cells[at, DUE] = due
+                                if due < until:
+                                    if ready == ready_times.size:
+                                        # most entries are void
+                                        ready, _ = gather_due(cells, marks, n, until, ready_times, ready_units)
+                                    else:
+                                        ready = heap_push(ready_times, ready_units, ready, due, m)
+                                else:
+                                    least = min(least, due)
+                    continue
+                unit, ready = heap_pop(ready_times, ready_units, ready)
+                m = unit + n if unit < 0 else unit
+                if cells[m, DUE] != t or (unit < 0) != (marks[OPEN, m] == RELEASED):
+                    continue
+                y = scaled(take(cells, m), fade)
+                if marks[OPEN, m] == RELEASED:
+                    state = state_of(p, y)
+                    store(x, 0, m, state)
+                    x[0, m] = held_at[m]
+                    state = load(x, 0, m)
+                    if marks[LATEST, m] >= 0:
+                        store(tape.floats, STATES + N_STATE, natural(marks[LATEST, m]), state)
+                    y = amplitudes(p, state)
+                    put(cells, m, scaled(y, inverse(fade)))
+                state = state_of(p, y)
+                if marks[OPEN, m] == SPIKES:
+                    if k - n_spikes >= max_events:
+                        ended = True
+                        break
+                    marks[COUNT, m] += 1
+                    ends = limit[m] > 0 and marks[COUNT, m] >= limit[m]
+                    state, release[m] = emit(
+                        p, m, state, release[m], t, entry - n_log, k, marks[LATEST, m], 0, ends, tape, watch
+                    )
+                    marks[LATEST, m] = k
+                    held_at[m] = state[0]
+                    put(cells, m, scaled(amplitudes(p, state), inverse(fade)))
+                    due = t
+                    marks[OPEN, m] = ASKED
+                    if release[m] > t:
+                        cells[m, 0] = _BURIED
+                        marks[OPEN, m] = RELEASED
+                        due = release[m]
+                    own, heap_size = schedule(
+                        m,
+                        t,
+                        k - n_spikes,
+                        own,
+                        duration,
+                        delays,
+                        wiring,
+                        synapses,
+                        log,
+                        heap_times,
+                        heap_items,
+                        heap_size,
+                    )
+                    log.order[entry] = -1 - (k - n_spikes)
+                    entry += 1
+                    k += 1
+                else:
+                    marks[OPEN, m] = ASKED
+                    due = t + lead_time(p, state)
+                    if due < until:
+                        due = until
+                        if near(p, state, gap(p, edge - t)):
+                            s = crossing(p, state, edge - t)
+                            if s < math.inf:
+                                due = min(t + s, edge)
+                                marks[OPEN, m] = SPIKES if due < until else ASKED
+                cells[m, DUE] = due
+                if not due < until:
+                    least = min(least, due)
+                elif ready == ready_times.size:
+                    ready, _ = gather_due(cells, marks, n, until, ready_times, ready_units)
+                else:
+                    item = m - n if marks[OPEN, m] == RELEASED else m
+                    ready = heap_push(ready_times, ready_units, ready, due, item)
+            if full or ended:
+                break
+        if full:
+            place[RESUMED] = 1
+            place[1] = e
+            place[2] = heap_size
+            place[3] = k
+            place[4] = entry
+            place[5] = own
+            place[6] = ready
+            times[EPOCH] = epoch
+            times[WINDOW] = until
+            times[LEAST] = least
+            return b, n_spikes, n_log, n_own
+        if ended:
+            # a sample that failed keeps no spikes, and its state is that at the start
+            k = n_spikes
+            entry = n_log
+            own = n_own
+            start_sample(begin, start, x, release, marks)
+            outcome = EVENT_LIMIT
+        else:
+            fade = fading(p, duration - epoch)
+            for m in range(n):
+                store(x, 0, m, state_of(p, scaled(take(cells, m), fade)))
+                if release[m] > duration:
+                    x[0, m] = held_at[m]
+            if not all_finite(x):
+                outcome = NOT_FINITE
+        for m in range(n):
+            count_end[b, m] = marks[COUNT, m]
+        sum_up(parameters, b, n_spikes, k, outcome, tape, report)
+        n_spikes = k
+        n_log = entry
+        n_own = own
+        tape_offsets[b + 1] = k
+        log_offsets[b + 1] = entry
+        own_offsets[b + 1] = own
+    return stop, n_spikes, n_log, n_own
