@@ -13,6 +13,7 @@ from saltation.engine.buffers import (
     NO_LOG,
     capacity,
     fitted,
+    grown,
     grown_log,
     grown_tape,
     new_end,
@@ -20,12 +21,14 @@ from saltation.engine.buffers import (
     new_spiked,
     new_tape,
 )
+from saltation.engine.memory import empty
 from saltation.engine.observation import make_probes
 from saltation.engine.parts import Part, joined_offsets
 from saltation.engine.plan import PackedComponent
 from saltation.engine.sources import Sources, count_events, sort_events
 from saltation.engine.state import State
 from saltation.engine.threads import chunks, joined, run_chunks
+from saltation.kernels.queue import CELL, PLACES
 from saltation.kernels.records import MARKS, REPORTED, TIME, UNIT, Events, Probes, Report, Spiked, Start
 from saltation.kernels.rows import lanes
 from saltation.kernels.sorting import order_samples
@@ -230,17 +233,23 @@ def _run_queue(
         *replay,
         max_events,
         np.zeros((MARKS, packed.size), np.int64),
-        np.zeros((2, packed.size)),
+        np.zeros((packed.size, CELL)),
+        np.zeros(packed.size),
     )
     used = (0, 0, 0)
     at = first
+    place = np.zeros(PLACES, np.int64)
+    heap = (empty(log.times.size), empty(log.times.size, np.int64))
     while True:
-        heap = (np.empty(log.times.size), np.empty(log.times.size, np.int64))
-        at, *used = queue(at, stop, *common, *heap, *used, tape, offsets[0], log, offsets[1], offsets[2], *outputs)
+        buffers = (tape, offsets[0], log, offsets[1], offsets[2])
+        at, *used = queue(at, stop, *common, *heap, place, *used, *buffers, *outputs)
         if at == stop:
             break
-        tape = grown_tape(tape, used[0])
-        log = grown_log(log, used[1], used[2])
+        # it goes on in the middle of a sample
+        _, _, waiting, spikes, entries, arrivals = place.tolist()
+        tape = grown_tape(tape, spikes)
+        log = grown_log(log, entries, arrivals)
+        heap = tuple(grown(array, waiting, log.times.size) for array in heap)
     order_samples(first, stop, tape, offsets[0], outputs[-2].watch, log, offsets[1], offsets[2])
     tape = fitted(tape, used[0])
     # here the tape itself is in order

@@ -227,9 +227,12 @@ def _table(plan: Plan, component: Component, names: tuple[str, ...], size: int) 
 
 def _specialisation(model: str, names: tuple[str, ...], table: Floats) -> str:
     """The way crossings are found: closed forms for two ratios of the time constants, a search for any other."""
-    if model != "lif":
+    if model not in ("lif", "lif_two"):
         return model
-    ratio = table[:, names.index("tau_mem")] / table[:, names.index("tau_syn")]
+    receptors = [name for name in names if name.startswith("tau_syn")]
+    ratio = table[:, names.index("tau_mem")][:, None] / table[:, [names.index(name) for name in receptors]]
+    if model == "lif_two":
+        return "lif_two_apart" if np.all(np.abs(ratio - 1.0) >= _APART) else model
     for name, value in (("lif_ratio_two", 2.0), ("lif_ratio_one", 1.0)):
         if np.all(np.abs(ratio - value) <= _RATIO_TOLERANCE * value):
             return name

@@ -136,12 +136,14 @@ class Wiring(NamedTuple):
 class Synapses(NamedTuple):
     """Synapses that are listed: ``cuts`` gives those that leave a unit, ``targets [synapse]`` the neurons they reach.
 
-    ``places [synapse]`` are the flat indices of their weights.
+    ``places [synapse]`` are the flat indices of their weights.  ``apart``: those of one projection that leave one unit
+    reach different neurons.
     """
 
     cuts: Ints
     targets: NDArray[np.int32]
     places: NDArray[np.int32]
+    apart: bool
 
 
 class Start(NamedTuple):

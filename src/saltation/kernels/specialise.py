@@ -87,6 +87,7 @@ MODELS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
         },
     ),
     "lif_two": (lif_two, {}),
+    "lif_two_apart": (lif_two, {"gap": lif_two.gap_apart}),
     "alif": (alif, {}),
     "li": (lif, silent.HELPERS),
     "li_two": (lif_two, silent.HELPERS),
@@ -96,7 +97,7 @@ MODELS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
 KERNELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "wide": ("wide", ("forward", "search", "gathering", "wide_rows")),
     "narrow": ("narrow", ("forward", "narrow")),
-    "queue": ("queue", ("forward", "queue")),
+    "queue": ("queue", ("forward", "queue_rows", "queue")),
     "wide_adjoint": ("wide_adjoint", ("backward", "gathering", "wide_adjoint_rows")),
     "narrow_adjoint": ("narrow_adjoint", ("backward", "narrow_adjoint")),
     "queue_adjoint": ("queue_adjoint", ("backward",)),
