@@ -12,7 +12,7 @@ from saltation.engine.wiring import delay_mode, list_synapses, most_arrivals, wi
 from saltation.kernels.events import TABLE_COLUMNS
 from saltation.kernels.records import Synapses, Wiring
 from saltation.kernels.rows import lanes
-from saltation.kernels.specialise import physics_of
+from saltation.kernels.specialise import CROWD, physics_of
 from saltation.model import Input, Network, Population, Projection, ProjectionKey
 from saltation.model.checks import freeze
 
@@ -89,6 +89,11 @@ class PackedComponent:
     def rows_of_own(self) -> int:
         """Rows of parameters of which each neuron has its own."""
         return 0 if self.shared else self.parameters.shape[0]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the kernel ``crowd`` can run it, where nothing is observed or recorded."""
+        return self.shared and self.model in CROWD and self.synapses.targets.size > 0
 
     @property
     def spiking(self) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from saltation.kernels.bits import natural
 from saltation.kernels.forward import all_finite, emit, start_sample, sum_up
 from saltation.kernels.heap import heap_pop, heap_push
-from saltation.kernels.receptors import receptor_of
+from saltation.kernels.queue import RESUMED, schedule
 from saltation.kernels.records import (
     BY_SIGN,
     COUNT,
@@ -53,13 +53,12 @@ RELEASED = 2  # the end of its hold
 DUE = 3
 CELL = 4
 
-# Rows of the place at which a sample that did not fit was left, and of the times there.
-RESUMED = 0
-PLACES = 7
+# What is kept of the window in which a sample that did not fit was left, beside the place.
 EPOCH = 0
-WINDOW = 1
+UNTIL = 1
 LEAST = 2
-TIMES = 3
+READY = 3
+WINDOWS = 4
 
 _WINDOW = 0.04  # in units of the fastest time constant
 _EPOCH = 20.0
@@ -128,12 +127,12 @@ def crowd(
     marks,
     cells,
     held_at,
-    heap_times,
-    heap_items,
     ready_times,
     ready_units,
+    window,
+    heap_times,
+    heap_items,
     place,
-    times,
     n_spikes,
     n_log,
     n_own,
@@ -152,8 +151,8 @@ def crowd(
 
     Arguments and what is left behind as of ``queue``.  ``cells [neuron, CELL]``, ``held_at [neuron]``, the voltages of
     holds, and a heap of twice as many neurons are scratch, as is the heap of arrivals.  Where a buffer is full it stops
-    in the middle of a sample and goes on from there when called again with larger ones: ``place`` and ``times`` say
-    where, and all scratch has to be as it was.
+    in the middle of a sample and goes on from there when called again with larger ones: ``place`` and ``window``
+    say where, and all scratch has to be as it was.
     """
     n = x_end.shape[2]
     parameters = bare(parameters)
@@ -163,7 +162,7 @@ def crowd(
     wiring = Wiring(bare(wiring.offsets), bare(wiring.ints))
     targets = bare(synapses.targets)
     places = bare(synapses.places)
-    synapses = Synapses(bare(synapses.cuts), targets, places)
+    synapses = Synapses(bare(synapses.cuts), targets, places, synapses.apart)
     limit = bare(limit)
     marks = bare(marks)
     cells = bare(cells)
@@ -189,7 +188,9 @@ def crowd(
         width = 0
         for j in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
             begins = wiring.ints[START, j]
-            width += wiring.ints[STOP, j] - (-1 - begins if begins < 0 else begins) if wiring.ints[PER_TARGET, j] != 0 else 1
+            width += (
+                wiring.ints[STOP, j] - (-1 - begins if begins < 0 else begins) if wiring.ints[PER_TARGET, j] != 0 else 1
+            )
         widest = max(widest, width)
     for b in range(first, stop):
         begin = 0 if start.x.shape[0] == 1 else b
@@ -204,10 +205,10 @@ def crowd(
             k = place[3]
             entry = place[4]
             own = place[5]
-            ready = place[6]
-            epoch = times[EPOCH]
-            until = times[WINDOW]
-            least = times[LEAST]
+            epoch = window[EPOCH]
+            until = window[UNTIL]
+            least = window[LEAST]
+            ready = int(window[READY])
             place[RESUMED] = 0
         else:
             resumed = False
@@ -381,10 +382,10 @@ def crowd(
             place[3] = k
             place[4] = entry
             place[5] = own
-            place[6] = ready
-            times[EPOCH] = epoch
-            times[WINDOW] = until
-            times[LEAST] = least
+            window[EPOCH] = epoch
+            window[UNTIL] = until
+            window[LEAST] = least
+            window[READY] = ready
             return b, n_spikes, n_log, n_own
         if ended:
             # a sample that failed keeps no spikes, and its state is that at the start
