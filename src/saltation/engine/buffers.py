@@ -61,11 +61,11 @@ def new_end(packed: PackedComponent, batch: int) -> tuple[Floats, Floats, Ints]:
 
 
 def crowd_scratch(n: int) -> tuple[NDArray[Any], ...]:
-    """Scratch of the kernel ``crowd`` for ``n`` neurons: marks, cells, voltages of holds, who is ready, the window."""
+    """Scratch of the kernel ``crowd``: marks, cells, when each is due, voltages of holds, who is ready, the window."""
     # as many entries as neurons are valid at most; the others are thrown out when there is no room
     room = 2 * n + 64
     ready = (empty(room), empty(room, np.int64))
-    return np.zeros((MARKS, n), np.int64), np.zeros((n, CELL)), np.zeros(n), *ready, np.zeros(WINDOWS)
+    return np.zeros((MARKS, n), np.int64), np.zeros((n, CELL)), np.zeros(n), np.zeros(n), *ready, np.zeros(WINDOWS)
 
 
 def grown(array: NDArray[Any], used: int, room: int) -> NDArray[Any]:

@@ -3,8 +3,8 @@
 As in ``queue``, arrivals and spikes follow one another in exact order; but an arrival is a few additions.  The state
 of a neuron is kept as amplitudes of exponentials at one time for all (``modes``), which is renewed before they grow
 large.  What is known of its next spike is a time before which it cannot spike; an inhibitory arrival does not touch
-it, an excitatory one moves it forward where it has to.  Time goes on in short windows: only neurons whose time lies
-in the present one are in order, and only they are searched, to the end of the window.
+that, an excitatory one moves it forward where it has to.  Time goes on in short windows: only neurons whose time lies
+in the present one are searched, to the end of the window, and only those that will spike in it are put in order.
 """
 
 # ruff: noqa: F821  the physics of a model is bound to these names when a kernel is specialised
@@ -28,6 +28,7 @@ from saltation.kernels.records import (
     OPEN,
     OWN,
     PER_TARGET,
+    PICKED,
     RECEPTOR,
     ROW,
     START,
@@ -42,28 +43,24 @@ from saltation.kernels.records import (
 )
 from saltation.kernels.views import bare
 
-HELPERS = ("lead_time", "earlier", "gather_due", "renew")
+HELPERS = ("lead_time", "earlier", "settle", "first_due", "swept", "renew")
 
 # What a neuron is due for, in row OPEN of the marks.
 ASKED = 0  # to be asked again: no spike before
 SPIKES = 1  # nothing has arrived since it was found
 RELEASED = 2  # the end of its hold
 
-# Columns of the cells behind the amplitudes, of which there are at most three: when it is due.
-DUE = 3
+# Columns of the cells: amplitudes, of which there are at most three.
 CELL = 4
 
 # What is kept of the window in which a sample that did not fit was left, beside the place.
 EPOCH = 0
 UNTIL = 1
-LEAST = 2
-READY = 3
-WINDOWS = 4
+READY = 2
+WINDOWS = 3
 
 _WINDOW = 0.04  # in units of the fastest time constant
 _EPOCH = 20.0
-# The voltage of a neuron that is held: far below all thresholds, so that no arrival seems to lift it.
-_BURIED = -1e9
 
 
 def lead_time(p, x):
@@ -88,20 +85,43 @@ def earlier(p, x, left):
     return (above > 0.0) & (left * (2.0 * above + below) > 2.0 * (1.0 - 1e-12) * p[4] * below)
 
 
-def gather_due(cells, marks, n, until, ready_times, ready_units):
-    """Put all that are due before ``until`` in order; ``(their number, when the first of the others is due)``.
+def settle(p, m, state, t, until, edge, marks):
+    """When neuron ``m``, in ``state`` at ``t``, is due: it spikes then, if that is in the window, or is asked again."""
+    marks[OPEN, natural(m)] = ASKED
+    due = t + lead_time(p, state)
+    if not due < until:
+        return due
+    if near(p, state, gap(p, edge - t)):
+        s = crossing(p, state, edge - t)
+        if s < math.inf:
+            due = min(t + s, edge)
+            if due < until:
+                marks[OPEN, natural(m)] = SPIKES
+                return due
+    return until
 
-    A release stands as its unit less ``n``: before all else at that time.
-    """
-    size = 0
+
+def first_due(due):
+    """The earliest time at which a neuron is due."""
     least = math.inf
-    for m in range(n):
-        due = cells[m, DUE]
-        if due < until:
-            size = heap_push(ready_times, ready_units, size, due, m - n if marks[OPEN, m] == RELEASED else m)
-        else:
-            least = min(least, due)
-    return size, least
+    for m in range(due.size):
+        least = min(least, due[m])
+    return least
+
+
+def swept(due, marks, times, items, size):
+    """Throw the void entries out of the heap of those who are ready; its size."""
+    kept = 0
+    for i in range(size):
+        item = items[i]
+        m = item + due.size if item < 0 else item
+        if due[m] == times[i] and marks[OPEN, m] != ASKED and marks[PICKED, m] == 0:
+            marks[PICKED, m] = 1
+            # the entries kept lie before this one
+            kept = heap_push(times, items, kept, times[i], item)
+    for i in range(kept):
+        marks[PICKED, items[i] + due.size if items[i] < 0 else items[i]] = 0
+    return kept
 
 
 def renew(p, cells, n, s):
@@ -126,6 +146,7 @@ def crowd(
     max_events,
     marks,
     cells,
+    due,
     held_at,
     ready_times,
     ready_units,
@@ -149,10 +170,10 @@ def crowd(
 ):
     """Run samples ``first <= b < stop``; returns ``(next sample, spikes, log entries, own arrivals)``.
 
-    Arguments and what is left behind as of ``queue``.  ``cells [neuron, CELL]``, ``held_at [neuron]``, the voltages of
-    holds, and a heap of twice as many neurons are scratch, as is the heap of arrivals.  Where a buffer is full it stops
-    in the middle of a sample and goes on from there when called again with larger ones: ``place`` and ``window``
-    say where, and all scratch has to be as it was.
+    Arguments and what is left behind as of ``queue``.  ``cells [neuron, CELL]``, ``due [neuron]``, ``held_at
+    [neuron]``, the voltages of holds, and a heap with room for all neurons and as many void entries are scratch, as is
+    the heap of arrivals.  Where a buffer is full it stops in the middle of a sample and goes on from there when called
+    again with larger ones: ``place`` and ``window`` say where, and all scratch has to be as it was.
     """
     n = x_end.shape[2]
     parameters = bare(parameters)
@@ -166,6 +187,7 @@ def crowd(
     limit = bare(limit)
     marks = bare(marks)
     cells = bare(cells)
+    due = bare(due)
     held_at = bare(held_at)
     tape = Tape(bare(tape.floats), bare(tape.ints))
     log = Log(bare(log.order), bare(log.times), bare(log.ints))
@@ -207,7 +229,6 @@ def crowd(
             own = place[5]
             epoch = window[EPOCH]
             until = window[UNTIL]
-            least = window[LEAST]
             ready = int(window[READY])
             place[RESUMED] = 0
         else:
@@ -221,32 +242,47 @@ def crowd(
             ready = 0
             epoch = 0.0
             until = 0.0
-            least = 0.0
             for m in range(n):
                 state = load(x, 0, m)
                 held_at[m] = state[0]
                 put(cells, m, amplitudes(p, state))
                 marks[OPEN, m] = ASKED
-                cells[m, DUE] = 0.0
+                due[m] = 0.0
                 if release[m] > 0.0:
-                    cells[m, 0] = _BURIED
                     marks[OPEN, m] = RELEASED
-                    cells[m, DUE] = release[m]
+                    due[m] = release[m]
         full = False
         ended = False
         while True:
-            t_event = events.times[events.offsets[b] + e] if e < n_events else math.inf
-            t_own = heap_times[0] if heap_size > 0 else math.inf
             if not resumed:
-                begins_at = max(until, min(least, t_event, t_own))
-                if not begins_at <= duration:
+                t = until
+                if not t <= duration:
                     break
-                if begins_at - epoch > _EPOCH * fastest:
-                    renew(p, cells, n, begins_at - epoch)
-                    epoch = begins_at
-                until = begins_at + _WINDOW * fastest
+                if t - epoch > _EPOCH * fastest:
+                    renew(p, cells, n, t - epoch)
+                    epoch = t
+                until = t + _WINDOW * fastest
                 until = last if until > duration else until
-                ready, least = gather_due(cells, marks, n, until, ready_times, ready_units)
+                edge = min(until, duration)
+                fade = fading(p, t - epoch)
+                ready = 0
+                quiet = True
+                for m in range(n):
+                    if due[m] < until:
+                        quiet = False
+                        if marks[OPEN, m] != RELEASED:
+                            due[m] = settle(p, m, state_of(p, scaled(take(cells, m), fade)), t, until, edge, marks)
+                            if not due[m] < until:
+                                continue
+                        item = m - n if marks[OPEN, m] == RELEASED else m
+                        ready = heap_push(ready_times, ready_units, ready, due[m], item)
+                if quiet:
+                    # on to the next thing to happen
+                    t_next = events.times[events.offsets[b] + e] if e < n_events else math.inf
+                    t_next = min(t_next, heap_times[0] if heap_size > 0 else math.inf)
+                    if not t_next < until:
+                        until = max(until, min(t_next, first_due(due)))
+                        continue
             resumed = False
             edge = min(until, duration)
             while True:
@@ -260,7 +296,7 @@ def crowd(
                 if entry == log.order.size or k == tape.floats.shape[1] or own + widest > log.times.size:
                     full = True
                     break
-                fade = fading(p, t - epoch)
+                # a release comes before all else at its time
                 if t_arrival <= t and not (t_ready <= t and ready_units[0] < 0):
                     if t_event <= t:
                         i = events.offsets[b] + e
@@ -275,6 +311,7 @@ def crowd(
                     row = ints[ROW, i]
                     if row < 0:
                         continue
+                    fade = fading(p, t - epoch)
                     receptor = ints[RECEPTOR, i]
                     up = inverse(fade)
                     exc = push_of(p, 0 if receptor == BY_SIGN else receptor, up)
@@ -282,45 +319,35 @@ def crowd(
                     some = ints[START, i] < 0
                     lowest = -1 - ints[START, i] if some else ints[START, i]
                     for j in range(lowest, ints[STOP, i]):
-                        m = np.int64(targets[natural(j)]) if some else j
+                        m = natural(targets[natural(j)] if some else j)
                         w = weights[natural(places[natural(j)] if some else row + j - lowest)]
-                        at = natural(m)
-                        due = cells[at, DUE]
-                        y = pushed(take(cells, at), w, exc if w >= 0.0 else inh)
-                        put(cells, at, y)
-                        if due < until and marks[OPEN, at] == SPIKES:
-                            # what was found holds no more, but as a time before which it does not spike, or not even so
-                            marks[OPEN, at] = ASKED
-                        if w > 0.0:
+                        y = pushed(take(cells, m), w, exc if w >= 0.0 else inh)
+                        put(cells, m, y)
+                        found = due[m] < until
+                        if w > 0.0 or found:
                             state = state_of(p, scaled(y, fade))
-                            if earlier(p, state, due - t) and marks[OPEN, at] != RELEASED:
-                                due = min(due, t + lead_time(p, state))
-                                cells[at, DUE] = due
-                                if due < until:
+                            # what was found does not hold any more
+                            again = (found and marks[OPEN, m] == SPIKES) or earlier(p, state, due[m] - t)
+                            if again and marks[OPEN, m] != RELEASED:
+                                due[m] = settle(p, m, state, t, until, edge, marks)
+                                if due[m] < until:
                                     if ready == ready_times.size:
-                                        # most entries are void
-                                        ready, _ = gather_due(cells, marks, n, until, ready_times, ready_units)
-                                    else:
-                                        ready = heap_push(ready_times, ready_units, ready, due, m)
-                                else:
-                                    least = min(least, due)
+                                        ready = swept(due, marks, ready_times, ready_units, ready)
+                                    ready = heap_push(ready_times, ready_units, ready, due[m], np.int64(m))
                     continue
-                unit, ready = heap_pop(ready_times, ready_units, ready)
-                m = unit + n if unit < 0 else unit
-                if cells[m, DUE] != t or (unit < 0) != (marks[OPEN, m] == RELEASED):
+                item, ready = heap_pop(ready_times, ready_units, ready)
+                m = item + n if item < 0 else item
+                if due[m] != t or marks[OPEN, m] == ASKED:
                     continue
-                y = scaled(take(cells, m), fade)
+                fade = fading(p, t - epoch)
+                state = state_of(p, scaled(take(cells, m), fade))
                 if marks[OPEN, m] == RELEASED:
-                    state = state_of(p, y)
                     store(x, 0, m, state)
                     x[0, m] = held_at[m]
                     state = load(x, 0, m)
                     if marks[LATEST, m] >= 0:
                         store(tape.floats, STATES + N_STATE, natural(marks[LATEST, m]), state)
-                    y = amplitudes(p, state)
-                    put(cells, m, scaled(y, inverse(fade)))
-                state = state_of(p, y)
-                if marks[OPEN, m] == SPIKES:
+                else:
                     if k - n_spikes >= max_events:
                         ended = True
                         break
@@ -331,13 +358,6 @@ def crowd(
                     )
                     marks[LATEST, m] = k
                     held_at[m] = state[0]
-                    put(cells, m, scaled(amplitudes(p, state), inverse(fade)))
-                    due = t
-                    marks[OPEN, m] = ASKED
-                    if release[m] > t:
-                        cells[m, 0] = _BURIED
-                        marks[OPEN, m] = RELEASED
-                        due = release[m]
                     own, heap_size = schedule(
                         m,
                         t,
@@ -355,24 +375,18 @@ def crowd(
                     log.order[entry] = -1 - (k - n_spikes)
                     entry += 1
                     k += 1
+                put(cells, m, scaled(amplitudes(p, state), inverse(fade)))
+                if release[m] > t:
+                    marks[OPEN, m] = RELEASED
+                    due[m] = release[m]
+                    item = m - n
                 else:
-                    marks[OPEN, m] = ASKED
-                    due = t + lead_time(p, state)
-                    if due < until:
-                        due = until
-                        if near(p, state, gap(p, edge - t)):
-                            s = crossing(p, state, edge - t)
-                            if s < math.inf:
-                                due = min(t + s, edge)
-                                marks[OPEN, m] = SPIKES if due < until else ASKED
-                cells[m, DUE] = due
-                if not due < until:
-                    least = min(least, due)
-                elif ready == ready_times.size:
-                    ready, _ = gather_due(cells, marks, n, until, ready_times, ready_units)
-                else:
-                    item = m - n if marks[OPEN, m] == RELEASED else m
-                    ready = heap_push(ready_times, ready_units, ready, due, item)
+                    due[m] = settle(p, m, state, t, until, edge, marks)
+                    item = m
+                if due[m] < until:
+                    if ready == ready_times.size:
+                        ready = swept(due, marks, ready_times, ready_units, ready)
+                    ready = heap_push(ready_times, ready_units, ready, due[m], item)
             if full or ended:
                 break
         if full:
@@ -384,7 +398,6 @@ def crowd(
             place[5] = own
             window[EPOCH] = epoch
             window[UNTIL] = until
-            window[LEAST] = least
             window[READY] = ready
             return b, n_spikes, n_log, n_own
         if ended:
