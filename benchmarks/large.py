@@ -237,15 +237,16 @@ def load(path: Path) -> dict[str, Any]:
 def main(
     parts: tuple[str, ...], chosen: tuple[str, ...], largest: int, timeout: float, envs: Path, out: Path, **options: Any
 ) -> None:
-    names = chosen or tuple(SIMULATORS)
-    pythons, errors = ready([name for name in SIMULATORS if name in names], envs)
+    parts = parts or PARTS
+    needed = {*(TIMED if "timing" in parts else ()), *(COUNTED if "statistics" in parts else ())}
+    pythons, errors = ready([name for name in SIMULATORS if name in needed.intersection(chosen or SIMULATORS)], envs)
     record = load(out)
     record |= {"benchmark": "large", "schema_version": SCHEMA_VERSION, "requirements": REQUIREMENTS}
     record["labels"] = {name: simulator.label for name, simulator in SIMULATORS.items()}
     record["parameters"] = cuba().PARAMETERS
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        for part in parts or PARTS:
+        for part in parts:
             begun = header("large", installation())
             if part == "timing":
                 some = [name for name in TIMED if name in pythons]
