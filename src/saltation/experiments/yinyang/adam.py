@@ -62,7 +62,7 @@ class Adam:
         scale = (1.0 - beta2**self._steps) ** 0.5
         moved: dict[str, Floats] = {}
         for name, gradient in gradients.items():
-            rate = learning_rate if isinstance(learning_rate, float) else learning_rate[name]
+            rate = learning_rate[name] if isinstance(learning_rate, Mapping) else learning_rate
             size = rate / (1.0 - beta1**self._steps)
             mean, square = self._mean[name], self._square[name]
             mean += (1.0 - beta1) * (gradient - mean)
