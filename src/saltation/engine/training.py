@@ -68,7 +68,7 @@ def probes_of(network: Network, record: Record | None) -> tuple[tuple[str, tuple
                 f"record: a name must be a population with a voltage; got {name!r}; {suggest(name, known)}"
             )
         bare = isinstance(given, Voltage | MaxVoltage | VoltageIntegral)
-        probes: tuple[Any, ...] = (given,) if bare or not isinstance(given, Sequence) else tuple(given)
+        probes: tuple[Any, ...] = (given,) if bare or not isinstance(given, tuple | list) else tuple(given)
         if not probes or not all(isinstance(probe, Voltage | MaxVoltage | VoltageIntegral) for probe in probes):
             raise ParameterError(
                 f"record[{name!r}] must be a probe or a tuple of probes (Voltage, MaxVoltage, "

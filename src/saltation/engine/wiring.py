@@ -34,6 +34,7 @@ def list_synapses(
     places: list[NDArray[Any]] = []
     cut_at: list[int] = []
     apart = True
+    few = any(projection.connectivity is not None or projection.delay_per_weight for projection in projections)
     n_cuts = n_synapses = 0
     for projection, weight, column in zip(projections, weight_at, first_column, strict=False):
         if projection.connectivity is None:
@@ -55,7 +56,7 @@ def list_synapses(
         places.append((place + weight).astype(np.int32))
         n_cuts += cuts[-1].size
         n_synapses += pre.size
-    listed = Synapses(freeze(np.concatenate(cuts).astype(np.int64)), _joined(targets), _joined(places), apart)
+    listed = Synapses(freeze(np.concatenate(cuts).astype(np.int64)), _joined(targets), _joined(places), apart, few)
     return listed, cut_at
 
 

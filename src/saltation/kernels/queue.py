@@ -209,7 +209,7 @@ def queue(
     weights = bare(weights)
     delays = bare(delays)
     wiring = Wiring(bare(wiring.offsets), bare(wiring.ints))
-    synapses = Synapses(bare(synapses.cuts), bare(synapses.targets), bare(synapses.places), synapses.apart)
+    synapses = Synapses(bare(synapses.cuts), bare(synapses.targets), bare(synapses.places), *synapses[3:])
     limit = bare(limit)
     observed = bare(observed)
     marks = bare(marks)
@@ -230,7 +230,7 @@ def queue(
     heap_times = bare(heap_times)
     heap_items = bare(heap_items)
     plain = probes.watch.shape[2] == 0
-    listed = synapses.targets.size > 0
+    few = synapses.few
     side_by_side = shared and plain and not replay and synapses.apart
     floats = np.empty((N_STATE + FLOAT_ROWS, ROOM))
     integers = np.empty((INT_ROWS, ROOM), np.int64)
@@ -261,7 +261,7 @@ def queue(
                     p = load_parameters(parameters, m)
                 clock[m] = 0.0
                 marks[OPEN, m] = 0
-                if listed:
+                if few:
                     due[m] = await_spike(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
                 else:
                     due[m] = predict(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
@@ -285,7 +285,7 @@ def queue(
                     if not shared:
                         p = load_parameters(parameters, unit)
                     state = load(x, 0, unit)
-                    later = ask_again(p, state, release[unit], clock[unit], t) if listed else 0.0
+                    later = ask_again(p, state, release[unit], clock[unit], t) if few else 0.0
                     if later > 0.0:
                         due[unit] = later
                     else:
@@ -320,7 +320,7 @@ def queue(
                 )
                 marks[LATEST, unit] = k
                 store(x, 0, unit, state)
-                if listed:
+                if few:
                     due[unit] = await_spike(p, unit, state, release[unit], t, duration, replay, observed, marks)
                 else:
                     due[unit] = predict(p, unit, state, release[unit], t, duration, replay, observed, marks)
@@ -416,12 +416,12 @@ def queue(
                             state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
                         state = arrive(state, r, w)
                         store(x, 0, m, state)
-                        if listed:
+                        if few:
                             due[m] = await_spike(p, m, state, release[m], t, duration, replay, observed, marks)
                             announce(m, due, leader)
                         else:
                             due[m] = expect(p, m, state, release[m], t, t1, ahead, duration, replay, observed, marks)
-                if not listed:
+                if not few:
                     forget(leader, lowest, highest)
             entry += 1
         if full:

@@ -22,6 +22,7 @@ from saltation.engine.plan import Plan
 from saltation.engine.training import probes_of, trained_kinds
 from saltation.errors import ParameterError
 from saltation.model import (
+    Connectivity,
     Input,
     Network,
     Population,
@@ -47,6 +48,7 @@ class Edge(NamedTuple):
     name: str | None
     receptor: Receptor | None
     delay: float | None
+    connectivity: Connectivity | None = None
 
     @property
     def key(self) -> ProjectionKey:
@@ -110,7 +112,7 @@ class Specification:
             travelling.setdefault(slot.target, set()).add(slot.kind)
         content = (
             [(name, _content(p, travelling.get(name, set()))) for name, p in self.populations],
-            [tuple(edge) for edge in self.edges],
+            [(*edge[:-1], _content(edge.connectivity)) for edge in self.edges],
             [tuple(slot) for slot in self.slots],
             [(name, _content(probes), bare) for name, probes, bare in self.record],
             _content(self.backend),
@@ -145,6 +147,7 @@ class Specification:
                 delay=given["delay"] if edge.delay is None else edge.delay,
                 name=edge.name,
                 receptor=edge.receptor,
+                connectivity=edge.connectivity,
             )
         return net
 
@@ -195,7 +198,8 @@ def specify(
     for key, projection in network.projections.items():
         fixed = projection.delay.ndim == 0 and "delay" not in kinds
         delay = float(projection.delay) if fixed else None
-        edges.append(Edge(projection.pre, projection.post, projection.name, projection.receptor, delay))
+        ends = (projection.pre, projection.post, projection.name, projection.receptor)
+        edges.append(Edge(*ends, delay, projection.connectivity))
         for kind, value in (("weight", projection.weight), ("delay", projection.delay)):
             if kind == "weight" or not fixed:
                 slots.append(Slot(kind, key, value.shape, kind in kinds))
@@ -247,7 +251,7 @@ def registered(key: int) -> Specification:
 def _content(value: Any, without: set[str] | frozenset[str] = frozenset()) -> Any:
     """Turn records and arrays into nested tuples whose repr is the same for equal content."""
     if isinstance(value, np.ndarray):
-        return value.dtype.str, value.shape, value.tobytes()
+        return value.dtype.str, value.shape, hashlib.blake2b(np.ascontiguousarray(value).data, digest_size=16).digest()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [field.name for field in dataclasses.fields(value) if field.name not in without]
         return _type_name(value), *((name, _content(getattr(value, name))) for name in fields)
