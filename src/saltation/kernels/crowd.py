@@ -183,7 +183,7 @@ def crowd(
     wiring = Wiring(bare(wiring.offsets), bare(wiring.ints))
     targets = bare(synapses.targets)
     places = bare(synapses.places)
-    synapses = Synapses(bare(synapses.cuts), targets, places, synapses.apart)
+    synapses = Synapses(bare(synapses.cuts), targets, places, *synapses[3:])
     limit = bare(limit)
     marks = bare(marks)
     cells = bare(cells)
