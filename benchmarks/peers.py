@@ -21,7 +21,9 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import click
@@ -107,11 +109,13 @@ def write_data(path: Path) -> None:
     np.savez(path, latencies=latencies, labels=labels, w_hid=w_hid, w_out=w_out, **numbers)
 
 
-def interpreter(name: str | None, folder: Path) -> str:
+def interpreter(
+    name: str | None, folder: Path, requirements: Mapping[str, tuple[str, ...]] = MappingProxyType(REQUIREMENTS)
+) -> str:
     """Python of an environment, which is made if it is not there; RuntimeError with pip's words if that fails."""
     if name is None:
         return sys.executable
-    pins = REQUIREMENTS[name]
+    pins = requirements[name]
     # another pin or another Python is another environment
     mark = hashlib.sha256("\n".join([sys.version, *pins]).encode()).hexdigest()[:8]
     place = folder / f"{name}-{mark}"

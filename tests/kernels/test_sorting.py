@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saltation.kernels.records import TAPE_INTS, TIME, UNIT, Spiked, Tape
-from saltation.kernels.sorting import BINS, RANKED, sort_span
+from saltation.kernels.sorting import BINS, RANKED, order_by, sort_span
 
 RNG = np.random.default_rng(0)
 TIMES = {
@@ -40,3 +40,14 @@ def test_order_is_by_time_then_unit(times):
     assert np.array_equal(spiked.units[before:], tape.ints[UNIT, before:][order])
     assert np.array_equal(spiked.index[before:], before + order - 1)
     assert (spiked.times[:before] == -7.0).all()
+
+
+@pytest.mark.parametrize("times", TIMES.values(), ids=TIMES)
+def test_events_are_ordered_by_time_then_cause(times):
+    before, n = 3, times.size
+    all_times = np.concatenate([np.full(before, -1.0), times, [-2.0]])
+    ties = np.concatenate([np.zeros(before), RNG.integers(0, 4, n), [0]]).astype(np.int64)
+    order = order_by(all_times, ties, before, before + n)
+    # stable: equal times and ties keep the order in which they came
+    expected = np.lexsort((np.arange(n), ties[before : before + n], times))
+    assert np.array_equal(order, expected)

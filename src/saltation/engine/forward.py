@@ -12,7 +12,9 @@ from saltation.engine.buffers import (
     NO_INTS,
     NO_LOG,
     capacity,
+    crowd_scratch,
     fitted,
+    grown,
     grown_log,
     grown_tape,
     new_end,
@@ -20,12 +22,14 @@ from saltation.engine.buffers import (
     new_spiked,
     new_tape,
 )
+from saltation.engine.memory import empty
 from saltation.engine.observation import make_probes
 from saltation.engine.parts import Part, joined_offsets
 from saltation.engine.plan import PackedComponent
 from saltation.engine.sources import Sources, count_events, sort_events
 from saltation.engine.state import State
 from saltation.engine.threads import chunks, joined, run_chunks
+from saltation.kernels.queue import CELL, PLACES
 from saltation.kernels.records import MARKS, REPORTED, TIME, UNIT, Events, Probes, Report, Spiked, Start
 from saltation.kernels.rows import lanes
 from saltation.kernels.sorting import order_samples
@@ -124,7 +128,11 @@ def run_component(
         times, pointers = np.empty(0), np.zeros((1, n + 1), np.int64)
     replay = (times, pointers, observed is not None)
     wide = not packed.component.recurrent and n >= WIDE and not watched and observed is None
-    run = _run_queue if packed.component.recurrent else partial(_run_feedforward, "wide" if wide else "narrow")
+    if packed.component.recurrent:
+        plain = not watched and probe_times.size == 0 and observed is None
+        run = partial(_run_queue, "crowd" if plain and packed.crowded else "queue")
+    else:
+        run = partial(_run_feedforward, "wide" if wide else "narrow")
 
     def work(first: int, stop: int) -> tuple[Part, Spiked]:
         events = sort_events(packed, sources, duration, probe_times, first, stop)
@@ -201,6 +209,7 @@ def longest_sample(events: Events, first: int, stop: int) -> int:
 
 
 def _run_queue(
+    name: str,
     packed: PackedComponent,
     events: Events,
     start: Start,
@@ -211,7 +220,7 @@ def _run_queue(
     stop: int,
     outputs: tuple[Any, ...],
 ) -> tuple[Part, Spiked]:
-    queue = kernel("queue", packed.model)
+    run = kernel(name, packed.model)
     known = int(events.offsets[stop] - events.offsets[first])
     tape = new_tape(capacity(packed, stop - first, known), packed.n_state)
     spikes = tape.floats.shape[1]
@@ -227,20 +236,26 @@ def _run_queue(
         packed.synapses,
         start,
         packed.limit,
-        *replay,
-        max_events,
-        np.zeros((MARKS, packed.size), np.int64),
-        np.zeros((2, packed.size)),
     )
+    if name == "crowd":
+        common += (max_events, *crowd_scratch(packed.size))
+    else:
+        scratch = (np.zeros((MARKS, packed.size), np.int64), np.zeros((packed.size, CELL)), np.zeros(packed.size))
+        common += (*replay, max_events, *scratch)
     used = (0, 0, 0)
     at = first
+    place = np.zeros(PLACES, np.int64)
+    heap = (empty(log.times.size), empty(log.times.size, np.int64))
     while True:
-        heap = (np.empty(log.times.size), np.empty(log.times.size, np.int64))
-        at, *used = queue(at, stop, *common, *heap, *used, tape, offsets[0], log, offsets[1], offsets[2], *outputs)
+        buffers = (tape, offsets[0], log, offsets[1], offsets[2])
+        at, *used = run(at, stop, *common, *heap, place, *used, *buffers, *outputs)
         if at == stop:
             break
-        tape = grown_tape(tape, used[0])
-        log = grown_log(log, used[1], used[2])
+        # it goes on in the middle of a sample
+        _, _, waiting, spikes, entries, arrivals = place.tolist()
+        tape = grown_tape(tape, spikes)
+        log = grown_log(log, entries, arrivals)
+        heap = tuple(grown(array, waiting, log.times.size) for array in heap)
     order_samples(first, stop, tape, offsets[0], outputs[-2].watch, log, offsets[1], offsets[2])
     tape = fitted(tape, used[0])
     # here the tape itself is in order

@@ -12,7 +12,7 @@ from saltation.engine.wiring import delay_mode, list_synapses, most_arrivals, wi
 from saltation.kernels.events import TABLE_COLUMNS
 from saltation.kernels.records import Synapses, Wiring
 from saltation.kernels.rows import lanes
-from saltation.kernels.specialise import physics_of
+from saltation.kernels.specialise import CROWD, physics_of
 from saltation.model import Input, Network, Population, Projection, ProjectionKey
 from saltation.model.checks import freeze
 
@@ -89,6 +89,11 @@ class PackedComponent:
     def rows_of_own(self) -> int:
         """Rows of parameters of which each neuron has its own."""
         return 0 if self.shared else self.parameters.shape[0]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the kernel ``crowd`` can run it, where nothing is observed or recorded."""
+        return self.shared and self.model in CROWD and self.synapses.targets.size > 0
 
     @property
     def spiking(self) -> bool:
@@ -227,9 +232,12 @@ def _table(plan: Plan, component: Component, names: tuple[str, ...], size: int) 
 
 def _specialisation(model: str, names: tuple[str, ...], table: Floats) -> str:
     """The way crossings are found: closed forms for two ratios of the time constants, a search for any other."""
-    if model != "lif":
+    if model not in ("lif", "lif_two"):
         return model
-    ratio = table[:, names.index("tau_mem")] / table[:, names.index("tau_syn")]
+    receptors = [name for name in names if name.startswith("tau_syn")]
+    ratio = table[:, names.index("tau_mem")][:, None] / table[:, [names.index(name) for name in receptors]]
+    if model == "lif_two":
+        return "lif_two_apart" if np.all(np.abs(ratio - 1.0) >= _APART) else model
     for name, value in (("lif_ratio_two", 2.0), ("lif_ratio_one", 1.0)):
         if np.all(np.abs(ratio - value) <= _RATIO_TOLERANCE * value):
             return name

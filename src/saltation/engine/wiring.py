@@ -33,6 +33,8 @@ def list_synapses(
     targets: list[NDArray[Any]] = []
     places: list[NDArray[Any]] = []
     cut_at: list[int] = []
+    apart = True
+    few = any(projection.connectivity is not None or projection.delay_per_weight for projection in projections)
     n_cuts = n_synapses = 0
     for projection, weight, column in zip(projections, weight_at, first_column, strict=False):
         if projection.connectivity is None:
@@ -47,13 +49,23 @@ def list_synapses(
         if np.any(pre[1:] < pre[:-1]):
             order = np.argsort(pre, kind="stable")
             pre, post, place = pre[order], post[order], place[order]
+        apart = apart and _all_differ(pre, post)
         cut_at.append(n_cuts)
         cuts.append(n_synapses + np.searchsorted(pre, np.arange(projection.shape[0] + 1)))
         targets.append((post + column).astype(np.int32))
         places.append((place + weight).astype(np.int32))
         n_cuts += cuts[-1].size
         n_synapses += pre.size
-    return Synapses(freeze(np.concatenate(cuts).astype(np.int64)), _joined(targets), _joined(places)), cut_at
+    listed = Synapses(freeze(np.concatenate(cuts).astype(np.int64)), _joined(targets), _joined(places), apart, few)
+    return listed, cut_at
+
+
+def _all_differ(pre: Ints, post: Ints) -> bool:
+    """Whether no pair occurs twice; ``pre`` is sorted."""
+    if np.all((pre[1:] > pre[:-1]) | (post[1:] > post[:-1])):
+        return True
+    pairs = np.sort(pre * (int(post.max(initial=0)) + 1) + post)
+    return bool(np.all(pairs[1:] > pairs[:-1]))
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[np.int32]:

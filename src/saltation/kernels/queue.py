@@ -29,6 +29,7 @@ from saltation.kernels.forward import (
 )
 from saltation.kernels.heap import heap_pop, heap_push
 from saltation.kernels.leaders import announce, forget, lead
+from saltation.kernels.queue_rows import FLOAT_ROWS, INT_ROWS, LEFT, ROOM
 from saltation.kernels.receptors import receptor_of
 from saltation.kernels.records import (
     CAUSE,
@@ -59,7 +60,19 @@ from saltation.kernels.records import (
 )
 from saltation.kernels.views import bare
 
-HELPERS = ("predict", "bring", "expect", "soonest", "await_spike", "schedule")
+# A bound that moves on by less of the way behind it leaves the crossing to the search.
+_WORTH_ASKING = 0.25
+
+# Rows of the place at which a sample that did not fit was left.
+RESUMED = 0
+PLACES = 6
+
+# Columns of the cells, behind a state; a cell fills a line of the cache.
+CLOCK = 6
+HELD = 7
+CELL = 8
+
+HELPERS = ("predict", "bring", "expect", "await_spike", "ask_again", "schedule")
 
 
 def predict(p, m, x, release, t, duration, replay, observed, marks):
@@ -90,21 +103,6 @@ def expect(p, m, x, release, t, t1, g, duration, replay, observed, marks):
     return predict(p, m, x, release, t, duration, replay, observed, marks)
 
 
-def soonest(p, x):
-    """How long a neuron in state ``x`` takes at least to its threshold if nothing arrives; inf if it cannot reach it.
-
-    With the current held at what is excitatory of it now, the voltage relaxes to ``top``, and crosses after
-    ``tau_mem log(1 + z)``, ``z = (v_th - v) / (top - v_th)``; ``log(1 + z) >= 2 z / (2 + z)``.
-    """
-    above = ceiling(p, x) - p[0]
-    below = p[0] - x[0]
-    if below <= 0.0:
-        return 0.0
-    if not above > 0.0 or not may_cross(p, x):
-        return math.inf
-    return p[4] * (1.0 - 1e-12) * (2.0 * below / (2.0 * above + below))
-
-
 def await_spike(p, m, x, release, t, duration, replay, observed, marks):
     """When neuron ``m``, in state ``x`` at ``t``, is to be asked next: it spikes then, or is open from then on."""
     if replay or release > duration:
@@ -114,6 +112,17 @@ def await_spike(p, m, x, release, t, duration, replay, observed, marks):
     due = max(t, release) + soonest(p, x)
     marks[OPEN, m] = due < math.inf
     return due
+
+
+def ask_again(p, x, release, t, due):
+    """When a neuron, open since ``due`` and in state ``x`` at ``t``, is to be asked once more; 0: search it now.
+
+    A bound from where it is by now is a better one, as long as there is some way to go.
+    """
+    if release > t or not due > t:
+        return 0.0
+    further = soonest(p, flow(p, x, gap(p, due - t)))
+    return min(due + further, math.inf) if further > _WORTH_ASKING * (due - t) else 0.0
 
 
 def schedule(unit, t, k, own, duration, delays, wiring, synapses, log, heap_times, heap_items, heap_size):
@@ -166,9 +175,11 @@ def queue(
     replay,
     max_events,
     marks,
-    clocks,
+    cells,
+    due,
     heap_times,
     heap_items,
+    place,
     n_spikes,
     n_log,
     n_own,
@@ -185,10 +196,11 @@ def queue(
 ):
     """Run samples ``first <= b < stop``; returns ``(next sample, spikes, log entries, own arrivals)``.
 
-    Spikes at one time are not in order yet.  Stops before a sample that does not fit on the tape or in the log.
+    Spikes at one time are not in order yet.  Stops within a sample that does not fit on the tape or in the log, and
+    notes in ``place`` where, so that it goes on from there when called again with larger ones, and a longer heap.
     Arguments as of ``narrow``; ``delays`` flat, ``wiring`` the projections inside, ``log`` receives the order of
-    processing; ``marks [MARKS, neuron]``, ``clocks [2, neuron]`` and the heap, as long as the log's arrivals, are
-    scratch.
+    processing; ``marks [MARKS, neuron]``, ``cells [neuron, CELL]``, ``due [neuron]`` and the heap, as long as the log's
+    arrivals, are scratch.
     """
     n = x_end.shape[2]
     shared = parameters.shape[1] == 1
@@ -197,12 +209,16 @@ def queue(
     weights = bare(weights)
     delays = bare(delays)
     wiring = Wiring(bare(wiring.offsets), bare(wiring.ints))
-    synapses = Synapses(bare(synapses.cuts), bare(synapses.targets), bare(synapses.places))
+    synapses = Synapses(bare(synapses.cuts), bare(synapses.targets), bare(synapses.places), *synapses[3:])
     limit = bare(limit)
     observed = bare(observed)
     marks = bare(marks)
-    clock = bare(clocks[0])
-    due = bare(clocks[1])
+    # what an arrival at a neuron touches lies together
+    cells = bare(cells)
+    x = cells[:, :N_STATE].T
+    clock = cells[:, CLOCK]
+    release = cells[:, HELD]
+    due = bare(due)
     leader = bare(marks[LEADER])
     tape = Tape(bare(tape.floats), bare(tape.ints))
     log = Log(bare(log.order), bare(log.times), bare(log.ints))
@@ -214,7 +230,10 @@ def queue(
     heap_times = bare(heap_times)
     heap_items = bare(heap_items)
     plain = probes.watch.shape[2] == 0
-    listed = synapses.targets.size > 0
+    few = synapses.few
+    side_by_side = shared and plain and not replay and synapses.apart
+    floats = np.empty((N_STATE + FLOAT_ROWS, ROOM))
+    integers = np.empty((INT_ROWS, ROOM), np.int64)
     widest = 0
     for unit in range(n):
         width = 0
@@ -224,28 +243,30 @@ def queue(
         widest = max(widest, width)
     for b in range(first, stop):
         begin = 0 if start.x.shape[0] == 1 else b
-        x = x_end[b]
-        release = release_end[b]
-        start_sample(begin, start, x, release, marks)
-        start_observed(b, observed_at, marks)
         watch = probes.watch[0 if plain else b]
-        start_watch(watch, x)
         outcome = OK
-        k = n_spikes
-        entry = n_log
-        own = n_own
-        heap_size = 0
-        for m in range(n):
-            if not shared:
-                p = load_parameters(parameters, m)
-            clock[m] = 0.0
-            marks[OPEN, m] = 0
-            if listed:
-                due[m] = await_spike(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
-            else:
-                due[m] = predict(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
-        forget(leader, 0, n)
-        e = 0
+        if place[RESUMED] != 0:
+            _, e, heap_size, k, entry, own = place
+            place[RESUMED] = 0
+        else:
+            start_sample(begin, start, x, release, marks)
+            start_observed(b, observed_at, marks)
+            start_watch(watch, x)
+            k = n_spikes
+            entry = n_log
+            own = n_own
+            heap_size = 0
+            for m in range(n):
+                if not shared:
+                    p = load_parameters(parameters, m)
+                clock[m] = 0.0
+                marks[OPEN, m] = 0
+                if few:
+                    due[m] = await_spike(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
+                else:
+                    due[m] = predict(p, m, load(x, 0, m), release[m], 0.0, duration, replay, observed, marks)
+            forget(leader, 0, n)
+            e = 0
         n_events = events.offsets[b + 1] - events.offsets[b]
         full = False
         ended = False
@@ -264,8 +285,14 @@ def queue(
                     if not shared:
                         p = load_parameters(parameters, unit)
                     state = load(x, 0, unit)
-                    due[unit] = predict(p, unit, state, release[unit], clock[unit], duration, replay, observed, marks)
-                    marks[OPEN, unit] = 0
+                    later = ask_again(p, state, release[unit], clock[unit], t) if few else 0.0
+                    if later > 0.0:
+                        due[unit] = later
+                    else:
+                        due[unit] = predict(
+                            p, unit, state, release[unit], clock[unit], duration, replay, observed, marks
+                        )
+                        marks[OPEN, unit] = 0
                     announce(unit, due, leader)
                     continue
                 if k - n_spikes >= max_events:
@@ -293,7 +320,7 @@ def queue(
                 )
                 marks[LATEST, unit] = k
                 store(x, 0, unit, state)
-                if listed:
+                if few:
                     due[unit] = await_spike(p, unit, state, release[unit], t, duration, replay, observed, marks)
                 else:
                     due[unit] = predict(p, unit, state, release[unit], t, duration, replay, observed, marks)
@@ -347,33 +374,58 @@ def queue(
                 g = gap(p, 0.0)
                 some = ints[START, i] < 0
                 lowest = -1 - ints[START, i] if some else ints[START, i]
-                for j in range(lowest, ints[STOP, i]):
-                    m = np.int64(synapses.targets[natural(j)]) if some else j
-                    w = weights[natural(synapses.places[natural(j)] if some else row + j - lowest)]
-                    r = receptor_of(receptor, w)
-                    if not shared:
-                        p = load_parameters(parameters, m)
-                        ahead = gap(p, t1 - t if t1 <= duration else 0.0)
-                    if plain and not release[m] > clock[m]:
-                        # most have come as far as the others, by the same factors
-                        if not shared or t - clock[m] != span:
-                            span = t - clock[m]
-                            g = gap(p, span)
-                        state = flow(p, load(x, 0, m), g) if span > 0.0 else load(x, 0, m)
-                        clock[m] = t
-                    else:
-                        state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
-                    state = arrive(state, r, w)
-                    store(x, 0, m, state)
-                    if listed:
-                        due[m] = await_spike(p, m, state, release[m], t, duration, replay, observed, marks)
-                        announce(m, due, leader)
-                    else:
-                        due[m] = expect(p, m, state, release[m], t, t1, ahead, duration, replay, observed, marks)
-                if not listed:
-                    forget(leader, lowest, ints[STOP, i])
+                highest = ints[STOP, i]
+                step = ROOM if some and side_by_side else max(highest - lowest, 1)
+                for begin_of in range(lowest, highest, step):
+                    end_of = min(begin_of + step, highest)
+                    left = end_of - begin_of
+                    if some and side_by_side:
+                        left = reach_listed(
+                            p,
+                            t,
+                            begin_of,
+                            end_of,
+                            receptor,
+                            weights,
+                            synapses,
+                            x,
+                            clock,
+                            release,
+                            due,
+                            leader,
+                            marks,
+                            floats,
+                            integers,
+                        )
+                    for one in range(left):
+                        j = integers[LEFT, one] if some and side_by_side else begin_of + one
+                        m = np.int64(synapses.targets[natural(j)]) if some else j
+                        w = weights[natural(synapses.places[natural(j)] if some else row + j - lowest)]
+                        r = receptor_of(receptor, w)
+                        if not shared:
+                            p = load_parameters(parameters, m)
+                            ahead = gap(p, t1 - t if t1 <= duration else 0.0)
+                        if plain and not release[m] > clock[m]:
+                            # most have come as far as the others, by the same factors
+                            if not shared or t - clock[m] != span:
+                                span = t - clock[m]
+                                g = gap(p, span)
+                            state = flow(p, load(x, 0, m), g) if span > 0.0 else load(x, 0, m)
+                            clock[m] = t
+                        else:
+                            state = bring(p, m, t, entry - n_log, x, release, clock, marks, tape, watch)
+                        state = arrive(state, r, w)
+                        store(x, 0, m, state)
+                        if few:
+                            due[m] = await_spike(p, m, state, release[m], t, duration, replay, observed, marks)
+                            announce(m, due, leader)
+                        else:
+                            due[m] = expect(p, m, state, release[m], t, t1, ahead, duration, replay, observed, marks)
+                if not few:
+                    forget(leader, lowest, highest)
             entry += 1
         if full:
+            place[:] = 1, e, heap_size, k, entry, own
             return b, n_spikes, n_log, n_own
         if ended:
             # a sample that failed keeps no spikes, and its state is that at the start
@@ -390,6 +442,9 @@ def queue(
         if not ended and not all_finite(x):
             outcome = NOT_FINITE
         for m in range(n):
+            for i in range(N_STATE):
+                x_end[b, i, m] = x[i, m]
+            release_end[b, m] = release[m]
             count_end[b, m] = marks[COUNT, m]
         sum_up(parameters, b, n_spikes, k, outcome, tape, report)
         n_spikes = k

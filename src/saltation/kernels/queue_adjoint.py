@@ -76,7 +76,7 @@ def queue_adjoint(
     parameters = bare(parameters)
     events = Events(bare(events.times), bare(events.ints), bare(events.offsets))
     weights = bare(weights)
-    synapses = Synapses(bare(synapses.cuts), bare(synapses.targets), bare(synapses.places))
+    synapses = Synapses(bare(synapses.cuts), bare(synapses.targets), bare(synapses.places), *synapses[3:])
     tape = Tape(bare(tape.floats), bare(tape.ints))
     watch = bare(watch)
     cotangents = Cotangents(bare(cotangents.samples), bare(cotangents.integral), bare(cotangents.peak))

@@ -136,12 +136,15 @@ class Wiring(NamedTuple):
 class Synapses(NamedTuple):
     """Synapses that are listed: ``cuts`` gives those that leave a unit, ``targets [synapse]`` the neurons they reach.
 
-    ``places [synapse]`` are the flat indices of their weights.
+    ``places [synapse]`` are the flat indices of their weights.  ``apart``: those of one projection that leave one unit
+    reach different neurons.  ``few``: arrivals reach few of the neurons, also where their synapses are not listed.
     """
 
     cuts: Ints
     targets: NDArray[np.int32]
     places: NDArray[np.int32]
+    apart: bool
+    few: bool
 
 
 class Start(NamedTuple):

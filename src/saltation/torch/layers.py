@@ -16,7 +16,7 @@ from saltation import model
 from saltation.engine import Exact
 from saltation.engine.observation import Probe
 from saltation.errors import ParameterError
-from saltation.model import Input, MaxVoltage, Network, Population, VoltageSamples
+from saltation.model import Connectivity, Input, MaxVoltage, Network, Population, VoltageSamples
 from saltation.model.checks import SECONDS, integer, number, suggest
 from saltation.torch.calling import Events, Observed, call
 from saltation.torch.module import NetworkModule, set_up
@@ -24,7 +24,7 @@ from saltation.torch.output import Output
 from saltation.torch.specification import Slot
 from saltation.torch.spikes import Spikes
 
-Shape = tuple[int, int]
+Shape = tuple[int, ...]
 Weights = npt.ArrayLike | Tensor | Callable[[Shape], npt.ArrayLike | Tensor]
 """Initial weights, or a function of their shape that draws them."""
 
@@ -55,6 +55,9 @@ class LIF(NetworkModule):
         Initial weights ``[n_out, n_out]`` among the neurons; None for none.
     recurrent_delay : array_like, (), [n_out] or [n_out, n_out]
         Delays of these in seconds.
+    connectivity : Sparse, Conv1d, Conv2d, SumPool2d or Pooled, optional
+        Which synapses lead from the inputs to the neurons, None for all; ``weight`` is then of its ``weight_shape``,
+        and the default weights count the synapses of a neuron, on average, in place of ``n_in``.
     trainable : sequence of str
         Kinds of parameters that are trained, as in `SNN`.
     backend : Exact, optional
@@ -95,11 +98,14 @@ class LIF(NetworkModule):
         delay: npt.ArrayLike = 0.0,
         recurrent: Weights | None = None,
         recurrent_delay: npt.ArrayLike = 0.0,
+        connectivity: Connectivity | None = None,
         trainable: Sequence[str] = ("weight",),
         backend: Exact | None = None,
         **parameters: Any,
     ) -> None:
-        net = _network(model.LIF, n_in, n_out, parameters, _driving(weight), delay, recurrent, recurrent_delay)
+        weights = _driving(weight) if connectivity is None else _driving_listed(weight, connectivity)
+        loop = (recurrent, recurrent_delay)
+        net = _network(model.LIF, n_in, n_out, parameters, weights, delay, *loop, connectivity)
         set_up(self, net, trainable, {}, backend, _name)
         self.duration = number("LIF", "duration", duration, minimum=0.0, strict=True, hint=SECONDS)
 
@@ -119,7 +125,7 @@ class ALIF(NetworkModule):
 
     Parameters
     ----------
-    n_in, n_out, duration, weight, delay, recurrent, recurrent_delay, trainable, backend
+    n_in, n_out, duration, weight, delay, recurrent, recurrent_delay, connectivity, trainable, backend
         As in `LIF`.
     **parameters
         Parameters of the neurons, such as ``tau_adapt=100e-3, beta=0.2``; see `saltation.ALIF`.
@@ -152,11 +158,14 @@ class ALIF(NetworkModule):
         delay: npt.ArrayLike = 0.0,
         recurrent: Weights | None = None,
         recurrent_delay: npt.ArrayLike = 0.0,
+        connectivity: Connectivity | None = None,
         trainable: Sequence[str] = ("weight",),
         backend: Exact | None = None,
         **parameters: Any,
     ) -> None:
-        net = _network(model.ALIF, n_in, n_out, parameters, _driving(weight), delay, recurrent, recurrent_delay)
+        weights = _driving(weight) if connectivity is None else _driving_listed(weight, connectivity)
+        loop = (recurrent, recurrent_delay)
+        net = _network(model.ALIF, n_in, n_out, parameters, weights, delay, *loop, connectivity)
         set_up(self, net, trainable, {}, backend, _name)
         self.duration = number("ALIF", "duration", duration, minimum=0.0, strict=True, hint=SECONDS)
 
@@ -185,7 +194,7 @@ class LI(NetworkModule):
     weight : array_like or callable, optional
         Initial weights ``[n_in, n_out]``, or a function of this shape. None draws ``w ~ N(0, 1 / n_in)`` from
         torch's generator.
-    delay, trainable, backend
+    delay, connectivity, trainable, backend
         As in `LIF`.
     **parameters
         Parameters of the neurons, such as ``tau_mem=20e-3``; see `saltation.LI`.
@@ -218,11 +227,13 @@ class LI(NetworkModule):
         readout: Probe | None = None,
         weight: Weights | None = None,
         delay: npt.ArrayLike = 0.0,
+        connectivity: Connectivity | None = None,
         trainable: Sequence[str] = ("weight",),
         backend: Exact | None = None,
         **parameters: Any,
     ) -> None:
-        net = _network(model.LI, n_in, n_out, parameters, _balanced(weight), delay, None, 0.0)
+        weights = _balanced(weight) if connectivity is None else _balanced_listed(weight, connectivity)
+        net = _network(model.LI, n_in, n_out, parameters, weights, delay, None, 0.0, connectivity)
         set_up(self, net, trainable, {"out": MaxVoltage() if readout is None else readout}, backend, _name)
         self.duration = number("LI", "duration", duration, minimum=0.0, strict=True, hint=SECONDS)
 
@@ -248,6 +259,20 @@ def _driving(weight: Weights | None) -> Weights:
     return lambda shape: 6.0 / shape[0] + 3.0 / shape[0] ** 0.5 * torch.randn(shape, dtype=torch.float64)
 
 
+def _driving_listed(weight: Weights | None, connectivity: Connectivity) -> Weights:
+    return _driving(weight) if weight is not None else lambda shape: _drawn(connectivity, shape, 6.0, 3.0)
+
+
+def _balanced_listed(weight: Weights | None, connectivity: Connectivity) -> Weights:
+    return _balanced(weight) if weight is not None else lambda shape: _drawn(connectivity, shape, 0.0, 1.0)
+
+
+def _drawn(connectivity: Connectivity, shape: Shape, mean: float, std: float) -> Tensor:
+    """Weights of which those of the synapses of one neuron sum up to ``mean`` ± ``std``, on average."""
+    n = connectivity.synapses()[0].size / connectivity.n_post
+    return mean / n + std / n**0.5 * torch.randn(shape, dtype=torch.float64)
+
+
 def _balanced(weight: Weights | None) -> Weights:
     if weight is not None:
         return weight
@@ -263,6 +288,7 @@ def _network(
     delay: npt.ArrayLike,
     recurrent: Weights | None,
     recurrent_delay: npt.ArrayLike,
+    connectivity: Connectivity | None,
 ) -> Network:
     owner = kind.__name__
     n_pre, n_post = (integer(owner, name, n, minimum=1) for name, n in (("n_in", n_in), ("n_out", n_out)))
@@ -276,7 +302,9 @@ def _network(
     net = Network()
     net.add("in", Input(n_pre))
     net.add("out", neurons)
-    net.connect("in", "out", weight=_initial(f"{owner}.weight", weight, (n_pre, n_post)), delay=delay)
+    shape = (n_pre, n_post) if connectivity is None else connectivity.weight_shape
+    values = _initial(f"{owner}.weight", weight, shape)
+    net.connect("in", "out", weight=values, delay=delay, connectivity=connectivity)
     if recurrent is not None:
         values = _initial(f"{owner}.recurrent", recurrent, (n_post, n_post))
         net.connect("out", "out", weight=values, delay=recurrent_delay)
@@ -287,5 +315,5 @@ def _initial(where: str, weight: Weights, shape: Shape) -> npt.NDArray[Any]:
     drawn = weight(shape) if callable(weight) else weight
     values = drawn.detach().cpu().numpy() if isinstance(drawn, Tensor) else np.asarray(drawn)
     if values.shape != shape:
-        raise ParameterError(f"{where} must be of shape {shape}, (pre, post); got {values.shape}")
+        raise ParameterError(f"{where} must be of shape {shape}; got {values.shape}")
     return values

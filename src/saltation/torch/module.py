@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from saltation.engine import Exact
 from saltation.engine.observation import Record
+from saltation.engine.training import IN_SECONDS, TIME_CONSTANTS
 from saltation.errors import ParameterError
 from saltation.model import Network
 from saltation.model.checks import number
-from saltation.torch.specification import IN_SECONDS, TIME_CONSTANTS, Slot, Specification, register, specify
+from saltation.torch.specification import Slot, Specification, register, specify
 
 
 class NetworkModule(nn.Module, ABC):

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from saltation.engine import Run, Status, simulate
+from saltation.engine.training import TIME_CONSTANTS
 from saltation.errors import GradientError, ParameterError
 from saltation.model import Spikes, Voltage, VoltageSamples
 from saltation.torch.recent import Kept, RecentNetworks, RecentRuns, Wanted
-from saltation.torch.specification import TIME_CONSTANTS, Specification, registered
+from saltation.torch.specification import Specification, registered
 
 recent_runs = RecentRuns()
 """Runs that ``saltation::run_backward`` may need."""

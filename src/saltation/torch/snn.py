@@ -5,6 +5,7 @@ from typing import final
 
 from saltation.engine import Exact
 from saltation.engine.observation import Record
+from saltation.engine.training import parameter_name
 from saltation.errors import ParameterError
 from saltation.model import Network
 from saltation.torch.calling import Events, Observed, call
@@ -133,6 +134,5 @@ class SNN(NetworkModule):
 
 def _name(slot: Slot) -> str:
     """Name of a parameter, such as ``weight_in_hid``."""
-    target = slot.target if isinstance(slot.target, str) else "_".join(slot.target)
     # PyTorch keeps the dot for itself, and only an identifier can be written as an attribute.
-    return "".join(c if c.isalnum() else "_" for c in f"{slot.kind}_{target}")
+    return parameter_name(slot.kind, slot.target)

@@ -19,27 +19,16 @@ from numpy.typing import NDArray
 from saltation.engine import Exact
 from saltation.engine.observation import Probe, Record
 from saltation.engine.plan import Plan
+from saltation.engine.training import probes_of, trained_kinds
 from saltation.errors import ParameterError
 from saltation.model import (
+    Connectivity,
     Input,
-    MaxVoltage,
     Network,
     Population,
     ProjectionKey,
     Receptor,
-    Voltage,
-    VoltageIntegral,
 )
-from saltation.model.checks import suggest
-
-TIME_CONSTANTS = ("tau_mem", "tau_syn", "tau_syn_exc", "tau_syn_inh", "tau_adapt")
-"""Kinds of parameters whose gradient costs extra."""
-
-IN_SECONDS = ("delay", *TIME_CONSTANTS, "t_refrac")
-"""Kinds of parameters that are in seconds."""
-
-KINDS = ("weight", "delay", *TIME_CONSTANTS, "beta", "v_th", "v_leak", "v_reset", "t_refrac", "v_init")
-"""Kinds of parameters that can be trained."""
 
 
 class Slot(NamedTuple):
@@ -59,6 +48,7 @@ class Edge(NamedTuple):
     name: str | None
     receptor: Receptor | None
     delay: float | None
+    connectivity: Connectivity | None = None
 
     @property
     def key(self) -> ProjectionKey:
@@ -122,7 +112,7 @@ class Specification:
             travelling.setdefault(slot.target, set()).add(slot.kind)
         content = (
             [(name, _content(p, travelling.get(name, set()))) for name, p in self.populations],
-            [tuple(edge) for edge in self.edges],
+            [(*edge[:-1], _content(edge.connectivity)) for edge in self.edges],
             [tuple(slot) for slot in self.slots],
             [(name, _content(probes), bare) for name, probes, bare in self.record],
             _content(self.backend),
@@ -157,6 +147,7 @@ class Specification:
                 delay=given["delay"] if edge.delay is None else edge.delay,
                 name=edge.name,
                 receptor=edge.receptor,
+                connectivity=edge.connectivity,
             )
         return net
 
@@ -189,7 +180,7 @@ def specify(
     network : Network
         What is to be run.
     trainable : sequence of str
-        Kinds of parameters that are trained, out of `KINDS`.
+        Kinds of parameters that are trained, out of `saltation.engine.training.KINDS`.
     record : dict of str to probe or tuple of probes, optional
         What is recorded; None stands for ``MaxVoltage()`` of every population that does not spike.
     backend : Exact, optional
@@ -200,14 +191,15 @@ def specify(
     ParameterError
         If a kind is unknown, or the network has no such parameter; or a probe is none.
     """
-    kinds = _checked_kinds(network, trainable)
+    kinds = trained_kinds(network, trainable)
     slots: list[Slot] = []
     values: list[NDArray[Any]] = []
     edges: list[Edge] = []
     for key, projection in network.projections.items():
         fixed = projection.delay.ndim == 0 and "delay" not in kinds
         delay = float(projection.delay) if fixed else None
-        edges.append(Edge(projection.pre, projection.post, projection.name, projection.receptor, delay))
+        ends = (projection.pre, projection.post, projection.name, projection.receptor)
+        edges.append(Edge(*ends, delay, projection.connectivity))
         for kind, value in (("weight", projection.weight), ("delay", projection.delay)):
             if kind == "weight" or not fixed:
                 slots.append(Slot(kind, key, value.shape, kind in kinds))
@@ -222,7 +214,7 @@ def specify(
         populations,
         tuple(edges),
         tuple(slots),
-        _probes(network, record),
+        probes_of(network, record),
         Exact() if backend is None else backend,
     )
     return specification, values
@@ -256,48 +248,10 @@ def registered(key: int) -> Specification:
 
 
 # ------------------------------------------------------------------------------------------------ private
-def _checked_kinds(network: Network, trainable: Sequence[str]) -> frozenset[str]:
-    names = (trainable,) if isinstance(trainable, str) else tuple(trainable)
-    present = {"weight", "delay"} if network.projections else set[str]()
-    for population in network.populations.values():
-        present.update(population.parameters())
-    for name in names:
-        if name not in KINDS:
-            raise ParameterError(f"trainable must hold kinds of parameters; got {name!r}; {suggest(name, KINDS)}")
-        if name not in present:
-            raise ParameterError(
-                f"trainable must hold kinds of parameters that the network has; it has no {name!r}; "
-                f"{suggest(name, [kind for kind in KINDS if kind in present])}"
-            )
-    return frozenset(names)
-
-
-def _probes(network: Network, record: Record | None) -> tuple[tuple[str, tuple[Probe, ...], bool], ...]:
-    if record is None:
-        silent = [name for name, population in network.populations.items() if not population.spiking]
-        return tuple((name, (MaxVoltage(),), True) for name in silent)
-    result: list[tuple[str, tuple[Probe, ...], bool]] = []
-    for name, given in record.items():
-        if name not in network.populations or isinstance(network.populations[name], Input):
-            known = [n for n, p in network.populations.items() if not isinstance(p, Input)]
-            raise ParameterError(
-                f"record: a name must be a population with a voltage; got {name!r}; {suggest(name, known)}"
-            )
-        bare = isinstance(given, Voltage | MaxVoltage | VoltageIntegral)
-        probes: tuple[Any, ...] = (given,) if bare or not isinstance(given, Sequence) else tuple(given)
-        if not probes or not all(isinstance(probe, Voltage | MaxVoltage | VoltageIntegral) for probe in probes):
-            raise ParameterError(
-                f"record[{name!r}] must be a probe or a tuple of probes (Voltage, MaxVoltage, "
-                f"VoltageIntegral); got {given!r}"
-            )
-        result.append((name, probes, bare))
-    return tuple(result)
-
-
 def _content(value: Any, without: set[str] | frozenset[str] = frozenset()) -> Any:
     """Turn records and arrays into nested tuples whose repr is the same for equal content."""
     if isinstance(value, np.ndarray):
-        return value.dtype.str, value.shape, value.tobytes()
+        return value.dtype.str, value.shape, hashlib.blake2b(np.ascontiguousarray(value).data, digest_size=16).digest()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [field.name for field in dataclasses.fields(value) if field.name not in without]
         return _type_name(value), *((name, _content(getattr(value, name))) for name in fields)

@@ -12,12 +12,22 @@ from saltation.errors import ParameterError
 from saltation.experiments.commands import EXIT_INTERRUPTED, interrupted, stored_config, tell
 from saltation.experiments.console import emit, progress
 from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_folder
-from saltation.experiments.yinyang.settings import RECIPES, Settings
+from saltation.experiments.yinyang.settings import DELAYS, RECIPES, Settings
 
 __all__ = ["command"]
 
 FRESH = 100_000
-_SETTINGS = ("epochs", "seed", "hidden", "train_points", "batch", "learning_rate", "decay")
+_SETTINGS = (
+    "epochs",
+    "seed",
+    "hidden",
+    "train_points",
+    "batch",
+    "learning_rate",
+    "decay",
+    "delays",
+    "delay_learning_rate",
+)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,6 +48,18 @@ _SETTINGS = ("epochs", "seed", "hidden", "train_points", "batch", "learning_rate
     "--decay",
     type=float,
     help="Of the learning rate, each epoch, where its schedule is exponential.  [default: that of the recipe]",
+)
+@click.option(
+    "--delays",
+    type=click.Choice(DELAYS),
+    default="none",
+    show_default=True,
+    help="Learn delays too: one for each neuron that sends, or one for each synapse.",
+)
+@click.option(
+    "--delay-learning-rate",
+    type=float,
+    help="Of delays, in the first epoch, in seconds a step.  [default: that of the recipe]",
 )
 @click.option(
     "--frontend",
@@ -140,6 +162,7 @@ def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, o
         "seed": settings.seed,
         "epochs": done.epoch,
         "hidden": settings.hidden,
+        "delays": settings.delays,
         "parameters": sum(weight.size for weight in done.weights.values()),
         "test_accuracy": test.accuracy,
         "validation_accuracy": done.history[-1]["validation_accuracy"],
@@ -167,7 +190,7 @@ def _in_words(result: dict[str, Any], samples: int) -> str:
         f"Test accuracy {100 * result['test_accuracy']:.1f} %: the neuron of the right class spikes first for {right} "
         f"of {samples} points.",
         f"Trained for {result['epochs']} epochs in {result['train_seconds']:.0f} s (seed {result['seed']}, "
-        f"{result['parameters']:,} weights).",
+        f"{result['parameters']:,} trained numbers).",
         f"A point takes {result['spikes_per_sample']:.1f} spikes of hidden and output neurons; "
         f"{100 * result['silent_fraction']:.0f} % of the output neurons stay silent.",
         f"Results are in {result['out']}",

@@ -10,9 +10,9 @@ import torch
 from saltation.engine import Exact
 from saltation.experiments.torch_support import one_thread, tensors
 from saltation.experiments.training import check_finite
-from saltation.experiments.yinyang.learner import Learner, Step
+from saltation.experiments.yinyang.learner import Learner, Step, learning_rates
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_network
+from saltation.experiments.yinyang.task import initial_weights, make_network
 from saltation.model import Spikes
 from saltation.torch import SNN, ttfs_cross_entropy
 
@@ -35,11 +35,13 @@ class TorchLearner(Learner):
 
     def __init__(self, settings: Settings, threads: int | None = None) -> None:
         self._settings = settings
-        network = make_network(settings, initial_weights(settings))
-        self._snn = SNN(network, trainable=("weight",), backend=Exact(threads=threads))
+        values = initial_weights(settings)
+        kinds = ("weight",) if settings.delays == "none" else ("weight", "delay")
+        self._snn = SNN(make_network(settings, values), trainable=kinds, backend=Exact(threads=threads))
         # The order of the state must not hang on that of the module's parameters.
-        self._parameters = {name: self._snn.get_parameter(name) for name in PROJECTIONS}
-        self._adam = torch.optim.Adam(self._parameters.values(), lr=settings.learning_rate)
+        self._parameters = {name: self._snn.get_parameter(name) for name in values}
+        # one group for each, since delays have a learning rate of their own
+        self._adam = torch.optim.Adam([{"params": [each]} for each in self._parameters.values()])
 
     def warm_up(self, stimulus: Spikes, labels: npt.NDArray[np.int64]) -> None:
         """Run a batch and its gradient."""
@@ -66,9 +68,11 @@ class TorchLearner(Learner):
         for name, parameter in self._parameters.items():
             assert parameter.grad is not None
             check_finite(f"the gradient of {name}", parameter.grad.numpy())
-        for group in self._adam.param_groups:
-            group["lr"] = learning_rate
+        rates = learning_rates(settings, learning_rate, self._parameters)
+        for group, rate in zip(self._adam.param_groups, rates.values(), strict=True):
+            group["lr"] = rate
         self._adam.step()
+        self._snn.project_()
         for name, parameter in self._parameters.items():
             check_finite(f"{name}, after the update,", parameter.detach().numpy())
         return Step(loss.item(), first.detach().numpy())

@@ -7,7 +7,9 @@ from saltation.errors import ParameterError
 from saltation.experiments.recipe import SCHEDULES, Recipe
 from saltation.model.checks import integer, number
 
-__all__ = ["RECIPES", "Settings"]
+__all__ = ["DELAYS", "RECIPES", "Settings"]
+
+DELAYS = ("none", "axonal", "synaptic")
 
 _INTEGERS = {"epochs": 1, "seed": 0, "hidden": 1, "batch": 1, "train_points": 1, "held_out_points": 1}
 
@@ -46,6 +48,13 @@ class Settings(Recipe):
         it needs does not depend on their number.
     tau0, tau1, alpha : float
         Of the loss, `saltation.experiments.yinyang.loss.ttfs_cross_entropy`.
+    delays : str
+        Delays that are learned with the weights, in both projections: "none", "axonal" (one for each neuron that
+        sends) or "synaptic" (one for each synapse). They stay >= 0: a step that would cross 0 ends there.
+    delay_init : float
+        Initial delays are uniform from 0 to this.
+    delay_learning_rate : float
+        In the first epoch, of the delays: about how far one moves in a step, in seconds. Later as `learning_rate`.
     train_points, held_out_points : int
         Points to train on (seed 42), and points for validation (41) and test (40) each.
 
@@ -80,6 +89,9 @@ class Settings(Recipe):
     tau0: float = 0.5e-3
     tau1: float = 6.4e-3
     alpha: float = 3e-3
+    delays: str = "none"
+    delay_init: float = 1e-3
+    delay_learning_rate: float = 0.1e-3
     train_points: int = 5000
     held_out_points: int = 1000
 
@@ -87,10 +99,13 @@ class Settings(Recipe):
         """Check the values that are not checked where they are used."""
         for name, least in _INTEGERS.items():
             object.__setattr__(self, name, integer("Settings", name, getattr(self, name), minimum=least))
-        for name in ("learning_rate", "decay", "tau0", "tau1"):
+        for name in ("learning_rate", "delay_learning_rate", "decay", "tau0", "tau1"):
             number("Settings", name, getattr(self, name), minimum=0.0, strict=True)
         if self.schedule not in SCHEDULES:
             raise ParameterError(f"Settings.schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}")
+        if self.delays not in DELAYS:
+            raise ParameterError(f"Settings.delays must be one of {', '.join(DELAYS)}; got {self.delays!r}")
+        number("Settings", "delay_init", self.delay_init, minimum=0.0)
         if self.out_sum is not None:
             number("Settings", "out_sum", self.out_sum)
         number("Settings", "alpha", self.alpha, minimum=0.0)

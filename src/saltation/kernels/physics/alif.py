@@ -27,6 +27,7 @@ N_GAP = 4
 N_COMPANION_GAP = 5
 
 
+@inlined
 def derive(primary):
     """Complete the primary parameters by the rates that the functions below use."""
     v_th, v_leak, v_reset, t_refrac, tau_mem, tau_syn, tau_adapt, beta = primary
@@ -134,7 +135,7 @@ def arrive(x, receptor, w):
 @inlined
 def may_cross(p, x):
     """Whether the threshold could be reached without further input; the adaptation only raises it."""
-    return max(x[0] - p[1], 0.0) + max(x[1], 0.0) * p[12] > p[0] - p[1] or x[0] >= p[0]
+    return (max(x[0] - p[1], 0.0) + max(x[1], 0.0) * p[12] > p[0] - p[1]) | (x[0] >= p[0])
 
 
 @inlined

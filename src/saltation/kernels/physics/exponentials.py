@@ -77,6 +77,7 @@ def minus_log(z, rest):
 
 
 @inlined
+@inlined
 def largest_kappa(rm: Any, rs: Any) -> Any:
     """Maximum of ``kappa`` over time, ``(rs/rm)^(-rs/(rs - rm))``, rounded up; ``1/e`` for equal rates."""
     # no smaller than where it is 1 to rounding, and never quite 0 / 0

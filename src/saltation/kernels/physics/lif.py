@@ -29,6 +29,7 @@ N_COMPANION_GAP = 4
 _SLACK = 1e-12
 
 
+@inlined
 def derive(primary):
     """Complete the primary parameters by the rates that the functions below use."""
     v_th, v_leak, v_reset, t_refrac, tau_mem, tau_syn = primary
@@ -150,7 +151,7 @@ def arrive(x, receptor, w):
 @inlined
 def may_cross(p, x):
     """Whether the threshold could be reached without further input: a bound that costs few operations."""
-    return max(x[0] - p[1], 0.0) + max(x[1], 0.0) * p[9] > p[0] - p[1] or x[0] >= p[0]
+    return (max(x[0] - p[1], 0.0) + max(x[1], 0.0) * p[9] > p[0] - p[1]) | (x[0] >= p[0])
 
 
 @inlined

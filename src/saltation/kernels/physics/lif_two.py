@@ -24,6 +24,7 @@ N_GAP = 5
 N_COMPANION_GAP = 7
 
 
+@inlined
 def derive(primary):
     """Complete the primary parameters by the rates that the functions below use."""
     v_th, v_leak, v_reset, t_refrac, tau_mem, tau_exc, tau_inh = primary
@@ -98,6 +99,15 @@ def gap(p, s):
 
 
 @inlined
+def gap_apart(p, s):
+    """:func:`gap` for time constants that are not close to the membrane's: the differences have nothing to cancel."""
+    em = decay(-s * p[7])
+    ee = decay(-s * p[8])
+    ei = decay(-s * p[9])
+    return em, ee, ei, (em - ee) * (p[7] / p[10]), (em - ei) * (p[7] / p[11])
+
+
+@inlined
 def load_gap(array, e):
     """Factors of a gap in column ``e``."""
     return array[0, e], array[1, e], array[2, e], array[3, e], array[4, e]
@@ -137,7 +147,7 @@ def arrive(x, receptor, w):
 def may_cross(p, x):
     """Whether the threshold could be reached without further input."""
     driven = max(x[1], 0.0) * p[12] + max(x[2], 0.0) * p[13]
-    return max(x[0] - p[1], 0.0) + driven > p[0] - p[1] or x[0] >= p[0]
+    return (max(x[0] - p[1], 0.0) + driven > p[0] - p[1]) | (x[0] >= p[0])
 
 
 @inlined
