@@ -148,34 +148,33 @@ def _backward(part: Part, batch: int, timed: bool, *given: Any) -> Arrays:
     n_sources = len(part.sources)
     inputs, rest = arrays[: 5 + 2 * n_sources], arrays[5 + 2 * n_sources :]
     status, samples, peak, area = rest[:4]
-    _, run, sources = _run(part, batch, inputs)
-    results = [
-        np.full(part.packed.weights.size, np.nan),
-        np.full(part.packed.delays.size, np.nan),
-        np.full((part.packed.size, len(part.packed.names)), np.nan),
-        np.full(part.packed.size, np.nan),
+    shapes = [
+        (part.packed.weights.size,),
+        (part.packed.delays.size,),
+        (part.packed.size, len(part.packed.names)),
+        (part.packed.size,),
+        *(times.shape for times in inputs[5::2]),
     ]
-    of_sources = np.zeros(sources.times.size)
-    if run is not None:
-        spike_times = np.zeros(run.times.size)
-        for (first, last), bar in zip(part.spans, rest[4:], strict=True):
-            collect_derivatives(first, last, bar, run.units, run.offsets, spike_times)
-        empty = np.zeros((1, 0))
-        cotangents = Cotangents(
-            samples if part.probe_times.size else np.zeros((1, 0, 0)),
-            area if part.watched else empty,
-            peak if part.watched else empty,
-        )
-        found, of_sources = component_adjoint(run, spike_times, cotangents, timed, False, part.threads)
-        if not status.any():
-            # else a gradient would be one of other samples than the loss is of
-            results = [found.weights, found.delays, found.parameters, found.v_init]
-    for j in range(n_sources):
-        times = inputs[5 + 2 * j]
-        result = np.empty(times.shape)
-        hand_back_derivatives(times, of_sources, sources.offsets, j, status, result)
-        results.append(result)
-    return tuple(results)
+    if status.any():
+        # a gradient would be one of other samples than the loss is of
+        return tuple(np.full(shape, np.nan) for shape in shapes)
+    _, run, sources = _run(part, batch, inputs)
+    assert run is not None, "the parameters were in their range when it ran"
+    spike_times = np.zeros(run.times.size)
+    for (first, last), bar in zip(part.spans, rest[4:], strict=True):
+        collect_derivatives(first, last, bar, run.units, run.offsets, spike_times)
+    empty = np.zeros((1, 0))
+    cotangents = Cotangents(
+        samples if part.probe_times.size else np.zeros((1, 0, 0)),
+        area if part.watched else empty,
+        peak if part.watched else empty,
+    )
+    found, by_event = component_adjoint(run, spike_times, cotangents, timed, False, part.threads)
+    by_source: list[Any] = []
+    for j, times in enumerate(inputs[5::2]):
+        by_source.append(np.empty(times.shape))
+        hand_back_derivatives(times, by_event, sources.offsets, j, by_source[-1])
+    return (found.weights, found.delays, found.parameters, found.v_init, *by_source)
 
 
 def _arrays(given: Sequence[Any]) -> list[NDArray[Any]]:

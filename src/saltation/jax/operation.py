@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from saltation.errors import GradientError
-from saltation.jax import callback
+from saltation.jax import callback, ffi, gate
 from saltation.jax.part import Part, Source, Values
 from saltation.jax.trouble import complain
 from saltation.kernels.records import AREA, PEAK
@@ -56,7 +56,7 @@ def operation(part: Part, batch: int) -> Callable[[Values, tuple[Source, ...], A
 
     @jax.custom_vjp
     def run(values: Values, sources: tuple[Source, ...], duration: Any) -> Outcome:
-        return _outcome(part, _way(part).forward(part, batch, False, values, sources, duration))
+        return _outcome(part, _way(part, batch, sources).forward(part, batch, False, values, sources, duration))
 
     def fwd(values: Any, sources: Any, duration: Any) -> tuple[Outcome, Any]:
         if duration.perturbed:
@@ -66,14 +66,14 @@ def operation(part: Part, batch: int) -> Callable[[Values, tuple[Source, ...], A
             )
         wish = _Wish(bool(values.table.perturbed))
         plain = jax.tree.map(lambda leaf: leaf.value, (values, sources, duration))
-        found = _way(part).forward(part, batch, True, *plain)
+        found = _way(part, batch, plain[1]).forward(part, batch, True, *plain)
         return _outcome(part, found), (wish, plain, found)
 
     def bwd(kept: Any, cotangents: Outcome) -> tuple[Any, Any, None]:
         wish, (values, sources, duration), found = kept
         bars = [cotangents.samples, cotangents.peak, cotangents.area, *(train.times for train in cotangents.spikes)]
         real = tuple(_materialised(bar) for bar in bars)
-        weights, delays, table, v_init, *times = _way(part).backward(
+        weights, delays, table, v_init, *times = _way(part, batch, sources).backward(
             part, batch, wish.timed, values, sources, duration, found, real
         )
         if part.table.shape[0] == 1:
@@ -84,8 +84,10 @@ def operation(part: Part, batch: int) -> Callable[[Values, tuple[Source, ...], A
     return run
 
 
-def _way(part: Part) -> Any:
-    return callback
+def _way(part: Part, batch: int, sources: Sequence[Source]) -> Any:
+    """The module that gets to the kernels."""
+    rooms = [source.times.shape[-1] for source in sources]
+    return ffi if gate.may_use_ffi() and ffi.fits(part, batch, rooms) else callback
 
 
 def _outcome(part: Part, found: Sequence[Any]) -> Outcome:

@@ -7,7 +7,7 @@ so, and all that is returned of it is NaN.
 import math
 
 from saltation.kernels.cache import compile_kernel
-from saltation.kernels.inlining import inlined
+from saltation.kernels.inlining import called
 from saltation.kernels.records import OK
 
 # Outcomes of a sample beside those in ``records``.
@@ -17,7 +17,7 @@ PARAMETER = 5  # a parameter out of its range
 UNFINISHED = 6  # the kernel did not come to its end
 
 
-@inlined
+@called
 def compact(times, units, n_units, duration, source, flat_times, flat_units, offsets, at, status):
     """Append the events of ``times``, ``units [batch, capacity]`` to the flat arrays; where they end.
 
@@ -44,7 +44,7 @@ def compact(times, units, n_units, duration, source, flat_times, flat_units, off
     return at
 
 
-@inlined
+@called
 def spread(first, stop, flat_times, flat_units, offsets, times, units, counts, status):
     """Lay spikes of the neurons ``first <= m < stop`` out in ``times``, ``units [batch, capacity]``, and count them.
 
@@ -68,7 +68,7 @@ def spread(first, stop, flat_times, flat_units, offsets, times, units, counts, s
             units[b, i] = -1
 
 
-@inlined
+@called
 def blank(times, units, status):
     """Times of samples that failed are NaN."""
     for b in range(times.shape[0]):
@@ -78,7 +78,7 @@ def blank(times, units, status):
                 units[b, c] = -1
 
 
-@inlined
+@called
 def blank_values(values, status):
     """Values ``[batch, :, neuron]`` of samples that failed are NaN."""
     for b in range(values.shape[0]):
@@ -88,7 +88,7 @@ def blank_values(values, status):
                     values[b, i, m] = math.nan
 
 
-@inlined
+@called
 def collect(first, stop, given, flat_units, offsets, flat):
     """The converse of `spread` for derivatives: what is ``given [batch, capacity]``, at the flat spikes."""
     for b in range(given.shape[0]):
@@ -100,22 +100,20 @@ def collect(first, stop, given, flat_units, offsets, flat):
                 c += 1
 
 
-@inlined
-def hand_back(times, flat, offsets, source, status, result):
+@called
+def hand_back(times, flat, offsets, source, result):
     """The converse of `compact` for derivatives: those of flat events, at the places ``[batch, capacity]``."""
     for b in range(times.shape[0]):
         k = offsets[source, b]
         for c in range(times.shape[1]):
-            if status[b] != OK:
-                result[b, c] = math.nan
-            elif times[b, c] == math.inf:
+            if times[b, c] == math.inf:
                 result[b, c] = 0.0
             else:
                 result[b, c] = flat[k]
                 k += 1
 
 
-@inlined
+@called
 def allowed(table, ranges, weights, delays, v_init):
     """Whether all parameters are in their range; ``table [neuron or 1, primary]``.
 
