@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from saltation.engine.forward import WIDE
+from saltation.jax.gate import api_version
 from saltation.jax.part import Part, Source, Values
 from saltation.kernels.cache import source_hash
 from saltation.kernels.records import EVENT_ROWS, PLAIN_ROWS, START, STATES, STOP, TAPE_INTS, WATCHED
@@ -87,9 +88,6 @@ def _way(part: Part) -> str:
 
 
 def _call(part: Part, direction: str) -> Any:
-    # the version is looked up where it is needed, since the gate tries these very calls
-    from saltation.jax.gate import api_version
-
     name = target(direction, _way(part), part.packed.model, part.table.shape[0] == 1, api_version())
     return lambda shapes: jax.ffi.ffi_call(name, shapes, vmap_method="expand_dims")
 

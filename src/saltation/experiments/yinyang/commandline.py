@@ -42,7 +42,7 @@ _EXIT_INTERRUPTED = 130
 )
 @click.option(
     "--frontend",
-    type=click.Choice(["numpy", "torch"]),
+    type=click.Choice(["numpy", "torch", "jax"]),
     default="numpy",
     show_default=True,
     help="What the loss and the optimiser run in: the same formulas, with other rounding.",
