@@ -1,7 +1,7 @@
 """What of a network is trained, and what is recorded of it where nothing is said: the same in all front ends."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from saltation.engine.observation import Probe, Record
 from saltation.errors import ParameterError
@@ -68,7 +68,8 @@ def probes_of(network: Network, record: Record | None) -> tuple[tuple[str, tuple
                 f"record: a name must be a population with a voltage; got {name!r}; {suggest(name, known)}"
             )
         bare = isinstance(given, Voltage | MaxVoltage | VoltageIntegral)
-        probes: tuple[Any, ...] = (given,) if bare or not isinstance(given, Sequence) else tuple(given)
+        several = cast("Sequence[Any]", given)
+        probes: tuple[Any, ...] = (given,) if bare or not hasattr(given, "__iter__") else tuple(several)
         if not probes or not all(isinstance(probe, Voltage | MaxVoltage | VoltageIntegral) for probe in probes):
             raise ParameterError(
                 f"record[{name!r}] must be a probe or a tuple of probes (Voltage, MaxVoltage, "

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from saltation import model
 from saltation.engine import Exact, simulate
@@ -126,7 +127,7 @@ def build(
         length = default if duration is None else duration
         if length is None:
             raise ParameterError("apply.duration must be given, here or to build; got None; it is in seconds")
-        if not isinstance(length, jax.core.Tracer):
+        if not isinstance(length, Tracer):
             length = check_duration(length)
         moved = _checked_params(params, names, shapes)
         events = _checked_stimulus(chain, stimulus)
@@ -208,8 +209,8 @@ def _parameter_names(network: Network, kinds: frozenset[str]) -> dict[str, Slot]
         name = parameter_name(*slot)
         if name in names:
             raise ParameterError(
-                f"network: the {slot[0]} of {names[name][1]!r} and of {slot[1]!r} would both be the parameter {name!r}; "
-                "rename a population, or give a projection a name"
+                f"network: the {slot[0]} of {names[name][1]!r} and of {slot[1]!r} would both be the parameter "
+                f"{name!r}; rename a population, or give a projection a name"
             )
         names[name] = slot
     return names

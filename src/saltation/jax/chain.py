@@ -128,9 +128,9 @@ def check_capacity(owner: str, network: Network, capacity: Any) -> dict[str, int
             room = int(np.broadcast_to(most, population.size).sum())
         if room is None:
             raise ParameterError(
-                f"{owner}.capacity must give the room for the spikes that population {name!r} emits in a sample: shapes "
-                "are static in JAX; got none; saltation.jax.capacities(network, stimulus, duration) suggests them, or "
-                f"pass e.g. capacity={{{name!r}: {4 * population.size}}}"
+                f"{owner}.capacity must give the room for the spikes that population {name!r} emits in a sample: "
+                "shapes are static in JAX; got none; saltation.jax.capacities(network, stimulus, duration) suggests "
+                f"them, or pass e.g. capacity={{{name!r}: {4 * population.size}}}"
             )
         found[name] = int(room)
     return found

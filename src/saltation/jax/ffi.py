@@ -1,6 +1,6 @@
 """The operation of a component as a custom call of XLA: compiled code all the way, without a copy and without Python.
 
-The handlers are those of :mod:`saltation.kernels.xla`; whether they may be used is for :mod:`saltation.jax.gate` to say.
+The handlers are those of :mod:`saltation.kernels.xla`; whether they may be used, :mod:`saltation.jax.gate` says.
 """
 
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ from saltation.kernels.cache import cache_folder, source_hash
 
 _LOG = logging.getLogger(__name__)
 
-TESTED = {(0, 1): "jaxlib 0.7 and 0.8", (0, 2): "jaxlib 0.9", (0, 3): "jaxlib 0.10"}
+TESTED = {(0, 2): "jaxlib 0.8.3", (0, 3): "jaxlib 0.9.2 and 0.10.1"}
 """Versions of XLA's interface, by the jaxlib that the handlers have been tried with."""
 
 REFUSED = {
@@ -66,7 +66,7 @@ def refuse(version: str) -> None:
 
 @cache
 def api_version() -> tuple[int, int]:
-    """Version of XLA's interface for custom calls, as the header that comes with jaxlib has it; (-1, -1) without one."""
+    """Version of XLA's interface for custom calls, by the header that comes with jaxlib; (-1, -1) without one."""
     import jaxlib
 
     header = Path(jaxlib.__file__).parent / "include" / "xla" / "ffi" / "api" / "c_api.h"
@@ -107,15 +107,15 @@ def may_use_ffi() -> bool:
 
 def _why_not() -> str | None:
     import jax
-    import jaxlib
+    from jaxlib.version import __version__ as jaxlib_version
 
     if jax.default_backend() != "cpu":
         return f"they run on the CPU, and JAX's default backend here is {jax.default_backend()!r}"
     version = api_version()
     if version not in TESTED:
         shown = ".".join(map(str, version))
-        return f"version {shown} of XLA's interface, of jaxlib {jaxlib.__version__}, has not been tried yet"
-    return verdict(f"{jax.__version__}-{jaxlib.__version__}-{version[0]}.{version[1]}")
+        return f"version {shown} of XLA's interface, of jaxlib {jaxlib_version}, has not been tried yet"
+    return verdict(f"{jax.__version__}-{jaxlib_version}-{version[0]}.{version[1]}")
 
 
 def verdict(versions: str, command: tuple[str, ...] = (sys.executable, "-m", "saltation.jax.selftest")) -> str | None:
@@ -129,9 +129,7 @@ def verdict(versions: str, command: tuple[str, ...] = (sys.executable, "-m", "sa
             _LOG.warning("%s cannot be read; the test is made again", kept)
     environment = {**os.environ, ENVIRONMENT: "ffi", "JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=_PATIENCE, check=False
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_PATIENCE, check=False)
         words = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         failure = None if done.returncode == 0 else f"their test failed ({words})"
     except (OSError, subprocess.SubprocessError) as error:

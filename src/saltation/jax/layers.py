@@ -1,8 +1,8 @@
 """`lif`, `alif` and `li`: single layers as pure functions, which compose through spike times.
 
-Each runs a network of an input and one population by the same operation as `saltation.jax.build`.  Every number given to
-it may be an array of JAX, traced or not, and has an exact gradient; so have the times of the spikes that come in, so that
-a stack of layers has the gradient of the whole network.
+Each runs a network of an input and one population by the same operation as `saltation.jax.build`.  Every number given
+to it may be an array of JAX, traced or not, and has an exact gradient; so have the times of the spikes that come in, so
+that a stack of layers has the gradient of the whole network.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from saltation import model
 from saltation.engine import Exact
@@ -97,9 +98,8 @@ def lif(
     >>> jax.grad(first)(weight)[:, 0].round(5)
     Array([-0.0002, -0.    ], dtype=float64)
     """
-    out = _run(
-        "lif", model.LIF, spikes, weight, duration, capacity, delay, recurrent, recurrent_delay, None, backend, parameters
-    )
+    among = (recurrent, recurrent_delay)
+    out = _run("lif", model.LIF, spikes, weight, duration, capacity, delay, among, None, backend, parameters)
     return out.spikes["out"]
 
 
@@ -146,9 +146,8 @@ def alif(
     >>> alif(Spikes.from_latencies([[1e-3]]), [[9.0, 0.5]], duration=40e-3, capacity=8, beta=5.0).counts()
     Array([[1, 0]], dtype=int32)
     """
-    out = _run(
-        "alif", model.ALIF, spikes, weight, duration, capacity, delay, recurrent, recurrent_delay, None, backend, parameters
-    )
+    among = (recurrent, recurrent_delay)
+    out = _run("alif", model.ALIF, spikes, weight, duration, capacity, delay, among, None, backend, parameters)
     return out.spikes["out"]
 
 
@@ -205,7 +204,7 @@ def li(
     probe = MaxVoltage() if readout is None else readout
     if not isinstance(probe, MaxVoltage | model.Voltage | VoltageIntegral):
         raise ParameterError(f"li.readout must be MaxVoltage(), Voltage(times) or VoltageIntegral(); got {readout!r}")
-    out = _run("li", model.LI, spikes, weight, duration, None, delay, None, 0.0, probe, backend, parameters)
+    out = _run("li", model.LI, spikes, weight, duration, None, delay, (None, 0.0), probe, backend, parameters)
     return out.voltages["out"]
 
 
@@ -218,8 +217,7 @@ def _run(
     duration: Any,
     capacity: int | None,
     delay: Any,
-    recurrent: Any,
-    recurrent_delay: Any,
+    recurrence: tuple[Any, Any],
     probe: Probe | None,
     backend: Exact | None,
     parameters: Mapping[str, Any],
@@ -235,6 +233,7 @@ def _run(
     net.add("in", Input(n_in))
     net.add("out", _neurons(owner, kind, n_out, parameters, moved))
     net.connect("in", "out", weight=np.zeros(w.shape), delay=_still("delay", ("in", "out"), delay, moved))
+    recurrent, recurrent_delay = recurrence
     if recurrent is not None:
         among = jnp.asarray(recurrent)
         if among.shape != (n_out, n_out):
@@ -246,7 +245,7 @@ def _run(
     shapes = {slot: jnp.shape(value) for slot, value in moved.items()}
     recorded = () if probe is None else (("out", (probe,), True),)
     chain = Chain(net, shapes, recorded, rooms, check_backend(backend))
-    length = duration if isinstance(duration, jax.core.Tracer) else check_duration(duration)
+    length = duration if isinstance(duration, Tracer) else check_duration(duration)
     return chain.run(moved, {"in": events}, jnp.asarray(length, jnp.float64))
 
 

@@ -1,8 +1,8 @@
 """Losses of spike times and of voltages, and the accuracy of a first spike; the numbers of `saltation.torch`.
 
 First spike times are [batch, neuron] in seconds, inf where a neuron is silent. A time that does not exist moves with no
-parameter: its exact derivative is zero. What each loss makes of silence is said below. A NaN, that of a sample whose run
-has failed, stays a NaN.
+parameter: its exact derivative is zero. What each loss makes of silence is said below. A NaN, that of a sample whose
+run has failed, stays a NaN.
 """
 
 from typing import Any

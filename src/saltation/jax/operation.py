@@ -98,6 +98,4 @@ def _outcome(part: Part, found: Sequence[Any]) -> Outcome:
 
 
 def _materialised(bar: Any) -> Any:
-    return jnp.zeros(bar.shape, bar.dtype) if isinstance(bar, SymbolicZero) else bar
-
-
+    return jnp.zeros(bar.shape, jnp.float64) if isinstance(bar, SymbolicZero) else bar

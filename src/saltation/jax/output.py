@@ -23,8 +23,8 @@ class Output:
     spikes : dict of str to Spikes
         Spikes of every population that spikes, the stimulus among them.
     voltages : dict of str to Array or tuple of Array
-        What the probes recorded: ``Voltage`` ``[batch, time, neuron]``, ``MaxVoltage`` and ``VoltageIntegral`` ``[batch,
-        neuron]``; a tuple where a tuple of probes was given.
+        What the probes recorded: ``Voltage`` ``[batch, time, neuron]``, ``MaxVoltage`` and ``VoltageIntegral``
+        ``[batch, neuron]``; a tuple where a tuple of probes was given.
     status : Array of int32, [batch]
         `saltation.jax.Status` of each sample; 0 where all is well, and NaN everywhere in the others.
 
@@ -82,9 +82,7 @@ class Output:
 
     def __repr__(self) -> str:
         batch = getattr(self.status, "shape", ("?",))[-1:]
-        return (
-            f"Output(batch={batch[0] if batch else '?'}, spikes={list(self.spikes)}, voltages={list(self.voltages)})"
-        )
+        return f"Output(batch={batch[0] if batch else '?'}, spikes={list(self.spikes)}, voltages={list(self.voltages)})"
 
 
 def _find(method: str, name: str, known: Mapping[str, Any], what: str) -> Any:

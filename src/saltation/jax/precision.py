@@ -13,7 +13,7 @@ def require_float64(owner: str) -> None:
     >>> from saltation.jax.precision import require_float64
     >>> require_float64("lif")
     """
-    if not jax.config.jax_enable_x64:
+    if not jax.config.read("jax_enable_x64"):
         raise ParameterError(
             f"{owner} computes spike times in float64, and JAX turns it into float32 as it is set up now; call "
             'jax.config.update("jax_enable_x64", True) first thing, or set the environment variable JAX_ENABLE_X64=1; '

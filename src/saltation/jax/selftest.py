@@ -32,7 +32,9 @@ def main() -> int:
     def loss(params, times):
         given = Padded(times, padded.units, padded.count, 2)
         out = apply(params, {"in": given}).spikes["out"]
-        return jax.numpy.where(out.units >= 0, jax.numpy.sin(jax.numpy.where(out.units >= 0, out.times, 0.0)), 0.0).sum()
+        return jax.numpy.where(
+            out.units >= 0, jax.numpy.sin(jax.numpy.where(out.units >= 0, out.times, 0.0)), 0.0
+        ).sum()
 
     gradient = jax.value_and_grad(loss, argnums=(0, 1))
     params = init()

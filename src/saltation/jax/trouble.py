@@ -4,8 +4,8 @@ import enum
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
+from jax.core import Tracer
 
 from saltation.errors import ParameterError, SimulationError
 from saltation.jax.part import Part
@@ -47,7 +47,7 @@ _CAUSES = {
 
 def complain(part: Part, status: Any, spikes: Sequence[Any]) -> None:
     """Raise an error for failed samples, if the status can be looked at: outside of ``jit`` and ``vmap``."""
-    if isinstance(status, jax.core.Tracer):
+    if isinstance(status, Tracer):
         return
     seen = np.asarray(status)
     failed = np.flatnonzero(seen)

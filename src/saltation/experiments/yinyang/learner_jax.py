@@ -56,7 +56,7 @@ class JaxLearner(Learner):
         self._weights: Any = initial_weights(settings)
         self._network = make_network(settings, self._weights)
         self._adam = optax.scale_by_adam()
-        self._memory = self._adam.init(self._weights)
+        self._memory: Any = self._adam.init(self._weights)
         self._room: dict[str, int] = {}
         self._update: Any = None
 
@@ -103,11 +103,9 @@ class JaxLearner(Learner):
 
     def _make_room(self, stimulus: Spikes) -> None:
         """Compile the update with room for the spikes of this batch and more."""
-        weights = {PROJECTIONS[name]: np.asarray(weight) for name, weight in self._weights.items()}
+        weights: dict[Any, Floats] = {PROJECTIONS[name]: np.asarray(weight) for name, weight in self._weights.items()}
         network = self._network.replace(weight=weights)
-        wanted = capacities(
-            network, {"in": stimulus}, self._settings.duration, margin=_MARGIN, backend=self._backend
-        )
+        wanted = capacities(network, {"in": stimulus}, self._settings.duration, margin=_MARGIN, backend=self._backend)
         self._room = {name: max(room, self._room.get(name, 0)) for name, room in wanted.items()}
         _, apply = build(network, capacity=self._room, duration=self._settings.duration, backend=self._backend)
         self._update = jax.jit(partial(_update, apply, self._adam, self._settings))

@@ -109,9 +109,7 @@ def events_of(frame, call, given, batch, rows, status):
         shape = (batch, extent(buffer, 2, 1))
         times = floats(item(buffer, 2, whole, 1, call, 8), shape)
         units = small_ints(item(argument(frame, SOURCES + 2 * j + 1), 2, whole, 1, call, 4), shape)
-        at = compact(
-            times, units, settings[UNITS + j], given.duration, j, flat_times, flat_units, offsets, at, status
-        )
+        at = compact(times, units, settings[UNITS + j], given.duration, j, flat_times, flat_units, offsets, at, status)
     for j in range(settings[N_SOURCES], settings[N_ROWS]):
         for b in range(batch + 1):
             offsets[j, b] = at

@@ -17,8 +17,10 @@ knows, each of one or of as many as the others have; `item` finds what belongs t
 together.
 """
 
+from typing import Any
+
 import numpy as np
-from numba import carray, types
+from numba import carray, types  # pyright: ignore[reportPrivateImportUsage]
 from numba.extending import intrinsic
 
 from saltation.kernels.inlining import called
@@ -44,7 +46,7 @@ _METADATA_WORDS = 4
 
 
 @intrinsic
-def _pointer(typing_context, address):
+def _as_pointer(typing_context, address):
     """An address as a pointer."""
 
     def build(context, builder, signature, arguments):
@@ -53,15 +55,22 @@ def _pointer(typing_context, address):
     return types.voidptr(types.int64), build
 
 
+# What numba calls with a typing context is called without one.
+_pointer: Any = _as_pointer
+
+
 @intrinsic
-def fixed(typing_context, array):
-    """The same array, typed as one that is not written to: kernels are compiled for weights and spikes of this kind."""
+def _as_fixed(typing_context, array):
 
     def build(context, builder, signature, arguments):
         context.nrt.incref(builder, array, arguments[0])
         return arguments[0]
 
     return array.copy(readonly=True)(array), build
+
+
+fixed: Any = _as_fixed
+"""The same array, typed as one that is not written to: kernels are compiled for weights and spikes of this kind."""
 
 
 @called

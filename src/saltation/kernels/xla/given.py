@@ -30,6 +30,7 @@ from saltation.kernels.xla.layout import (
     Given,
 )
 
+
 @called
 def read(frame, rank, call):
     """The arguments of one call; the first result, of as many axes as ``rank``, says how many there are."""
@@ -91,7 +92,7 @@ def listed(frame, i):
 
 @called
 def source_offsets(frame, call, given, batch, offsets):
-    """Where the events of each source and sample lie among those of all, ``offsets [source, batch + 1]``; their number."""
+    """Where the events of each source and sample lie among all, ``offsets [source, batch + 1]``; their number."""
     whole = result(frame, 0)
     at = 0
     for j in range(given.settings[N_SOURCES]):

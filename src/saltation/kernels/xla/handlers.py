@@ -17,14 +17,13 @@ from saltation.kernels.xla.frame import answers_metadata, calls_within, extent, 
 from saltation.kernels.xla.layout import BY_WEIGHT, KEEP, MAX_EVENTS, STATUS, TIMED
 
 
-
 def completed(table, n):
     """Primary and derived parameters ``[:, lane or 1]`` from the primary ones ``[neuron or 1, primary]``."""
     last = table.shape[0] - 1
     columns = 1 if last == 0 else (n + LANES - 1) // LANES * LANES
     parameters = np.empty((N_DERIVED, columns))
     for m in range(columns):
-        p = derive(to_fixed_tuple(table[min(m, last)], N_PRIMARY))
+        p = derive(to_fixed_tuple(table[min(m, last)], N_PRIMARY))  # pyright: ignore[reportCallIssue]
         for i in range(N_DERIVED):
             parameters[i, m] = p[i]
     return parameters

@@ -19,13 +19,11 @@ WAYS = {"wide": "wide_adjoint", "narrow": "narrow_adjoint", "queue": "queue_adjo
 
 @cache
 def handler(direction: str, way: str, model: str, shared: bool, version: tuple[int, int]) -> Any:
-    """The compiled handler ``"forward"`` or ``"backward"`` of a kernel, which speaks this version of XLA's interface."""
+    """The compiled handler ``"forward"`` or ``"backward"`` of a kernel, for this version of XLA's interface."""
     return compile_handler(plain_handler(direction, way, model, shared, version))
 
 
-def plain_handler(
-    direction: str, way: str, model: str, shared: bool, version: tuple[int, int]
-) -> types.FunctionType:
+def plain_handler(direction: str, way: str, model: str, shared: bool, version: tuple[int, int]) -> types.FunctionType:
     """A handler bound to a kernel and a model, and not compiled."""
     physics: Any = physics_of(model)
     n_primary = len(physics.NAMES)
@@ -59,6 +57,8 @@ def scratch_rows(direction: str, way: str, model: str, shared: bool) -> int:
     physics: Any = physics_of(model)
     of_own = 0 if shared else n_derived(model)
     if direction == "forward":
-        return {"wide": physics.N_GAP + 4 * physics.N_STATE + FORWARD_ROWS + of_own, "narrow": physics.N_GAP}.get(way, 2)
+        return {"wide": physics.N_GAP + 4 * physics.N_STATE + FORWARD_ROWS + of_own, "narrow": physics.N_GAP}.get(
+            way, 2
+        )
     rows = physics.N_STATE + physics.N_COMPANION
     return {"wide": 3 * rows + SIDES + BACKWARD_ROWS + of_own, "narrow": rows + SIDES}.get(way, rows + SIDES + 1)
