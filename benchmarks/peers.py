@@ -81,8 +81,10 @@ class Peer(NamedTuple):
 PEERS = {
     "saltation-numpy": Peer("saltation_numpy:one", None, "Saltation, NumPy, one spike", "exact"),
     "saltation-torch": Peer("saltation_torch:one", None, "Saltation, PyTorch, one spike", "exact"),
+    "saltation-jax": Peer("saltation_jax:one", None, "Saltation, JAX, one spike", "exact"),
     "saltation-numpy-many": Peer("saltation_numpy:many", None, "Saltation, NumPy, all spikes", "exact"),
     "saltation-torch-many": Peer("saltation_torch:many", None, "Saltation, PyTorch, all spikes", "exact"),
+    "saltation-jax-many": Peer("saltation_jax:many", None, "Saltation, JAX, all spikes", "exact"),
     "exact-snn-nn": Peer("exact_snn_nn", "exact-snn-nn", "exact-snn-nn, ExactEventLinear", "exact"),
     "jaxsnn-eventprop": Peer("jaxsnn_event:eventprop", "jaxsnn", "jaxsnn, EventProp", "exact"),
     "jaxsnn-analytical": Peer("jaxsnn_event:analytical", "jaxsnn", "jaxsnn, analytical", "exact"),
