@@ -100,6 +100,12 @@ def test_parameters_out_of_their_range(network, stimulus, name, value, way):
     assert all_nan(jax.jit(jax.grad(lambda p: loss(apply(p))))(params))
 
 
+def test_a_traced_duration_out_of_its_range(network, stimulus, way):
+    init, apply = build(network, capacity=9)
+    out = jax.jit(apply)(init(), {"in": Spikes.from_numpy(sal.Spikes.empty(2, 3), capacity=1)}, -1.0)
+    assert out.status.tolist() == [Status.PARAMETER] * 2
+
+
 def test_an_event_limit(network, stimulus, way):
     params, apply = function(network, stimulus, capacity=9, backend=sal.Exact(max_events=2))
     with pytest.raises(SimulationError, match=r"EVENT_LIMIT.*max_events"):
@@ -149,6 +155,8 @@ def test_bad_arguments_of_a_call_are_named(network, stimulus):
     ]:
         with pytest.raises(ParameterError, match=message):
             apply(params, given, DURATION)
+    with pytest.raises(ParameterError, match="at least one sample"):
+        apply(params, {"in": sal.Spikes.empty(0, 3)}, DURATION)
     for wrong, message in [
         ({}, "params must be what init"),
         (3, "params must be what init"),

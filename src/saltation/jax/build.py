@@ -259,6 +259,11 @@ def _checked_stimulus(chain: Chain, stimulus: Any) -> dict[str, Spikes]:
     batches = {name: events.batch for name, events in given.items()}
     if len(set(batches.values())) > 1:
         raise ParameterError(f"apply.stimulus: all batches must be equal; got {batches}")
+    if 0 in batches.values():
+        raise ParameterError(
+            "apply.stimulus must hold at least one sample; got a batch of 0; a sample without events is "
+            "saltation.Spikes.empty(1, n_units)"
+        )
     return given
 
 

@@ -4,9 +4,9 @@ Slower than :mod:`saltation.jax.ffi`, it needs nothing of XLA beyond what JAX do
 that the engine does. Both give the same numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -47,9 +47,8 @@ def forward(part: Part, batch: int, keep: bool, values: Values, sources: Sequenc
             jax.ShapeDtypeStruct((batch, room), jnp.int32),
             jax.ShapeDtypeStruct((batch,), jnp.int32),
         ]
-    run = partial(_forward, part, batch)
     flat = (*values, duration, *(array for source in sources for array in source))
-    return tuple(jax.pure_callback(run, shapes, *flat, vmap_method="sequential"))
+    return tuple(jax.pure_callback(_bound(_forward, part, batch), shapes, *flat, vmap_method="sequential"))
 
 
 def backward(
@@ -71,13 +70,18 @@ def backward(
         jax.ShapeDtypeStruct((n,), jnp.float64),
         *(jax.ShapeDtypeStruct(source.times.shape, jnp.float64) for source in sources),
     ]
-    run = partial(_backward, part, batch, timed)
     events = tuple(array for source in sources for array in source)
     flat = (*values, duration, *events, outcome[0], *cotangents)
-    return tuple(jax.pure_callback(run, shapes, *flat, vmap_method="sequential"))
+    return tuple(jax.pure_callback(_bound(_backward, part, batch, timed), shapes, *flat, vmap_method="sequential"))
 
 
 # ------------------------------------------------------------------------------------------------ private
+@lru_cache(maxsize=256)
+def _bound(function: Callable[..., Arrays], *fixed: Any) -> Callable[..., Arrays]:
+    """A function of arrays alone: the same one each time, so that JAX finds what it has compiled for it."""
+    return partial(function, *fixed)
+
+
 def _run(part: Part, batch: int, arrays: Sequence[Any]) -> tuple[NDArray[np.int32], ComponentRun | None, Sources]:
     """Run a component; its status so far, the run if its parameters are allowed, and what reached it."""
     weights, delays, table, v_init, duration = arrays[:5]
@@ -93,7 +97,7 @@ def _run(part: Part, batch: int, arrays: Sequence[Any]) -> tuple[NDArray[np.int3
         at = compact_events(times, units, size, float(duration), j, flat_times, flat_units, offsets, at, status)
     offsets[len(part.sources) :] = at
     sources = Sources(_fixed(flat_times[:at]), _fixed(flat_units[:at]), _NO_AGE, _NO_TIME, _fixed(offsets), {})
-    if not are_allowed(table, part.ranges, weights, delays, v_init):
+    if not 0.0 < float(duration) < np.inf or not are_allowed(table, part.ranges, weights, delays, v_init):
         status[:] = PARAMETER
         return status, None, sources
     packed = replace(

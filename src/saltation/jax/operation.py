@@ -11,6 +11,7 @@ How it gets to the kernels is the business of the two modules that do it, :mod:`
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, final
 
 import jax
@@ -51,6 +52,8 @@ class _Wish:
     timed: bool
 
 
+# the same function for the same part, so that JAX finds what it has compiled for it
+@lru_cache(maxsize=256)
 def operation(part: Part, batch: int) -> Callable[[Values, tuple[Source, ...], Any], Outcome]:
     """Make the operation of a part for a batch of so many samples."""
 

@@ -107,7 +107,10 @@ class JaxLearner(Learner):
         network = self._network.replace(weight=weights)
         wanted = capacities(network, {"in": stimulus}, self._settings.duration, margin=_MARGIN, backend=self._backend)
         self._room = {name: max(room, self._room.get(name, 0)) for name, room in wanted.items()}
-        _, apply = build(network, capacity=self._room, duration=self._settings.duration, backend=self._backend)
+        self._compile()
+
+    def _compile(self) -> None:
+        _, apply = build(self._network, capacity=self._room, duration=self._settings.duration, backend=self._backend)
         self._update = jax.jit(partial(_update, apply, self._adam, self._settings))
 
 
