@@ -66,6 +66,9 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "norse": ("norse==1.1.0", *TORCH),
     "spikingjelly": ("spikingjelly==2.0.0", *TORCH),
     "exact-snn-nn": ("exact-snn-nn==3.2.3", *TORCH),
+    # for nir_exchange.py
+    "nir-snntorch": ("snntorch==1.0.0", "nir==1.0.8", "nirtorch==2.6", *TORCH),
+    "nir-norse": ("norse==1.1.0", "nir==1.0.8", "nirtorch==2.6", *TORCH),
 }
 
 

@@ -40,12 +40,12 @@ from saltation.model import (
 )
 
 if TYPE_CHECKING:
-    from saltation import data, experiments, jax, plot, torch
+    from saltation import data, experiments, io, jax, plot, torch
     from saltation.engine import Exact, Gradient, Report, Run, State, Status, Tangent, simulate
 
 # The compiler behind the engine takes longer to import than all the rest: it is loaded when it is first asked for.
 _ENGINE = ("Exact", "Gradient", "Report", "Run", "State", "Status", "Tangent", "simulate")
-_PARTS = ("data", "experiments", "jax", "plot", "torch")
+_PARTS = ("data", "experiments", "io", "jax", "plot", "torch")
 
 __all__ = [
     "ALIF",
@@ -76,6 +76,7 @@ __all__ = [
     "errors",
     "experiments",
     "fan_in_normal",
+    "io",
     "jax",
     "latency",
     "normal",
