@@ -97,6 +97,21 @@ def test_two_sources_and_a_projection_with_a_name(way):
     compare(net, stimulus(3, 4, rng), ("weight", "delay", "v_th"))
 
 
+def test_a_capacity_that_is_just_enough_keeps_all_that_a_gradient_needs(by_xla):
+    net = random_network(3, recurrent=True, delay="scalar")
+    sample = stimulus(3, 1, np.random.default_rng(5))
+    stim = sal.Spikes.from_lists(sample.to_lists() * 3, n_units=3)  # all samples alike: every place is taken
+    run = sal.simulate(net, {"in": stim}, DURATION)
+    needed = int(run.spikes["a"].per_sample().max())
+    assert needed > 3 and run.spikes["a"].n_events == 3 * needed
+    init, apply = build(net, capacity=needed, record={}, duration=DURATION)
+    given = {"in": Spikes.from_numpy(stim)}
+    found = jax.jit(jax.grad(lambda p: loss(apply(p, given))))(init())
+    expected = flat(gradient(run))
+    for name, value in found.items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
+
+
 def test_what_would_be_kept_and_is_too_large_goes_through_python():
     net = random_network(3, delay="synapse", recurrent=True)
     _, apply = build(net, capacity=50)

@@ -109,8 +109,9 @@ def _room(part: Part, batch: int, rooms: Sequence[int]) -> Room:
     spikes = batch * sum(part.capacity)
     if not packed.component.recurrent:
         return Room(events, spikes, 0, 0)
+    # the queue wants room for one more of each before it looks for the next
     own = (spikes + 1) * _widest(part)
-    return Room(events, spikes, events + spikes + own + 1, own)
+    return Room(events, spikes + 1, events + spikes + own + 1, own)
 
 
 def _widest(part: Part) -> int:

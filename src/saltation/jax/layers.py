@@ -95,8 +95,8 @@ def lif(
     >>> lif(stimulus, weight, duration=40e-3, capacity=12, tau_mem=10e-3).counts()
     Array([[7, 0, 3]], dtype=int32)
     >>> first = lambda weight: lif(stimulus, weight, duration=40e-3, capacity=20).first()[0, 0]
-    >>> jax.grad(first)(weight)[:, 0].round(5)
-    Array([-0.0002, -0.    ], dtype=float64)
+    >>> bool((jax.grad(first)(weight)[:, 0] < 0.0).all())  # a stronger synapse fires earlier
+    True
     """
     among = (recurrent, recurrent_delay)
     out = _run("lif", model.LIF, spikes, weight, duration, capacity, delay, among, None, backend, parameters)

@@ -5,7 +5,7 @@ import numpy as np
 from saltation.kernels.cache import compile_kernel
 from saltation.kernels.events import make_events
 from saltation.kernels.inlining import called
-from saltation.kernels.padded import PARAMETER, blank, blank_values, compact, spread
+from saltation.kernels.padded import PARAMETER, UNFINISHED, blank, blank_values, compact, spread
 from saltation.kernels.records import (
     EVENT_ROWS,
     MARKS,
@@ -258,6 +258,17 @@ def _grown(array, used, larger):
 
 
 # -------------------------------------------------------------------------------------------------- after
+@called
+def refuse_what_was_not_kept(settings, work):
+    """All samples, if there was too little room although none has too many spikes: a gradient would lack its record."""
+    grown = work.tape.floats.shape[1] != settings[SPIKE_ROOM] or work.log.times.size > settings[ARRIVAL_ROOM]
+    grown = grown or work.log.order.size > settings[ENTRY_ROOM]
+    for b in range(work.status.size):
+        grown = grown and work.status[b] == OK
+    for b in range(work.status.size if grown else 0):
+        work.status[b] = UNFINISHED
+
+
 def _deliver(frame, call, given, work, recurrent):
     """Hand out the spikes of each population, and the status of each sample; what failed is NaN."""
     whole = result(frame, STATUS)
@@ -286,20 +297,24 @@ def _deliver(frame, call, given, work, recurrent):
         if work.status[b] == OK:
             work.status[b] = work.report.ints[OUTCOME, b]
     first_span = UNITS + settings[N_SOURCES]
-    for round in range(2):
-        # all populations are counted before anything is blanked
-        for j in range(settings[N_POPULATIONS]):
-            buffer = result(frame, TRAINS + 3 * j)
-            shape = (batch, extent(buffer, 2, 1))
-            padded = floats(item(buffer, 2, whole, 1, call, 8), shape)
-            padded_units = small_ints(item(result(frame, TRAINS + 3 * j + 1), 2, whole, 1, call, 4), shape)
-            counts = small_ints(item(result(frame, TRAINS + 3 * j + 2), 1, whole, 1, call, 4), (batch,))
-            if round == 0:
-                first = settings[first_span + 2 * j]
-                stop = settings[first_span + 2 * j + 1]
-                spread(first, stop, times, units, work.offsets, padded, padded_units, counts, work.status)
-            else:
-                blank(padded, padded_units, work.status)
+    for j in range(settings[N_POPULATIONS]):
+        buffer = result(frame, TRAINS + 3 * j)
+        shape = (batch, extent(buffer, 2, 1))
+        padded = floats(item(buffer, 2, whole, 1, call, 8), shape)
+        padded_units = small_ints(item(result(frame, TRAINS + 3 * j + 1), 2, whole, 1, call, 4), shape)
+        counts = small_ints(item(result(frame, TRAINS + 3 * j + 2), 1, whole, 1, call, 4), (batch,))
+        first = settings[first_span + 2 * j]
+        stop = settings[first_span + 2 * j + 1]
+        spread(first, stop, times, units, work.offsets, padded, padded_units, counts, work.status)
+    # all populations are counted before anything is blanked
+    if settings[KEEP] != 0:
+        refuse_what_was_not_kept(settings, work)
+    for j in range(settings[N_POPULATIONS]):
+        buffer = result(frame, TRAINS + 3 * j)
+        shape = (batch, extent(buffer, 2, 1))
+        padded = floats(item(buffer, 2, whole, 1, call, 8), shape)
+        padded_units = small_ints(item(result(frame, TRAINS + 3 * j + 1), 2, whole, 1, call, 4), shape)
+        blank(padded, padded_units, work.status)
     if given.probe_times.size > 0:
         blank_values(work.probes.samples, work.status)
     if settings[WATCH] != 0:
