@@ -99,6 +99,7 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib import ticker
 
     figure, axes = plt.subplots(figsize=(6.4, 3.4))
     for place, record in enumerate(found):
@@ -108,6 +109,10 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
             label = f"{TITLES[settings['dataset']]}, {net(settings)}" if not number else None
             axes.plot(np.arange(1, len(error) + 1), error, color=f"C{place}", linewidth=1.2, label=label)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("validation error (%), a line for each seed")
     axes.grid(alpha=0.3, which="both")
