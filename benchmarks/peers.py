@@ -66,6 +66,9 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "norse": ("norse==1.1.0", *TORCH),
     "spikingjelly": ("spikingjelly==2.0.0", *TORCH),
     "exact-snn-nn": ("exact-snn-nn==3.2.3", *TORCH),
+    # for nir_exchange.py
+    "nir-snntorch": ("snntorch==1.0.0", "nir==1.0.8", "nirtorch==2.6", *TORCH),
+    "nir-norse": ("norse==1.1.0", "nir==1.0.8", "nirtorch==2.6", *TORCH),
 }
 
 
@@ -81,8 +84,10 @@ class Peer(NamedTuple):
 PEERS = {
     "saltation-numpy": Peer("saltation_numpy:one", None, "Saltation, NumPy, one spike", "exact"),
     "saltation-torch": Peer("saltation_torch:one", None, "Saltation, PyTorch, one spike", "exact"),
+    "saltation-jax": Peer("saltation_jax:one", None, "Saltation, JAX, one spike", "exact"),
     "saltation-numpy-many": Peer("saltation_numpy:many", None, "Saltation, NumPy, all spikes", "exact"),
     "saltation-torch-many": Peer("saltation_torch:many", None, "Saltation, PyTorch, all spikes", "exact"),
+    "saltation-jax-many": Peer("saltation_jax:many", None, "Saltation, JAX, all spikes", "exact"),
     "exact-snn-nn": Peer("exact_snn_nn", "exact-snn-nn", "exact-snn-nn, ExactEventLinear", "exact"),
     "jaxsnn-eventprop": Peer("jaxsnn_event:eventprop", "jaxsnn", "jaxsnn, EventProp", "exact"),
     "jaxsnn-analytical": Peer("jaxsnn_event:analytical", "jaxsnn", "jaxsnn, analytical", "exact"),

@@ -22,7 +22,7 @@ FOLDERS_WITH_CODE = ("src", "tests", "benchmarks", "tools", "examples")
 # From the ground up. A module may import what stands below its row, and its own folder; not its neighbours.
 # "saltation" is the package's own __init__.py: the public names, which only those on top of it use.
 LAYERS = (
-    ("_version", "errors"),
+    ("_version", "_files", "errors"),
     ("model",),
     ("kernels",),
     ("engine",),

@@ -251,3 +251,8 @@ def test_a_million_events():
     index = spikes.first_index()
     np.testing.assert_array_equal(spikes.first(), times[index])
     np.testing.assert_array_equal(units[index], np.broadcast_to(np.arange(120), (batch, 120)))
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "u8", "i1", "i8"])
+def test_units_of_any_integer_dtype(kind):
+    assert Spikes([0.1, 0.2], np.array([3, 0], kind), [0, 2]).units.tolist() == [3, 0]

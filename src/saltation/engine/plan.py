@@ -207,7 +207,7 @@ def parameter_columns(population: Population, names: tuple[str, ...]) -> dict[st
     return {name: renamed.get(name, name) for name in own}
 
 
-def _table(plan: Plan, component: Component, names: tuple[str, ...], size: int) -> Floats:
+def primary_table(plan: Plan, component: Component, names: tuple[str, ...], size: int) -> Floats:
     """Primary parameters ``[neuron, name]``; what a population lacks is filled so that it has no effect."""
     table = np.empty((size, len(names)))
     at = 0
@@ -252,14 +252,10 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
     for name in component.populations:
         columns[name] = (size, size + plan.populations[name].size)
         size += plan.populations[name].size
-    table = _table(plan, component, names, size)
+    table = primary_table(plan, component, names, size)
     model = _specialisation(component.model, names, table)
     if np.all(table == table[0]):
         table = table[:1]
-    parameters = np.stack([np.broadcast_to(row, table.shape[0]) for row in physics.derive(table.T)])
-    if parameters.shape[1] > 1:
-        # rows of whole lanes, for kernels that go over all of them
-        parameters = np.pad(parameters, ((0, 0), (0, lanes(size) - size)), mode="edge")
     v_init = np.empty(size)
     limit = np.zeros(size, np.int64)
     for name, (start, stop) in columns.items():
@@ -294,7 +290,7 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
         columns,
         model,
         names,
-        np.ascontiguousarray(parameters),
+        complete_table(model, table, size),
         v_init,
         limit,
         keys,
@@ -307,6 +303,16 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
         tuple((row[0], most_arrivals(projections[j], synapses, row[7])) for j, row in enumerate(rows)),
         wire(plan.projections, component, columns, size, weight_at, delay_at, receptors, synapses, cut_at),
     )
+
+
+def complete_table(model: str, table: Floats, size: int) -> Floats:
+    """Primary and derived parameters ``[:, lane or 1]`` from the primary ones ``[neuron or 1, name]``."""
+    rows = physics_of(model).derive(table.T)
+    parameters = np.stack([np.broadcast_to(row, table.shape[0]) for row in rows])
+    if parameters.shape[1] > 1:
+        # rows of whole lanes, for kernels that go over all of them
+        parameters = np.pad(parameters, ((0, 0), (0, lanes(size) - size)), mode="edge")
+    return np.ascontiguousarray(parameters)
 
 
 def _flat(arrays: list[NDArray[Any]]) -> Floats:

@@ -9,9 +9,7 @@ import contextlib
 import datetime
 import io
 import json
-import os
 import struct
-import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from saltation._files import write_bytes
 from saltation._version import __version__
 from saltation.errors import FileFormatError, ParameterError
 from saltation.experiments._tree import Tree, pack, unpack
@@ -167,19 +166,7 @@ class ResultFolder:
             return build(header, arrays)
 
     def _write(self, name: str, content: bytes) -> Path:
-        self.path.mkdir(parents=True, exist_ok=True)
-        temporary = self.path / f".{name}.{os.getpid()}-{threading.get_ident()}.tmp"
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path / name)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-        return self.path / name
+        return write_bytes(self.path / name, content)
 
 
 def default_path(experiment: str, root: str | Path = "runs", now: datetime.datetime | None = None) -> Path:

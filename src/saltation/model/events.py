@@ -92,7 +92,7 @@ def checked_units(where: str, value: object) -> Units:
     if given.size > 0 and int(given.max()) > MAX_UNITS:
         raise ParameterError(explain(where, f"<= {MAX_UNITS}", str(given.max())))
     # Below int32 a value would wrap around to a valid unit; clipped, it stays negative and is refused.
-    return np.maximum(given, -1).astype(np.int32)
+    return (given if given.dtype.kind == "u" else np.maximum(given, -1)).astype(np.int32)
 
 
 def checked_offsets(where: str, value: object, n_events: int) -> Indices:

@@ -63,7 +63,7 @@ _SETTINGS = (
 )
 @click.option(
     "--frontend",
-    type=click.Choice(["numpy", "torch"]),
+    type=click.Choice(["numpy", "torch", "jax"]),
     default="numpy",
     show_default=True,
     help="What the loss and the optimiser run in: the same formulas, with other rounding.",

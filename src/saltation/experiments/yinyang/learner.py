@@ -23,7 +23,7 @@ __all__ = ["FRONTENDS", "Learner", "NumpyLearner", "Step", "make_learner"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-FRONTENDS = ("numpy", "torch")
+FRONTENDS = ("numpy", "torch", "jax")
 
 
 @final
@@ -60,14 +60,14 @@ class Learner(ABC):
 
 
 def make_learner(frontend: str, settings: Settings, threads: int | None = None) -> Learner:
-    """Start with the initial weights in a front end, "numpy" or "torch".
+    """Start with the initial weights in a front end, "numpy", "torch" or "jax".
 
     Raises
     ------
     ParameterError
         If the front end is another.
     MissingDependencyError
-        If it is torch, and PyTorch is not installed.
+        If it is torch or jax, and that is not installed.
     """
     if frontend == "numpy":
         return NumpyLearner(settings, threads)
@@ -76,6 +76,15 @@ def make_learner(frontend: str, settings: Settings, threads: int | None = None) 
         from saltation.experiments.yinyang.learner_torch import TorchLearner
 
         return TorchLearner(settings, threads)
+    if frontend == "jax":
+        import_module("saltation.jax")  # says what to install where JAX is missing
+        import jax
+
+        # spike times are float64; here is a program's main, which may say so
+        jax.config.update("jax_enable_x64", True)
+        from saltation.experiments.yinyang.learner_jax import JaxLearner
+
+        return JaxLearner(settings, threads)
     raise ParameterError(f"yinyang: frontend must be one of {', '.join(FRONTENDS)}; got {frontend!r}")
 
 

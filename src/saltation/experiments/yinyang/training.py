@@ -37,7 +37,7 @@ def train(
         Where a checkpoint is written before the first and after each epoch, and read if there is one. What is
         then trained is bit for bit what it would have been without the interruption.
     frontend : str
-        "numpy" or "torch".
+        "numpy", "torch" or "jax".
     threads : int, optional
         Number of threads; the result does not depend on it.
     on_epoch : callable
