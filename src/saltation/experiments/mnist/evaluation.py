@@ -18,7 +18,7 @@ __all__ = ["Scores", "evaluate", "peaks", "run_network"]
 
 Floats = npt.NDArray[np.float64]
 
-_AT_ONCE = 500  # samples of one call: bounds the memory for their spikes
+_AT_ONCE = 100  # samples of one call: bounds the memory for what a gradient would need of them
 
 
 @final
@@ -72,8 +72,11 @@ def peaks(
     settings: Settings, weights: Mapping[str, Floats], stimulus: Spikes, threads: int | None = None
 ) -> tuple[Floats, int]:
     """Give the largest voltages, [sample, class], and the number of hidden spikes."""
-    runs = [
-        run_network(settings, weights, stimulus[at : at + _AT_ONCE], threads)
-        for at in range(0, stimulus.batch, _AT_ONCE)
-    ]
-    return np.concatenate([run.voltage["out"] for run in runs]), sum(run.spikes["hid"].n_events for run in runs)
+    found: list[Floats] = []
+    spikes = 0
+    for at in range(0, stimulus.batch, _AT_ONCE):
+        # no run outlives its turn: each holds what a gradient would need
+        run = run_network(settings, weights, stimulus[at : at + _AT_ONCE], threads)
+        found.append(run.voltage["out"])
+        spikes += run.spikes["hid"].n_events
+    return np.concatenate(found), spikes

@@ -125,21 +125,22 @@ class Settings(Recipe):
 _OF_DATASET: dict[str, dict[str, Any]] = {
     "mnist": {},
     # as many pixels are lit as in two and a half digits: weights that make as many hidden spikes
-    "fashion": {"hidden_mean": 0.031, "hidden_std": 0.028},
+    "fashion": {"hidden_mean": 0.031, "hidden_std": 0.16},
     "digits": {
         "hidden": 100,
         "hidden_mean": 0.36,
-        "hidden_std": 0.1,
+        "hidden_std": 0.5,
         "batch": 16,
+        "learning_rate": 4e-2,
         "held_out": 200,
         "kernel": 3,
         "stride": 1,
     },
 }
 _OF_CONV: dict[str, dict[str, Any]] = {
-    "mnist": {"hidden_mean": 0.5, "hidden_std": 0.5, "out_mean": 0.05, "out_std": 0.2},
-    "fashion": {"hidden_mean": 0.3, "hidden_std": 0.4, "out_mean": 0.05, "out_std": 0.2},
-    "digits": {"hidden_mean": 1.0, "hidden_std": 1.0, "out_mean": 0.05, "out_std": 0.2},
+    "mnist": {"hidden_mean": 0.5, "hidden_std": 0.7, "out_std": 0.3},
+    "fashion": {"hidden_mean": 0.3, "hidden_std": 0.5, "out_std": 0.3},
+    "digits": {"hidden_mean": 1.5, "hidden_std": 1.5, "out_std": 0.3},
 }
 
 
