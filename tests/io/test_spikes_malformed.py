@@ -1,5 +1,7 @@
 """Malformed spikes are refused, and the message says where and what to do."""
 
+import zlib
+
 import h5py
 import neo
 import numpy as np
@@ -143,6 +145,19 @@ def test_npz_that_claims_more_than_there_is(tmp_path):
         sal.io.read_npz(path, time_unit="s")
 
 
+def test_npz_whose_list_is_cut_short(tmp_path):
+    """Its last array would be missing, without a word."""
+    path = sal.io.write_npz(tmp_path / "spikes.npz", sal.Spikes(**GOOD, n_units=2))
+    content = bytearray(path.read_bytes())
+    end, last = content.rindex(b"PK\x05\x06"), content.rindex(b"PK\x01\x02")
+    size = int.from_bytes(content[end + 12 : end + 16], "little") - (end - last)
+    del content[last:end]
+    content[last + 12 : last + 16] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match="its list has 4 arrays of 5"):
+        sal.io.read_npz(path)
+
+
 # -------------------------------------------------------------------------------------------------------- shd
 SHD = {
     "no times": ({"times": None}, "has no dataset spikes/times; at its top are labels, spikes"),
@@ -199,6 +214,45 @@ def test_a_heap_that_leads_back_to_itself(tmp_path):
     content[at : at + 8] = (2**64 - 16).to_bytes(8, "little")
     path.write_bytes(content)
     with pytest.raises(FileFormatError, match=r"its heap at byte .* does not hold what it claims"):
+        sal.io.read_shd(path)
+
+
+def test_free_space_that_is_followed_by_itself(tmp_path):
+    path = write_h5(tmp_path / "data.h5")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"HEAP")
+    free, address = (int.from_bytes(content[at + place : at + place + 8], "little") for place in (16, 24))
+    content[address + free : address + free + 8] = free.to_bytes(8, "little")
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match=r"the free space of its heap at byte .* does not end"):
+        sal.io.read_shd(path)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_entry_that_claims_more_than_there_is(chunked, tmp_path):
+    """Half a billion times in a sample: the library would fill gigabytes before it finds that there are seven."""
+    path = tmp_path / "data.h5"
+    options = {"chunks": (2,), "compression": "gzip", "maxshape": (None,)} if chunked else {}
+    with h5py.File(path, "w") as file:
+        column = file.create_dataset("spikes/times", (1,), dtype=h5py.vlen_dtype(np.float64), **options)
+        column[0] = np.arange(7.0)
+        units = file.create_dataset("spikes/units", (1,), dtype=h5py.vlen_dtype(np.uint16))
+        units[0] = np.arange(7, dtype=np.uint16)
+        file["labels"] = [0]
+    assert sal.io.read_shd(path).spikes.n_events == 7
+    with h5py.File(path, "r+") as file:
+        column = file["spikes/times"]
+        if chunked:
+            _, block = column.id.read_direct_chunk((0,))
+            block = zlib.compress((2**29 + 7).to_bytes(4, "little") + zlib.decompress(block)[4:])
+            column.id.write_direct_chunk((0,), block)
+        else:
+            at = column.id.get_offset()
+    if not chunked:
+        content = bytearray(path.read_bytes())
+        content[at : at + 4] = (2**29 + 7).to_bytes(4, "little")
+        path.write_bytes(content)
+    with pytest.raises(FileFormatError, match="claims 536870919 values in one entry of spikes/times"):
         sal.io.read_shd(path)
 
 

@@ -1,6 +1,7 @@
 """Spikes as a NumPy archive: the arrays of `Spikes` under their names."""
 
 import io
+import struct
 import zipfile
 from pathlib import Path
 from typing import Final
@@ -113,7 +114,12 @@ def read_npz(
 def _arrays(place: Path) -> dict[str, AnyArray]:
     """Read all members of an archive, each checked against its checksum."""
     arrays: dict[str, AnyArray] = {}
-    with parsing(place, "NPZ"), zipfile.ZipFile(io.BytesIO(place.read_bytes())) as archive:
+    content = place.read_bytes()
+    with parsing(place, "NPZ"), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        # the list of members has no checksum, and Python's reader takes one that is cut short
+        (claimed,) = struct.unpack_from("<H", content, content.rindex(b"PK\x05\x06") + 10)
+        if claimed != len(archive.infolist()):
+            raise FileFormatError(f"{place} is damaged: its list has {len(archive.infolist())} arrays of {claimed}.")
         for member in archive.namelist():
             name = member.removesuffix(".npy")
             if name in arrays or name == member:
