@@ -21,7 +21,9 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import click
@@ -82,8 +84,10 @@ class Peer(NamedTuple):
 PEERS = {
     "saltation-numpy": Peer("saltation_numpy:one", None, "Saltation, NumPy, one spike", "exact"),
     "saltation-torch": Peer("saltation_torch:one", None, "Saltation, PyTorch, one spike", "exact"),
+    "saltation-jax": Peer("saltation_jax:one", None, "Saltation, JAX, one spike", "exact"),
     "saltation-numpy-many": Peer("saltation_numpy:many", None, "Saltation, NumPy, all spikes", "exact"),
     "saltation-torch-many": Peer("saltation_torch:many", None, "Saltation, PyTorch, all spikes", "exact"),
+    "saltation-jax-many": Peer("saltation_jax:many", None, "Saltation, JAX, all spikes", "exact"),
     "exact-snn-nn": Peer("exact_snn_nn", "exact-snn-nn", "exact-snn-nn, ExactEventLinear", "exact"),
     "jaxsnn-eventprop": Peer("jaxsnn_event:eventprop", "jaxsnn", "jaxsnn, EventProp", "exact"),
     "jaxsnn-analytical": Peer("jaxsnn_event:analytical", "jaxsnn", "jaxsnn, analytical", "exact"),
@@ -110,11 +114,13 @@ def write_data(path: Path) -> None:
     np.savez(path, latencies=latencies, labels=labels, w_hid=w_hid, w_out=w_out, **numbers)
 
 
-def interpreter(name: str | None, folder: Path) -> str:
+def interpreter(
+    name: str | None, folder: Path, requirements: Mapping[str, tuple[str, ...]] = MappingProxyType(REQUIREMENTS)
+) -> str:
     """Python of an environment, which is made if it is not there; RuntimeError with pip's words if that fails."""
     if name is None:
         return sys.executable
-    pins = REQUIREMENTS[name]
+    pins = requirements[name]
     # another pin or another Python is another environment
     mark = hashlib.sha256("\n".join([sys.version, *pins]).encode()).hexdigest()[:8]
     place = folder / f"{name}-{mark}"

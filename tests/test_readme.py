@@ -13,7 +13,8 @@ BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[1] / "README
 def test_examples():
     pytest.importorskip("torch")
     names: dict = {}
-    assert len(BLOCKS) == 2
+    pytest.importorskip("jax")
+    assert len(BLOCKS) == 3
     exec(compile(BLOCKS[0], "README (NumPy)", "exec"), names)
     assert names["run"].voltage["out"].shape == (64, 3)
     assert names["g"].weight["in", "hid"].any()
@@ -22,4 +23,7 @@ def test_examples():
     untrained = snn({"in": names["stimulus"]}, duration=60e-3).voltage("out")
     assert names["loss"] < names["torch"].nn.functional.cross_entropy(untrained, names["labels"])
     assert all((delay >= 0.0).all() for name, delay in names["snn"].named_parameters() if "delay" in name)
+    exec(compile(BLOCKS[2], "README (JAX)", "exec"), names)
+    assert set(names["gradient"]) == {"weight_in_hid", "weight_hid_hid", "weight_hid_out"}
+    assert all(names["jax"].numpy.isfinite(value).all() for value in names["gradient"].values())
     assert isinstance(names["net"], sal.Network)

@@ -4,7 +4,7 @@ import numpy as np
 from protocol import Built, Data, Look, Setup, batches
 
 import saltation as sal
-from saltation.experiments.yinyang.adam import Adam
+from saltation.experiments.adam import Adam
 from saltation.experiments.yinyang.loss import ttfs_cross_entropy, winner
 
 LOSS = {"tau0": 1.5e-3, "tau1": 19.2e-3, "alpha": 3e-3}

@@ -40,12 +40,12 @@ from saltation.model import (
 )
 
 if TYPE_CHECKING:
-    from saltation import data, experiments, io, plot, torch
+    from saltation import data, experiments, io, jax, plot, torch
     from saltation.engine import Exact, Gradient, Report, Run, State, Status, Tangent, simulate
 
 # The compiler behind the engine takes longer to import than all the rest: it is loaded when it is first asked for.
 _ENGINE = ("Exact", "Gradient", "Report", "Run", "State", "Status", "Tangent", "simulate")
-_PARTS = ("data", "experiments", "io", "plot", "torch")
+_PARTS = ("data", "experiments", "io", "jax", "plot", "torch")
 
 __all__ = [
     "ALIF",
@@ -77,6 +77,7 @@ __all__ = [
     "experiments",
     "fan_in_normal",
     "io",
+    "jax",
     "latency",
     "normal",
     "plot",
@@ -95,8 +96,6 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _PARTS:
         return import_module(f"saltation.{name}")
-    if name == "jax":
-        raise AttributeError("module 'saltation' has no JAX front end in this version; there are NumPy and PyTorch")
     raise AttributeError(f"module 'saltation' has no attribute {name!r}")
 
 

@@ -109,6 +109,17 @@ class FileFormatError(SaltationError, ValueError):
     """
 
 
+class MissingDataError(SaltationError, FileNotFoundError):
+    """The files of a data set are not on this machine; the message says where to get them.
+
+    Examples
+    --------
+    >>> from saltation.errors import MissingDataError
+    >>> issubclass(MissingDataError, OSError)
+    True
+    """
+
+
 class MissingDependencyError(SaltationError, ImportError):
     """An optional dependency is not installed; the message gives the command that installs it.
 

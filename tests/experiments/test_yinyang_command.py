@@ -82,7 +82,7 @@ def test_fresh_points(run, monkeypatch):
 
 
 def test_weights_without_safetensors(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("saltation.experiments.yinyang.output.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("saltation.experiments.output.importlib.util.find_spec", lambda name: None)
     assert run(*SMALL, "--no-fresh", "--epochs", "1").exit_code == 0  # nor with matplotlib
     assert set(ResultFolder(tmp_path / "run").read_arrays("weights")) == {"weight_in_hid", "weight_hid_out"}
     assert not (tmp_path / "run" / "learning.png").exists()

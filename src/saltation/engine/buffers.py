@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from saltation.engine.memory import empty
 from saltation.engine.plan import PackedComponent
-from saltation.kernels.records import EVENT_ROWS, STATES, TAPE_INTS, Log, Spiked, Tape
+from saltation.kernels.crowd import CELL, WINDOWS
+from saltation.kernels.records import EVENT_ROWS, MARKS, STATES, TAPE_INTS, Log, Spiked, Tape
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -57,6 +58,14 @@ def new_end(packed: PackedComponent, batch: int) -> tuple[Floats, Floats, Ints]:
     released, counted = batch * n_state, batch * (n_state + 1)
     block = empty((counted + batch, n))
     return block[:released].reshape(batch, n_state, n), block[released:counted], block[counted:].view(np.int64)
+
+
+def crowd_scratch(n: int) -> tuple[NDArray[Any], ...]:
+    """Scratch of the kernel ``crowd``: marks, cells, when each is due, voltages of holds, who is ready, the window."""
+    # as many entries as neurons are valid at most; the others are thrown out when there is no room
+    room = 2 * n + 64
+    ready = (empty(room), empty(room, np.int64))
+    return np.zeros((MARKS, n), np.int64), np.zeros((n, CELL)), np.zeros(n), np.zeros(n), *ready, np.zeros(WINDOWS)
 
 
 def grown(array: NDArray[Any], used: int, room: int) -> NDArray[Any]:

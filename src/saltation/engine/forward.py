@@ -12,6 +12,7 @@ from saltation.engine.buffers import (
     NO_INTS,
     NO_LOG,
     capacity,
+    crowd_scratch,
     fitted,
     grown,
     grown_log,
@@ -127,7 +128,11 @@ def run_component(
         times, pointers = np.empty(0), np.zeros((1, n + 1), np.int64)
     replay = (times, pointers, observed is not None)
     wide = not packed.component.recurrent and n >= WIDE and not watched and observed is None
-    run = _run_queue if packed.component.recurrent else partial(_run_feedforward, "wide" if wide else "narrow")
+    if packed.component.recurrent:
+        plain = not watched and probe_times.size == 0 and observed is None
+        run = partial(_run_queue, "crowd" if plain and packed.crowded else "queue")
+    else:
+        run = partial(_run_feedforward, "wide" if wide else "narrow")
 
     def work(first: int, stop: int) -> tuple[Part, Spiked]:
         events = sort_events(packed, sources, duration, probe_times, first, stop)
@@ -204,6 +209,7 @@ def longest_sample(events: Events, first: int, stop: int) -> int:
 
 
 def _run_queue(
+    name: str,
     packed: PackedComponent,
     events: Events,
     start: Start,
@@ -214,7 +220,7 @@ def _run_queue(
     stop: int,
     outputs: tuple[Any, ...],
 ) -> tuple[Part, Spiked]:
-    queue = kernel("queue", packed.model)
+    run = kernel(name, packed.model)
     known = int(events.offsets[stop] - events.offsets[first])
     tape = new_tape(capacity(packed, stop - first, known), packed.n_state)
     spikes = tape.floats.shape[1]
@@ -230,19 +236,19 @@ def _run_queue(
         packed.synapses,
         start,
         packed.limit,
-        *replay,
-        max_events,
-        np.zeros((MARKS, packed.size), np.int64),
-        np.zeros((packed.size, CELL)),
-        np.zeros(packed.size),
     )
+    if name == "crowd":
+        common += (max_events, *crowd_scratch(packed.size))
+    else:
+        scratch = (np.zeros((MARKS, packed.size), np.int64), np.zeros((packed.size, CELL)), np.zeros(packed.size))
+        common += (*replay, max_events, *scratch)
     used = (0, 0, 0)
     at = first
     place = np.zeros(PLACES, np.int64)
     heap = (empty(log.times.size), empty(log.times.size, np.int64))
     while True:
         buffers = (tape, offsets[0], log, offsets[1], offsets[2])
-        at, *used = queue(at, stop, *common, *heap, place, *used, *buffers, *outputs)
+        at, *used = run(at, stop, *common, *heap, place, *used, *buffers, *outputs)
         if at == stop:
             break
         # it goes on in the middle of a sample

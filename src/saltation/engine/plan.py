@@ -12,7 +12,7 @@ from saltation.engine.wiring import delay_mode, list_synapses, most_arrivals, wi
 from saltation.kernels.events import TABLE_COLUMNS
 from saltation.kernels.records import Synapses, Wiring
 from saltation.kernels.rows import lanes
-from saltation.kernels.specialise import physics_of
+from saltation.kernels.specialise import CROWD, physics_of
 from saltation.model import Input, Network, Population, Projection, ProjectionKey
 from saltation.model.checks import freeze
 
@@ -89,6 +89,11 @@ class PackedComponent:
     def rows_of_own(self) -> int:
         """Rows of parameters of which each neuron has its own."""
         return 0 if self.shared else self.parameters.shape[0]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the kernel ``crowd`` can run it, where nothing is observed or recorded."""
+        return self.shared and self.model in CROWD and self.synapses.targets.size > 0
 
     @property
     def spiking(self) -> bool:
@@ -202,7 +207,7 @@ def parameter_columns(population: Population, names: tuple[str, ...]) -> dict[st
     return {name: renamed.get(name, name) for name in own}
 
 
-def _table(plan: Plan, component: Component, names: tuple[str, ...], size: int) -> Floats:
+def primary_table(plan: Plan, component: Component, names: tuple[str, ...], size: int) -> Floats:
     """Primary parameters ``[neuron, name]``; what a population lacks is filled so that it has no effect."""
     table = np.empty((size, len(names)))
     at = 0
@@ -247,14 +252,10 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
     for name in component.populations:
         columns[name] = (size, size + plan.populations[name].size)
         size += plan.populations[name].size
-    table = _table(plan, component, names, size)
+    table = primary_table(plan, component, names, size)
     model = _specialisation(component.model, names, table)
     if np.all(table == table[0]):
         table = table[:1]
-    parameters = np.stack([np.broadcast_to(row, table.shape[0]) for row in physics.derive(table.T)])
-    if parameters.shape[1] > 1:
-        # rows of whole lanes, for kernels that go over all of them
-        parameters = np.pad(parameters, ((0, 0), (0, lanes(size) - size)), mode="edge")
     v_init = np.empty(size)
     limit = np.zeros(size, np.int64)
     for name, (start, stop) in columns.items():
@@ -289,7 +290,7 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
         columns,
         model,
         names,
-        np.ascontiguousarray(parameters),
+        complete_table(model, table, size),
         v_init,
         limit,
         keys,
@@ -302,6 +303,16 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
         tuple((row[0], most_arrivals(projections[j], synapses, row[7])) for j, row in enumerate(rows)),
         wire(plan.projections, component, columns, size, weight_at, delay_at, receptors, synapses, cut_at),
     )
+
+
+def complete_table(model: str, table: Floats, size: int) -> Floats:
+    """Primary and derived parameters ``[:, lane or 1]`` from the primary ones ``[neuron or 1, name]``."""
+    rows = physics_of(model).derive(table.T)
+    parameters = np.stack([np.broadcast_to(row, table.shape[0]) for row in rows])
+    if parameters.shape[1] > 1:
+        # rows of whole lanes, for kernels that go over all of them
+        parameters = np.pad(parameters, ((0, 0), (0, lanes(size) - size)), mode="edge")
+    return np.ascontiguousarray(parameters)
 
 
 def _flat(arrays: list[NDArray[Any]]) -> Floats:

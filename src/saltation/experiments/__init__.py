@@ -5,5 +5,6 @@ before. The first line of its docstring is what ``saltation list`` shows.
 """
 
 EXPERIMENTS = {
+    "mnist": "saltation.experiments.mnist",
     "yinyang": "saltation.experiments.yinyang",
 }

@@ -19,14 +19,16 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import config
+from numba import config, types
 
 _LOG = logging.getLogger(__name__)
 _LOCK = threading.Lock()
 ENVIRONMENT = "SALTATION_CACHE_DIR"
 
 
-def _source_hash() -> str:
+@cache
+def source_hash() -> str:
+    """Hash of all kernel sources and of the versions that matter."""
     digest = hashlib.sha256()
     root = Path(__file__).parent
     for path in sorted(root.rglob("*.py")):
@@ -52,7 +54,7 @@ def cache_folder() -> Path | None:
 
     ``SALTATION_CACHE_DIR`` names another place than the user's cache folder.
     """
-    name = f"kernels-{_source_hash()}"
+    name = f"kernels-{source_hash()}"
     for base in _candidates():
         folder = base / name
         try:
@@ -67,14 +69,25 @@ def cache_folder() -> Path | None:
 
 def compile_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel on its first call: no GIL, no exceptions from arithmetic, kept on disk."""
+    return _kept(lambda **options: numba.njit(nogil=True, error_model="numpy", **options)(function))
+
+
+def compile_handler(function: Callable[..., Any]) -> Any:
+    """Compile a function of an address, now, into one that C can call: ``int64 f(int64)``; kept on disk too."""
+    signature = types.int64(types.int64)
+    return _kept(lambda **options: numba.cfunc(signature, error_model="numpy", **options)(function))
+
+
+def _kept(decorate: Callable[..., Any]) -> Any:
+    """What a decorator makes while our folder is that of compiled code."""
     settings: Any = config
     folder = cache_folder()
     if folder is None:
-        return numba.njit(nogil=True, error_model="numpy")(function)
+        return decorate()
     with _LOCK:
         before = settings.CACHE_DIR
         settings.CACHE_DIR = str(folder)
         try:
-            return numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+            return decorate(cache=True)
         finally:
             settings.CACHE_DIR = before

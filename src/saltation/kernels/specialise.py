@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from saltation.kernels import search, silent
+from saltation.kernels import modes, search, silent
 from saltation.kernels.cache import compile_kernel
 from saltation.kernels.inlining import inlined
 from saltation.kernels.physics import alif, lif, lif_two
@@ -75,7 +75,7 @@ CONTRACT = (
 # name -> physics module, and what replaces its functions or the kernels' helpers
 MODELS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "lif": (lif, {**search.HALLEY}),
-    "lif_apart": (lif, {"gap": lif.gap_apart, **search.HALLEY}),
+    "lif_apart": (lif, {"gap": lif.gap_apart, **search.HALLEY, **modes.ONE}),
     "lif_ratio_one": (lif, {"gap": lif.gap_ratio_one, "crossing": lif.crossing_ratio_one, **search.HALLEY}),
     "lif_ratio_two": (
         lif,
@@ -84,6 +84,7 @@ MODELS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
             "near": lif.near_ratio_two,
             "crossing": lif.crossing_ratio_two,
             **search.RATIO_TWO,
+            **modes.ONE,
         },
     ),
     "lif_two": (lif_two, {}),
@@ -93,11 +94,15 @@ MODELS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "li_two": (lif_two, silent.HELPERS),
 }
 
+# Models whose time constants are apart, so that amplitudes of exponentials can stand for their states.
+CROWD = ("lif_apart", "lif_ratio_two", "lif_two_apart")
+
 # kernel -> the helpers, by module and in the order of use, that call the physics too
 KERNELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "wide": ("wide", ("forward", "search", "gathering", "wide_rows")),
     "narrow": ("narrow", ("forward", "narrow")),
     "queue": ("queue", ("forward", "queue_rows", "queue")),
+    "crowd": ("crowd", ("forward", "modes", "queue_rows", "queue", "crowd")),
     "wide_adjoint": ("wide_adjoint", ("backward", "gathering", "wide_adjoint_rows")),
     "narrow_adjoint": ("narrow_adjoint", ("backward", "narrow_adjoint")),
     "queue_adjoint": ("queue_adjoint", ("backward",)),

@@ -1,7 +1,6 @@
 """The command ``saltation run yinyang``."""
 
 import dataclasses
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,16 +8,26 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from saltation.errors import FileFormatError, ParameterError
+from saltation.errors import ParameterError
+from saltation.experiments.commands import EXIT_INTERRUPTED, interrupted, stored_config, tell
 from saltation.experiments.console import emit, progress
 from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_folder
-from saltation.experiments.yinyang.settings import RECIPES, Settings
+from saltation.experiments.yinyang.settings import DELAYS, RECIPES, Settings
 
 __all__ = ["command"]
 
 FRESH = 100_000
-_SETTINGS = ("epochs", "seed", "hidden", "train_points", "batch", "learning_rate", "decay")
-_EXIT_INTERRUPTED = 130
+_SETTINGS = (
+    "epochs",
+    "seed",
+    "hidden",
+    "train_points",
+    "batch",
+    "learning_rate",
+    "decay",
+    "delays",
+    "delay_learning_rate",
+)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,8 +50,20 @@ _EXIT_INTERRUPTED = 130
     help="Of the learning rate, each epoch, where its schedule is exponential.  [default: that of the recipe]",
 )
 @click.option(
+    "--delays",
+    type=click.Choice(DELAYS),
+    default="none",
+    show_default=True,
+    help="Learn delays too: one for each neuron that sends, or one for each synapse.",
+)
+@click.option(
+    "--delay-learning-rate",
+    type=float,
+    help="Of delays, in the first epoch, in seconds a step.  [default: that of the recipe]",
+)
+@click.option(
     "--frontend",
-    type=click.Choice(["numpy", "torch"]),
+    type=click.Choice(["numpy", "torch", "jax"]),
     default="numpy",
     show_default=True,
     help="What the loss and the optimiser run in: the same formulas, with other rounding.",
@@ -79,8 +100,8 @@ def command(ctx: click.Context, **options: Any) -> None:
     try:
         _run(settings, recipe, frontend, folder, options)
     except KeyboardInterrupt:
-        _tell(_interrupted(folder, settings))
-        sys.exit(_EXIT_INTERRUPTED)
+        tell(interrupted(folder, "yinyang", settings.epochs))
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Settings, str, str]:
@@ -89,7 +110,7 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
     base = RECIPES[recipe]
     out = options["out"]
     if options["resume"] and out is not None and (out / "config.json").exists():
-        stored = _stored(ResultFolder(out))
+        stored = stored_config(ResultFolder(out), "yinyang", {"recipe", "frontend"})
         recipe, frontend = given.get("recipe", stored.pop("recipe")), given.get("frontend", stored.pop("frontend"))
         # Another recipe is for open_folder to refuse, with the list of what differs.
         base = RECIPES[recipe] if "recipe" in given else Settings.from_dict(stored)
@@ -103,22 +124,14 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
     return settings, recipe, frontend
 
 
-def _stored(folder: ResultFolder) -> dict[str, Any]:
-    stored = folder.read_json("config")
-    config = stored.get("config") if isinstance(stored, dict) else None
-    if not isinstance(config, dict) or not {"recipe", "frontend"} <= set(config):
-        raise FileFormatError(
-            f"{folder.path / 'config.json'} does not hold the configuration of a run of yinyang: give another folder."
-        )
-    return dict(config)
-
-
 def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, options: dict[str, Any]) -> None:
     # Here and not above, so that --help does not wait for the compiler.
+    from saltation.experiments.output import has_matplotlib, write_weights
+    from saltation.experiments.training import Progress
     from saltation.experiments.yinyang.evaluation import evaluate, evaluate_fresh
-    from saltation.experiments.yinyang.output import has_matplotlib, write_figures, write_weights
+    from saltation.experiments.yinyang.output import write_figures
     from saltation.experiments.yinyang.task import SEEDS, labelled
-    from saltation.experiments.yinyang.training import Progress, train
+    from saltation.experiments.yinyang.training import train
 
     threads, quiet = options["threads"], options["as_json"]
     with progress(quiet=quiet) as bar:
@@ -149,6 +162,7 @@ def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, o
         "seed": settings.seed,
         "epochs": done.epoch,
         "hidden": settings.hidden,
+        "delays": settings.delays,
         "parameters": sum(weight.size for weight in done.weights.values()),
         "test_accuracy": test.accuracy,
         "validation_accuracy": done.history[-1]["validation_accuracy"],
@@ -163,7 +177,7 @@ def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, o
         if has_matplotlib():
             write_figures(folder, settings, done.weights, done.history, test_set, threads)
         elif not quiet:
-            _tell('No figures: matplotlib is not installed (pip install "saltation[plot]").')
+            tell('No figures: matplotlib is not installed (pip install "saltation[plot]").')
     if quiet:
         emit(result, as_json=True)
     else:
@@ -176,7 +190,7 @@ def _in_words(result: dict[str, Any], samples: int) -> str:
         f"Test accuracy {100 * result['test_accuracy']:.1f} %: the neuron of the right class spikes first for {right} "
         f"of {samples} points.",
         f"Trained for {result['epochs']} epochs in {result['train_seconds']:.0f} s (seed {result['seed']}, "
-        f"{result['parameters']:,} weights).",
+        f"{result['parameters']:,} trained numbers).",
         f"A point takes {result['spikes_per_sample']:.1f} spikes of hidden and output neurons; "
         f"{100 * result['silent_fraction']:.0f} % of the output neurons stay silent.",
         f"Results are in {result['out']}",
@@ -184,15 +198,3 @@ def _in_words(result: dict[str, Any], samples: int) -> str:
     if result["fresh_accuracy"] is not None:
         lines.insert(1, f"On {FRESH:,} fresh points: {100 * result['fresh_accuracy']:.2f} %.")
     return "\n".join(lines)
-
-
-def _interrupted(folder: ResultFolder, settings: Settings) -> str:
-    if not folder.has_checkpoint():
-        return f"Interrupted before training began. {folder.path} holds the configuration only."
-    epoch = folder.load_checkpoint().epoch
-    again = f"saltation run yinyang --resume --out {shlex.quote(str(folder.path))}"
-    return f"Interrupted after epoch {epoch} of {settings.epochs}. To go on:\n  {again}"
-
-
-def _tell(text: str) -> None:
-    click.echo(text, err=True)

@@ -1,7 +1,7 @@
 """What a front end does for training: one step of the optimiser at a time."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, final
@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.engine import Exact, simulate
-from saltation.errors import GradientError, ParameterError
-from saltation.experiments.yinyang.adam import Adam
+from saltation.errors import ParameterError
+from saltation.experiments.adam import Adam
+from saltation.experiments.training import check_finite
 from saltation.experiments.yinyang.loss import ttfs_cross_entropy
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_network
+from saltation.experiments.yinyang.task import DELAYS, PROJECTIONS, initial_weights, make_network, with_values
 from saltation.model import Spikes
 
 __all__ = ["FRONTENDS", "Learner", "NumpyLearner", "Step", "make_learner"]
@@ -22,7 +23,7 @@ __all__ = ["FRONTENDS", "Learner", "NumpyLearner", "Step", "make_learner"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-FRONTENDS = ("numpy", "torch")
+FRONTENDS = ("numpy", "torch", "jax")
 
 
 @final
@@ -47,7 +48,7 @@ class Learner(ABC):
 
     @abstractmethod
     def weights(self) -> dict[str, Floats]:
-        """Give the weights of now, by the names in `PROJECTIONS`."""
+        """Give the weights of now, by the names in `PROJECTIONS`, and learned delays by those in `DELAYS`."""
 
     @abstractmethod
     def state(self) -> Any:
@@ -59,14 +60,14 @@ class Learner(ABC):
 
 
 def make_learner(frontend: str, settings: Settings, threads: int | None = None) -> Learner:
-    """Start with the initial weights in a front end, "numpy" or "torch".
+    """Start with the initial weights in a front end, "numpy", "torch" or "jax".
 
     Raises
     ------
     ParameterError
         If the front end is another.
     MissingDependencyError
-        If it is torch, and PyTorch is not installed.
+        If it is torch or jax, and that is not installed.
     """
     if frontend == "numpy":
         return NumpyLearner(settings, threads)
@@ -75,14 +76,22 @@ def make_learner(frontend: str, settings: Settings, threads: int | None = None) 
         from saltation.experiments.yinyang.learner_torch import TorchLearner
 
         return TorchLearner(settings, threads)
+    if frontend == "jax":
+        import_module("saltation.jax")  # says what to install where JAX is missing
+        import jax
+
+        # spike times are float64; here is a program's main, which may say so
+        jax.config.update("jax_enable_x64", True)
+        from saltation.experiments.yinyang.learner_jax import JaxLearner
+
+        return JaxLearner(settings, threads)
     raise ParameterError(f"yinyang: frontend must be one of {', '.join(FRONTENDS)}; got {frontend!r}")
 
 
-def check_finite(what: str, values: Any) -> None:
-    """Refuse to go on with a NaN or an infinity."""
-    bad = int(np.count_nonzero(~np.isfinite(values)))
-    if bad:
-        raise GradientError(f"{what} is not finite ({bad} of {np.size(values)} values)")
+def learning_rates(settings: Settings, learning_rate: float, names: Iterable[str]) -> dict[str, float]:
+    """Learning rate of each array in a step in which that of the weights is given."""
+    of_delays = settings.delay_learning_rate * (learning_rate / settings.learning_rate)
+    return {name: of_delays if name in DELAYS else learning_rate for name in names}
 
 
 @final
@@ -124,11 +133,13 @@ class NumpyLearner(Learner):
         check_finite("the loss", loss)
         cotangent = np.zeros(out.n_events)
         cotangent[index[fired]] = derivative[fired]
-        gradient = run.gradient(spike_times={"out": cotangent}, time_constants=False).weight
-        gradients = {name: gradient[key] for name, key in PROJECTIONS.items()}
+        gradient = run.gradient(spike_times={"out": cotangent}, time_constants=False)
+        gradients = {name: gradient.weight[key] for name, key in PROJECTIONS.items()}
+        gradients |= {name: gradient.delay[key] for name, key in DELAYS.items() if name in self._weights}
         for name, values in gradients.items():
             check_finite(f"the gradient of {name}", values)
-        moved = self._adam.step(self._weights, gradients, learning_rate)
+        moved = self._adam.step(self._weights, gradients, learning_rates(settings, learning_rate, self._weights))
+        moved |= {name: np.maximum(moved[name], 0.0) for name in DELAYS if name in moved}
         for name, values in moved.items():
             check_finite(f"{name}, after the update,", values)
         self._set(moved)
@@ -145,9 +156,8 @@ class NumpyLearner(Learner):
     def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
         """Take up earlier weights and state."""
         self._adam.restore(state)
-        self._set({name: np.asarray(weights[name], np.float64) for name in PROJECTIONS})
+        self._set({name: np.asarray(weights[name], np.float64) for name in self._weights})
 
     def _set(self, weights: dict[str, Floats]) -> None:
         self._weights = weights
-        # With replace, what was found out about the graph is kept.
-        self._network = self._network.replace(weight={PROJECTIONS[name]: w for name, w in weights.items()})
+        self._network = with_values(self._network, weights)

@@ -1,7 +1,6 @@
 """Training with PyTorch: the network as a module, its gradient by autograd, torch's Adam."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, final
 
 import numpy as np
@@ -9,9 +8,11 @@ import numpy.typing as npt
 import torch
 
 from saltation.engine import Exact
-from saltation.experiments.yinyang.learner import Learner, Step, check_finite
+from saltation.experiments.torch_support import one_thread, tensors
+from saltation.experiments.training import check_finite
+from saltation.experiments.yinyang.learner import Learner, Step, learning_rates
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_network
+from saltation.experiments.yinyang.task import initial_weights, make_network
 from saltation.model import Spikes
 from saltation.torch import SNN, ttfs_cross_entropy
 
@@ -34,15 +35,17 @@ class TorchLearner(Learner):
 
     def __init__(self, settings: Settings, threads: int | None = None) -> None:
         self._settings = settings
-        network = make_network(settings, initial_weights(settings))
-        self._snn = SNN(network, trainable=("weight",), backend=Exact(threads=threads))
+        values = initial_weights(settings)
+        kinds = ("weight",) if settings.delays == "none" else ("weight", "delay")
+        self._snn = SNN(make_network(settings, values), trainable=kinds, backend=Exact(threads=threads))
         # The order of the state must not hang on that of the module's parameters.
-        self._parameters = {name: self._snn.get_parameter(name) for name in PROJECTIONS}
-        self._adam = torch.optim.Adam(self._parameters.values(), lr=settings.learning_rate)
+        self._parameters = {name: self._snn.get_parameter(name) for name in values}
+        # one group for each, since delays have a learning rate of their own
+        self._adam = torch.optim.Adam([{"params": [each]} for each in self._parameters.values()])
 
     def warm_up(self, stimulus: Spikes, labels: npt.NDArray[np.int64]) -> None:
         """Run a batch and its gradient."""
-        with _one_thread():
+        with one_thread():
             out = self._snn({"in": stimulus}, duration=self._settings.duration)
             first = out.first_spike("out")
             first[first.isfinite()].sum().backward()
@@ -50,7 +53,7 @@ class TorchLearner(Learner):
 
     def step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
         """Run a batch and update the weights."""
-        with _one_thread():
+        with one_thread():
             return self._step(stimulus, labels, learning_rate)
 
     def _step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
@@ -65,9 +68,11 @@ class TorchLearner(Learner):
         for name, parameter in self._parameters.items():
             assert parameter.grad is not None
             check_finite(f"the gradient of {name}", parameter.grad.numpy())
-        for group in self._adam.param_groups:
-            group["lr"] = learning_rate
+        rates = learning_rates(settings, learning_rate, self._parameters)
+        for group, rate in zip(self._adam.param_groups, rates.values(), strict=True):
+            group["lr"] = rate
         self._adam.step()
+        self._snn.project_()
         for name, parameter in self._parameters.items():
             check_finite(f"{name}, after the update,", parameter.detach().numpy())
         return Step(loss.item(), first.detach().numpy())
@@ -85,24 +90,4 @@ class TorchLearner(Learner):
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 parameter.copy_(torch.from_numpy(np.array(weights[name])))
-        self._adam.load_state_dict(_tensors(state))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch's own threads out: for a few numbers they cost more than all else on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _tensors(tree: Any) -> Any:
-    """Turn the arrays of a tree into tensors."""
-    if isinstance(tree, dict):
-        return {key: _tensors(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return type(tree)(_tensors(value) for value in tree)
-    return torch.from_numpy(np.array(tree)) if isinstance(tree, np.ndarray) else tree
+        self._adam.load_state_dict(tensors(state))

@@ -1,7 +1,5 @@
-"""What a run leaves in its folder beside configuration and checkpoint: weights, records, pictures."""
+"""The figures that a run leaves in its folder."""
 
-import importlib.util
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from saltation._version import __version__
-from saltation.experiments.results import SCHEMA_VERSION, ResultFolder
+from saltation.experiments.output import learning, new_figure, save_figures
+from saltation.experiments.results import ResultFolder
 from saltation.experiments.yinyang.evaluation import first_spikes, run_network
 from saltation.experiments.yinyang.loss import softmax, winner
 from saltation.experiments.yinyang.settings import Settings
@@ -19,7 +17,7 @@ from saltation.experiments.yinyang.task import Labelled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["has_matplotlib", "write_figures", "write_weights"]
+__all__ = ["write_figures"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,25 +26,6 @@ _MS = 1e3
 _FAINT, _FAINT_INK = "#D5D8DC", "#777777"
 _INK = "#22252B"
 _NAMES_AT = ((0.6, 0.15), (0.4, 0.85), (0.25, 0.5))  # inside the area of each class
-
-
-def write_weights(folder: ResultFolder, weights: Mapping[str, Floats]) -> Path:
-    """Write ``weights.safetensors``, or ``weights.npz`` where the package safetensors is not installed.
-
-    The names are those of the parameters of `saltation.torch.SNN`.
-    """
-    if importlib.util.find_spec("safetensors") is None:
-        return folder.write_arrays("weights", **weights)
-    from safetensors.numpy import save
-
-    about = {"schema_version": str(SCHEMA_VERSION), "saltation_version": __version__}
-    arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
-    return folder.write_bytes("weights.safetensors", save(arrays, about))
-
-
-def has_matplotlib() -> bool:
-    """Say whether figures can be drawn."""
-    return importlib.util.find_spec("matplotlib") is not None
 
 
 def write_figures(
@@ -59,33 +38,11 @@ def write_figures(
 ) -> list[Path]:
     """Draw ``learning.png``, ``raster.png`` and ``decision_map.png``."""
     figures = {
-        "learning": _learning(history),
+        "learning": learning(history),
         "raster": _raster(settings, weights, test, threads),
         "decision_map": _decision_map(settings, weights, test, threads),
     }
-    paths: list[Path] = []
-    for name, figure in figures.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150)
-        paths.append(folder.write_bytes(f"{name}.png", buffer.getvalue()))
-    return paths
-
-
-def _figure(width: float, height: float) -> "Figure":
-    # Not by pyplot, which would keep it, and may want a display.
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _learning(history: list[dict[str, Any]]) -> "Figure":
-    from saltation.plot import learning_curves
-
-    figure = _figure(9.0, 3.2)
-    left, right = figure.subplots(1, 2)
-    learning_curves(history, "loss", left)
-    learning_curves(history, "accuracy", right)
-    return figure
+    return save_figures(folder, figures)
 
 
 def _raster(settings: Settings, weights: Mapping[str, Floats], test: Labelled, threads: int | None) -> "Figure":
@@ -99,7 +56,7 @@ def _raster(settings: Settings, weights: Mapping[str, Floats], test: Labelled, t
     answers = winner(run.spikes["out"].first())
     last = max((float(run.spikes[name].times.max(initial=0.0)) for name in ("hid", "out")), default=0.0)
     end = min(settings.duration, max(1.05 * last, settings.t_late))
-    figure = _figure(3.2 * len(chosen), 4.4)
+    figure = new_figure(3.2 * len(chosen), 4.4)
     grid = figure.subplots(2, len(chosen), sharex=True, squeeze=False, height_ratios=[1, 3.2])
     for column, (sample, label) in enumerate(zip(chosen, classes, strict=True)):
         out, hidden = grid[:, column]
@@ -132,7 +89,7 @@ def _decision_map(settings: Settings, weights: Mapping[str, Floats], test: Label
         return softmax(first_spikes(settings, weights, points, threads), settings.tau0)
 
     wrong = winner(first_spikes(settings, weights, test.points, threads)) != test.labels
-    figure = _figure(4.6, 4.8)
+    figure = new_figure(4.6, 4.8)
     axes = figure.subplots()
     decision_map(classify, _RESOLUTION, axes, samples=(test.points[wrong], test.labels[wrong]))
     points = "point" if wrong.sum() == 1 else "points"

@@ -1,23 +1,22 @@
 """The recipe: all numbers that decide the result of a run."""
 
 import dataclasses
-import math
-from collections.abc import Mapping
-from typing import Any, final
+from typing import final
 
 from saltation.errors import ParameterError
+from saltation.experiments.recipe import SCHEDULES, Recipe
 from saltation.model.checks import integer, number
 
-__all__ = ["RECIPES", "SCHEDULES", "Settings"]
+__all__ = ["DELAYS", "RECIPES", "Settings"]
 
-SCHEDULES = ("exponential", "cosine")
+DELAYS = ("none", "axonal", "synaptic")
 
 _INTEGERS = {"epochs": 1, "seed": 0, "hidden": 1, "batch": 1, "train_points": 1, "held_out_points": 1}
 
 
 @final
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Recipe):
     """The recipe of a run; times in seconds.
 
     ::
@@ -49,6 +48,13 @@ class Settings:
         it needs does not depend on their number.
     tau0, tau1, alpha : float
         Of the loss, `saltation.experiments.yinyang.loss.ttfs_cross_entropy`.
+    delays : str
+        Delays that are learned with the weights, in both projections: "none", "axonal" (one for each neuron that
+        sends) or "synaptic" (one for each synapse). They stay >= 0: a step that would cross 0 ends there.
+    delay_init : float
+        Initial delays are uniform from 0 to this.
+    delay_learning_rate : float
+        In the first epoch, of the delays: about how far one moves in a step, in seconds. Later as `learning_rate`.
     train_points, held_out_points : int
         Points to train on (seed 42), and points for validation (41) and test (40) each.
 
@@ -83,6 +89,9 @@ class Settings:
     tau0: float = 0.5e-3
     tau1: float = 6.4e-3
     alpha: float = 3e-3
+    delays: str = "none"
+    delay_init: float = 1e-3
+    delay_learning_rate: float = 0.1e-3
     train_points: int = 5000
     held_out_points: int = 1000
 
@@ -90,62 +99,17 @@ class Settings:
         """Check the values that are not checked where they are used."""
         for name, least in _INTEGERS.items():
             object.__setattr__(self, name, integer("Settings", name, getattr(self, name), minimum=least))
-        for name in ("learning_rate", "decay", "tau0", "tau1"):
+        for name in ("learning_rate", "delay_learning_rate", "decay", "tau0", "tau1"):
             number("Settings", name, getattr(self, name), minimum=0.0, strict=True)
         if self.schedule not in SCHEDULES:
             raise ParameterError(f"Settings.schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}")
+        if self.delays not in DELAYS:
+            raise ParameterError(f"Settings.delays must be one of {', '.join(DELAYS)}; got {self.delays!r}")
+        number("Settings", "delay_init", self.delay_init, minimum=0.0)
         if self.out_sum is not None:
             number("Settings", "out_sum", self.out_sum)
         number("Settings", "alpha", self.alpha, minimum=0.0)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
-
-    def learning_rate_of(self, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 0.
-
-        Examples
-        --------
-        >>> from saltation.experiments.yinyang import RECIPES
-        >>> [round(RECIPES["published"].learning_rate_of(epoch), 6) for epoch in (0, 1, 2)]
-        [0.005, 0.00475, 0.004513]
-        """
-        if self.schedule == "cosine":
-            return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.epochs))
-        return self.learning_rate * self.decay**epoch
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the values by name.
-
-        Examples
-        --------
-        >>> from saltation.experiments.yinyang import Settings
-        >>> Settings(seed=3).to_dict()["seed"]
-        3
-        """
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Settings":
-        """Build from values by name; names that are missing keep their defaults.
-
-        Raises
-        ------
-        ParameterError
-            If a name is unknown or a value not allowed.
-
-        Examples
-        --------
-        >>> from saltation.experiments.yinyang import Settings
-        >>> Settings.from_dict({"seed": 3}).seed
-        3
-        """
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ParameterError(
-                f"Settings: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file may "
-                "be of a later version"
-            )
-        return cls(**values)
 
 
 RECIPES = {

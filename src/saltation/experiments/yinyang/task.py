@@ -11,12 +11,25 @@ from saltation.data import yinyang
 from saltation.experiments.yinyang.settings import Settings
 from saltation.model import LIF, Input, Network, Spikes, latency, normal
 
-__all__ = ["PROJECTIONS", "SEEDS", "Labelled", "initial_weights", "labelled", "make_network", "orders"]
+__all__ = [
+    "DELAYS",
+    "PROJECTIONS",
+    "SEEDS",
+    "Labelled",
+    "initial_weights",
+    "labelled",
+    "make_network",
+    "orders",
+    "with_values",
+]
 
 Floats = npt.NDArray[np.float64]
 
 PROJECTIONS = {"weight_in_hid": ("in", "hid"), "weight_hid_out": ("hid", "out")}
 """Trained arrays by name, and the projections they are the weights of."""
+
+DELAYS = {"delay_in_hid": ("in", "hid"), "delay_hid_out": ("hid", "out")}
+"""Arrays that are trained too where delays are learned, and the projections they are the delays of."""
 
 SEEDS = {"train": 42, "validation": 41, "test": 40}
 """Of the data; those of the authors of the data set."""
@@ -55,7 +68,9 @@ def encode(points: Floats, settings: Settings) -> Spikes:
 
 
 def initial_weights(settings: Settings) -> dict[str, Floats]:
-    """Draw the initial weights; the seed alone decides them, not the order of the samples.
+    """Draw the initial weights, and delays if they are learned; the seed alone decides them, not the samples' order.
+
+    The weights are the same with delays and without.
 
     Examples
     --------
@@ -66,10 +81,17 @@ def initial_weights(settings: Settings) -> dict[str, Floats]:
     """
     rng = np.random.default_rng([settings.seed, 0])
     out_mean = settings.out_mean if settings.out_sum is None else settings.out_sum / settings.hidden
-    return {
+    values = {
         "weight_in_hid": normal((5, settings.hidden), settings.hidden_mean, settings.hidden_std, rng),
         "weight_hid_out": normal((settings.hidden, 3), out_mean, settings.out_std, rng),
     }
+    if settings.delays == "none":
+        return values
+    rng = np.random.default_rng([settings.seed, 2])
+    shapes = {name: values[name.replace("delay", "weight")].shape for name in DELAYS}
+    if settings.delays == "axonal":
+        shapes = {name: shape[:1] for name, shape in shapes.items()}
+    return values | {name: rng.uniform(0.0, settings.delay_init, shape) for name, shape in shapes.items()}
 
 
 def orders(settings: Settings) -> np.random.Generator:
@@ -78,7 +100,7 @@ def orders(settings: Settings) -> np.random.Generator:
 
 
 def make_network(settings: Settings, weights: Mapping[str, Floats]) -> Network:
-    """Build the network with given weights.
+    """Build the network with given weights, and delays where there are.
 
     Examples
     --------
@@ -92,5 +114,14 @@ def make_network(settings: Settings, weights: Mapping[str, Floats]) -> Network:
     network.add("hid", LIF(settings.hidden, tau_mem=settings.tau_mem, tau_syn=settings.tau_syn))
     network.add("out", LIF(3, tau_mem=settings.tau_mem, tau_syn=settings.tau_syn))
     for name, (pre, post) in PROJECTIONS.items():
-        network.connect(pre, post, weight=weights[name])
+        delay = weights.get(name.replace("weight", "delay"), 0.0)
+        network.connect(pre, post, weight=weights[name], delay=delay)
     return network
+
+
+def with_values(network: Network, values: Mapping[str, Floats]) -> Network:
+    """Give the network other weights, and delays if they are learned; what was found out about its graph is kept."""
+    return network.replace(
+        weight={key: values[name] for name, key in PROJECTIONS.items()},
+        delay={key: values[name] for name, key in DELAYS.items() if name in values},
+    )

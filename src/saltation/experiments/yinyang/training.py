@@ -1,45 +1,22 @@
 """`train`: the epochs, with a checkpoint after each."""
 
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, final
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from saltation.errors import FileFormatError, GradientError, ParameterError, SimulationError
-from saltation.experiments.results import Checkpoint, ResultFolder
+from saltation.errors import GradientError, SimulationError
+from saltation.experiments.results import ResultFolder
+from saltation.experiments.training import Progress, run_epochs
 from saltation.experiments.yinyang.evaluation import evaluate
 from saltation.experiments.yinyang.learner import Learner, make_learner
 from saltation.experiments.yinyang.loss import winner
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import PROJECTIONS, SEEDS, Labelled, labelled, orders
+from saltation.experiments.yinyang.task import SEEDS, Labelled, labelled, orders
 
 __all__ = ["Progress", "train"]
-
-
-@final
-@dataclass(slots=True)
-class Progress:
-    """Where training is.
-
-    Attributes
-    ----------
-    epoch : int
-        Number of epochs done.
-    weights : dict of str to ndarray
-        The weights after them.
-    history : list of dict
-        A record for each epoch, as `saltation.plot.learning_curves` takes it.
-    train_seconds : float
-        Time that the epochs took, with validation and checkpoints, also before an interruption.
-    """
-
-    epoch: int
-    weights: dict[str, npt.NDArray[np.float64]]
-    history: list[dict[str, Any]]
-    train_seconds: float
 
 
 def train(
@@ -60,7 +37,7 @@ def train(
         Where a checkpoint is written before the first and after each epoch, and read if there is one. What is
         then trained is bit for bit what it would have been without the interruption.
     frontend : str
-        "numpy" or "torch".
+        "numpy", "torch" or "jax".
     threads : int, optional
         Number of threads; the result does not depend on it.
     on_epoch : callable
@@ -89,33 +66,23 @@ def train(
     1
     """
     learner, shuffle = make_learner(frontend, settings, threads), orders(settings)
-    progress = Progress(0, learner.weights(), [], 0.0)
-    if folder is not None and folder.has_checkpoint():
-        _resume(folder, settings, progress, learner, shuffle)
-    elif folder is not None:
-        _save(folder, progress, learner, shuffle)
-    data = labelled(settings.train_points, SEEDS["train"], settings)
-    held_out = labelled(settings.held_out_points, SEEDS["validation"], settings)
-    # what is compiled on first use is compiled here, so that the epochs' times are those of training
-    learner.warm_up(data.stimulus[:1], data.labels[:1])
-    on_epoch(progress)
-    while progress.epoch < settings.epochs:
-        start = time.perf_counter()
-        learning_rate = settings.learning_rate_of(progress.epoch)
-        record = _epoch(settings, learner, data, shuffle.permutation(len(data)), progress.epoch + 1, learning_rate)
-        validation = asdict(evaluate(settings, learner.weights(), held_out, threads))
-        record |= {f"validation_{name}": validation[name] for name in ("loss", "accuracy")}
-        record |= {name: validation[name] for name in ("spikes_per_sample", "silent_fraction")}
-        progress.weights = learner.weights()
-        progress.history.append(record)
-        progress.epoch += 1
-        record["seconds"] = time.perf_counter() - start
-        progress.train_seconds += record["seconds"]
-        if folder is not None:
-            _save(folder, progress, learner, shuffle)
-            progress.train_seconds += time.perf_counter() - start - record["seconds"]
-        on_epoch(progress)
-    return progress
+
+    def start() -> Callable[[int], dict[str, Any]]:
+        data = labelled(settings.train_points, SEEDS["train"], settings)
+        held_out = labelled(settings.held_out_points, SEEDS["validation"], settings)
+        # what is compiled on first use is compiled here, so that the epochs' times are those of training
+        learner.warm_up(data.stimulus[:1], data.labels[:1])
+
+        def epoch(number: int) -> dict[str, Any]:
+            learning_rate = settings.learning_rate_of(number - 1)
+            record = _epoch(settings, learner, data, shuffle.permutation(len(data)), number, learning_rate)
+            validation = asdict(evaluate(settings, learner.weights(), held_out, threads))
+            record |= {f"validation_{name}": validation[name] for name in ("loss", "accuracy")}
+            return record | {name: validation[name] for name in ("spikes_per_sample", "silent_fraction")}
+
+        return epoch
+
+    return run_epochs("yinyang", settings.epochs, learner, shuffle, folder, start, on_epoch)
 
 
 def _epoch(
@@ -155,32 +122,3 @@ def _epoch(
         "train_accuracy": right / n,
         "train_silent_labels": 1.0 - heard / n,
     }
-
-
-def _save(folder: ResultFolder, progress: Progress, learner: Learner, shuffle: np.random.Generator) -> None:
-    extra = {"history": progress.history, "train_seconds": progress.train_seconds}
-    state = shuffle.bit_generator.state
-    folder.save_checkpoint(Checkpoint(progress.epoch, progress.weights, learner.state(), state, extra))
-
-
-def _resume(
-    folder: ResultFolder, settings: Settings, progress: Progress, learner: Learner, shuffle: np.random.Generator
-) -> None:
-    checkpoint = folder.load_checkpoint()
-    if checkpoint.epoch > settings.epochs:
-        raise ParameterError(
-            f"yinyang: epochs must be at least {checkpoint.epoch}, which {folder.path} has behind it; got "
-            f"{settings.epochs}"
-        )
-    try:
-        learner.restore(checkpoint.arrays, checkpoint.optimiser)
-        shuffle.bit_generator.state = checkpoint.rng_state
-        progress.history = list(checkpoint.extra["history"])
-        progress.train_seconds = float(checkpoint.extra["train_seconds"])
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise FileFormatError(
-            f"{folder.path}: its checkpoint is not one of this experiment ({type(error).__name__}: {error}). Start "
-            "again in another folder."
-        ) from error
-    progress.epoch = checkpoint.epoch
-    progress.weights = {name: learner.weights()[name] for name in PROJECTIONS}

@@ -6,6 +6,8 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from saltation.kernels.adam import adam
+
 __all__ = ["Adam"]
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +38,7 @@ class Adam:
     Examples
     --------
     >>> import numpy as np
-    >>> from saltation.experiments.yinyang.adam import Adam
+    >>> from saltation.experiments.adam import Adam
     >>> adam = Adam({"w": np.zeros(2)})
     >>> adam.step({"w": np.zeros(2)}, {"w": np.array([3.0, -4.0])}, learning_rate=0.1)["w"].round(6)
     array([-0.1,  0.1])
@@ -47,24 +49,28 @@ class Adam:
     ) -> None:
         self._betas, self._eps = betas, eps
         self._steps = 0
-        self._mean = {name: np.zeros_like(array) for name, array in like.items()}
-        self._square = {name: np.zeros_like(array) for name, array in like.items()}
+        self._mean = {name: np.zeros(array.shape) for name, array in like.items()}
+        self._square = {name: np.zeros(array.shape) for name, array in like.items()}
 
     def step(
-        self, values: Mapping[str, Floats], gradients: Mapping[str, Floats], learning_rate: float
+        self,
+        values: Mapping[str, Floats],
+        gradients: Mapping[str, Floats],
+        learning_rate: float | Mapping[str, float],
     ) -> dict[str, Floats]:
-        """Give the values after one step."""
+        """Give the values after one step, with one learning rate for all arrays or one for each."""
         self._steps += 1
         beta1, beta2 = self._betas
-        size = learning_rate / (1.0 - beta1**self._steps)
         scale = (1.0 - beta2**self._steps) ** 0.5
         moved: dict[str, Floats] = {}
         for name, gradient in gradients.items():
-            mean, square = self._mean[name], self._square[name]
-            mean += (1.0 - beta1) * (gradient - mean)
-            square *= beta2
-            square += (1.0 - beta2) * gradient * gradient
-            moved[name] = values[name] - size * (mean / (np.sqrt(square) / scale + self._eps))
+            rate = learning_rate[name] if isinstance(learning_rate, Mapping) else learning_rate
+            size = rate / (1.0 - beta1**self._steps)
+            new = np.empty(gradient.shape)
+            before, slope = (np.ascontiguousarray(array, np.float64).reshape(-1) for array in (values[name], gradient))
+            mean, square = self._mean[name].reshape(-1), self._square[name].reshape(-1)
+            adam(before, slope, mean, square, beta1, beta2, size, scale, self._eps, new.reshape(-1))
+            moved[name] = new
         return moved
 
     def state(self) -> dict[str, Any]:
@@ -74,5 +80,5 @@ class Adam:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up an earlier state."""
         self._steps = int(state["steps"])
-        self._mean = {name: np.array(state["mean"][name]) for name in self._mean}
-        self._square = {name: np.array(state["square"][name]) for name in self._square}
+        self._mean = {name: np.array(state["mean"][name], np.float64, order="C") for name in self._mean}
+        self._square = {name: np.array(state["square"][name], np.float64, order="C") for name in self._square}

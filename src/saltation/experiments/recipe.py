@@ -1,0 +1,82 @@
+"""`Recipe`: what the settings of all trainings share."""
+
+import dataclasses
+import math
+from abc import ABC
+from collections.abc import Mapping
+from typing import Any, Self
+
+from saltation.errors import ParameterError
+
+__all__ = ["SCHEDULES", "Recipe"]
+
+SCHEDULES = ("exponential", "cosine")
+
+
+class Recipe(ABC):
+    """A frozen dataclass of all numbers that decide the result of a training.
+
+    ::
+
+        learning rate of epoch e = 0, 1, ...:   learning_rate * decay**e                          (exponential)
+                                                learning_rate * (1 + cos(pi e / epochs)) / 2      (cosine)
+    """
+
+    __slots__ = ()
+
+    epochs: int
+    learning_rate: float
+    decay: float
+    schedule: str
+
+    def learning_rate_of(self, epoch: int) -> float:
+        """Learning rate of an epoch, counted from 0.
+
+        Examples
+        --------
+        >>> from saltation.experiments.yinyang import RECIPES
+        >>> [round(RECIPES["published"].learning_rate_of(epoch), 6) for epoch in (0, 1, 2)]
+        [0.005, 0.00475, 0.004513]
+        """
+        if self.schedule == "cosine":
+            return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.epochs))
+        return self.learning_rate * self.decay**epoch
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the values by name.
+
+        Examples
+        --------
+        >>> from saltation.experiments.yinyang import Settings
+        >>> Settings(seed=3).to_dict()["seed"]
+        3
+        """
+        return {field.name: getattr(self, field.name) for field in self._fields()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from values by name; names that are missing keep their defaults.
+
+        Raises
+        ------
+        ParameterError
+            If a name is unknown or a value not allowed.
+
+        Examples
+        --------
+        >>> from saltation.experiments.yinyang import Settings
+        >>> Settings.from_dict({"seed": 3}).seed
+        3
+        """
+        known = {field.name for field in cls._fields()}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ParameterError(
+                f"{cls.__name__}: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file "
+                "may be of a later version"
+            )
+        return cls(**values)
+
+    @classmethod
+    def _fields(cls) -> tuple[dataclasses.Field[Any], ...]:
+        return dataclasses.fields(cls)  # type: ignore[arg-type]  # what derives from this is a dataclass
