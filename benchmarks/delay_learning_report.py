@@ -5,12 +5,11 @@
 Writes the block ``delay learning`` of the page; the words around it are kept.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
-from pages import PERFORMANCE, replace_block
+from pages import PERFORMANCE, load_record, replace_block
 
 RESULTS = Path(__file__).parent / "results" / "delay_learning.json"
 SCHEMA_VERSION = 1
@@ -90,12 +89,7 @@ def section(record: dict[str, Any]) -> str:
 @click.option("--results", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=RESULTS)
 @click.option("--page", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=PERFORMANCE)
 def main(results: Path, page: Path) -> None:
-    record = json.loads(results.read_text(encoding="utf-8"))
-    if record["schema_version"] != SCHEMA_VERSION:
-        raise click.ClickException(
-            f"{results} has schema version {record['schema_version']}; known is {SCHEMA_VERSION}"
-        )
-    replace_block(page, "delay learning", section(record))
+    replace_block(page, "delay learning", section(load_record(results, SCHEMA_VERSION)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from saltation.experiments import EXPERIMENTS
 from saltation.experiments.console import emit, progress
 
 # What `saltation info` reports, whether imported or not.
-_PACKAGES = ("numpy", "numba", "llvmlite", "torch", "jax", "matplotlib")
+_PACKAGES = ("numpy", "numba", "llvmlite", "torch", "jax", "optax", "matplotlib", "nir", "h5py", "neo", "scikit-learn")
 
 
 class _PlainMessage(click.ClickException):

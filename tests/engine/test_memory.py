@@ -66,6 +66,20 @@ def test_no_more_than_a_limit_is_kept(monkeypatch):
     assert memory._kept == sum(block.size for stack in memory._RESERVE.values() for block in stack)
 
 
+def test_sizes_that_are_not_used_any_more_make_room(monkeypatch):
+    monkeypatch.setattr(memory, "_RESERVE", {})
+    monkeypatch.setattr(memory, "_kept", 0)
+    monkeypatch.setattr(memory, "_MOST_KEPT", 1 << 20)
+    old = [memory.empty(20_000) for _ in range(6)]
+    del old
+    new = memory.empty(100_000)
+    at = address(new)
+    del new
+    gc.collect()
+    assert memory._kept == sum(block.size for stack in memory._RESERVE.values() for block in stack) <= 1 << 20
+    assert address(memory.empty(100_000)) == at
+
+
 def test_runs_that_are_kept_are_not_written_over():
     """Many runs and gradients, some of them kept, in several threads at once."""
     net = random_network(1, "lif_four", n=40)

@@ -8,8 +8,7 @@ import saltation as sal
 from reference.networks import DURATION, random_network, stimulus
 from reference.smooth import flat, gradient, loss
 from saltation.engine.training import KINDS as ALL_KINDS
-from saltation.jax import Spikes, build, capacities
-from saltation.jax.ffi import fits
+from saltation.jax import KernelWarning, Spikes, build, capacities, ffi, gate, operation
 
 CASES = {
     "side by side": {"n": 20, "gain": 0.8},
@@ -116,7 +115,20 @@ def test_what_would_be_kept_and_is_too_large_goes_through_python():
     net = random_network(3, delay="synapse", recurrent=True)
     _, apply = build(net, capacity=50)
     part = _parts(apply)[0]
-    assert fits(part, 2, [12]) and not fits(part, 10**6, [12])
+    assert ffi.size_of_kept(part, 2, [12]) <= ffi.LARGEST < ffi.size_of_kept(part, 10**6, [12])
+
+
+def test_a_run_that_keeps_too_much_is_heard_of_and_gives_the_same(monkeypatch):
+    net, stim = random_network(4), stimulus(3, 2, np.random.default_rng(4))
+    _, apply = build(net, capacity=60, trainable=())
+    expected = sal.simulate(net, {"in": stim}, DURATION).spikes["a"]
+    monkeypatch.setattr(ffi, "LARGEST", 0)
+    monkeypatch.setattr(gate, "may_use_ffi", lambda: True)
+    gate.say_too_large.cache_clear()
+    operation.operation.cache_clear()
+    with pytest.warns(KernelWarning, match="calls the kernels of '(a|out)' through Python.*smaller capacity or batch"):
+        found = apply({}, {"in": Spikes.from_numpy(stim)}, DURATION).spikes["a"].to_numpy()
+    np.testing.assert_allclose(found.times, expected.times, rtol=1e-12)
 
 
 def _parts(apply):

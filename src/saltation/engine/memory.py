@@ -82,7 +82,17 @@ def _take(size: int) -> NDArray[np.uint8]:
 
 def _give(block: NDArray[np.uint8]) -> None:
     global _kept
+    if block.size > _MOST_KEPT:
+        return
     with _lock:
-        if _kept + block.size <= _MOST_KEPT:
-            _kept += block.size
-            _RESERVE.setdefault(block.size, []).append(block)
+        while _kept + block.size > _MOST_KEPT:
+            # sizes that nobody has given back for longest make room: programs go on to other ones
+            oldest = next(iter(_RESERVE))
+            if _RESERVE[oldest]:
+                _kept -= _RESERVE[oldest].pop().size
+            else:
+                del _RESERVE[oldest]
+        stack = _RESERVE.pop(block.size, [])
+        stack.append(block)
+        _RESERVE[block.size] = stack
+        _kept += block.size

@@ -1,17 +1,19 @@
 """`run_epochs`: epochs with a checkpoint after each, so that an interrupted training goes on where it was."""
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
-from saltation.errors import FileFormatError, GradientError, ParameterError
+from saltation.errors import FileFormatError, GradientError, ParameterError, SimulationError
 from saltation.experiments.results import Checkpoint, ResultFolder
 
-__all__ = ["Progress", "Trained", "check_finite", "run_epochs"]
+__all__ = ["Progress", "Trained", "check_finite", "naming_the_batch", "run_epochs"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,20 +41,20 @@ class Progress:
     train_seconds: float
 
 
-class Trained(Protocol):
-    """Weights and the state of their optimiser, as a checkpoint wants them."""
+class Trained(ABC):
+    """Weights and the state of their optimiser, as a checkpoint wants them; abstract."""
 
+    @abstractmethod
     def weights(self) -> dict[str, Floats]:
         """Give the weights of now, by name."""
-        ...
 
+    @abstractmethod
     def state(self) -> Any:
         """Give the state of the optimiser, as a tree."""
-        ...
 
+    @abstractmethod
     def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
         """Take up earlier weights, and the state of the optimiser that `state` gave."""
-        ...
 
 
 def run_epochs(
@@ -117,6 +119,19 @@ def run_epochs(
             progress.train_seconds += time.perf_counter() - begin - record["seconds"]
         on_epoch(progress)
     return progress
+
+
+@contextlib.contextmanager
+def naming_the_batch(name: str, epoch: int, batch: int, learning_rate: float) -> Iterator[None]:
+    """Let an error of a step say where it was, and what may help."""
+    try:
+        yield
+    except (GradientError, SimulationError) as error:
+        raise GradientError(
+            f"{name}: training stopped in epoch {epoch}, batch {batch}, learning rate {learning_rate:g}: {error}. "
+            "A smaller learning rate, in a new folder, may avoid this; the checkpoint, if there is one, is that of "
+            "the last whole epoch"
+        ) from error
 
 
 def check_finite(what: str, values: Any) -> None:

@@ -10,7 +10,6 @@ from functools import lru_cache, partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from saltation.engine.adjoint import component_adjoint
 from saltation.engine.forward import ComponentRun, make_start, run_component
 from saltation.engine.plan import complete_table
 from saltation.engine.sources import Sources
-from saltation.jax.part import Part, Source, Values
+from saltation.jax.part import Part, Source, Values, gradient_shapes, outcome_shapes
 from saltation.kernels.padded import (
     PARAMETER,
     are_allowed,
@@ -35,18 +34,7 @@ Arrays = tuple[Any, ...]
 
 def forward(part: Part, batch: int, keep: bool, values: Values, sources: Sequence[Source], duration: Any) -> Arrays:
     """Status, samples, watched rows, and times, units and counts of each population; nothing is kept for later."""
-    n = part.packed.size
-    shapes = [
-        jax.ShapeDtypeStruct((batch,), jnp.int32),
-        jax.ShapeDtypeStruct((batch, part.probe_times.size, n), jnp.float64),
-        jax.ShapeDtypeStruct((batch, WATCHED, n if part.watched else 0), jnp.float64),
-    ]
-    for room in part.capacity:
-        shapes += [
-            jax.ShapeDtypeStruct((batch, room), jnp.float64),
-            jax.ShapeDtypeStruct((batch, room), jnp.int32),
-            jax.ShapeDtypeStruct((batch,), jnp.int32),
-        ]
+    shapes = outcome_shapes(part, batch)
     flat = (*values, duration, *(array for source in sources for array in source))
     return tuple(jax.pure_callback(_bound(_forward, part, batch), shapes, *flat, vmap_method="sequential"))
 
@@ -62,14 +50,7 @@ def backward(
     cotangents: Arrays,
 ) -> Arrays:
     """Gradients of the values and of the times of each source, from those of samples, watched rows and spike times."""
-    n = part.packed.size
-    shapes = [
-        jax.ShapeDtypeStruct((part.packed.weights.size,), jnp.float64),
-        jax.ShapeDtypeStruct((part.packed.delays.size,), jnp.float64),
-        jax.ShapeDtypeStruct((n, len(part.packed.names)), jnp.float64),
-        jax.ShapeDtypeStruct((n,), jnp.float64),
-        *(jax.ShapeDtypeStruct(source.times.shape, jnp.float64) for source in sources),
-    ]
+    shapes = gradient_shapes(part, sources)
     events = tuple(array for source in sources for array in source)
     flat = (*values, duration, *events, outcome[0], *cotangents)
     return tuple(jax.pure_callback(_bound(_backward, part, batch, timed), shapes, *flat, vmap_method="sequential"))

@@ -13,10 +13,10 @@ import numpy as np
 
 from saltation.engine.forward import WIDE
 from saltation.jax.gate import api_version
-from saltation.jax.part import Part, Source, Values
+from saltation.jax.part import Part, Source, Values, gradient_shapes, outcome_shapes
 from saltation.kernels.cache import source_hash
-from saltation.kernels.records import EVENT_ROWS, PLAIN_ROWS, START, STATES, STOP, TAPE_INTS, WATCHED
-from saltation.kernels.records import PER_TARGET as SINGLE
+from saltation.kernels.queue import most_arrivals_inside
+from saltation.kernels.records import EVENT_ROWS, PLAIN_ROWS, STATES, TAPE_INTS
 from saltation.kernels.xla.layout import Room
 from saltation.kernels.xla.specialise import handler, scratch_rows
 
@@ -26,27 +26,16 @@ Arrays = tuple[Any, ...]
 LARGEST = 1 << 30
 
 
-def fits(part: Part, batch: int, rooms: Sequence[int]) -> bool:
-    """Whether what is kept of a run is not too large; ``rooms`` are the capacities of the sources."""
+def size_of_kept(part: Part, batch: int, rooms: Sequence[int]) -> int:
+    """Bytes of what is kept of a run; ``rooms`` are the capacities of the sources."""
     shapes = _kept_shapes(part, batch, _room(part, batch, rooms))
-    return sum(np.dtype(shape.dtype).itemsize * int(np.prod(shape.shape)) for shape in shapes) <= LARGEST
+    return sum(np.dtype(shape.dtype).itemsize * int(np.prod(shape.shape)) for shape in shapes)
 
 
 def forward(part: Part, batch: int, keep: bool, values: Values, sources: Sequence[Source], duration: Any) -> Arrays:
     """Status, samples, watched rows, times, units and counts of each population, and what is kept for `backward`."""
-    n = part.packed.size
     room = _room(part, batch, [source.times.shape[-1] for source in sources])
-    shapes = [
-        jax.ShapeDtypeStruct((batch,), jnp.int32),
-        jax.ShapeDtypeStruct((batch, part.probe_times.size, n), jnp.float64),
-        jax.ShapeDtypeStruct((batch, WATCHED, n if part.watched else 0), jnp.float64),
-    ]
-    for capacity in part.capacity:
-        shapes += [
-            jax.ShapeDtypeStruct((batch, capacity), jnp.float64),
-            jax.ShapeDtypeStruct((batch, capacity), jnp.int32),
-            jax.ShapeDtypeStruct((batch,), jnp.int32),
-        ]
+    shapes = outcome_shapes(part, batch)
     if keep:
         shapes += _kept_shapes(part, batch, room)
     given = _arguments(part, "forward", room, keep, False, values, sources, duration)
@@ -64,15 +53,8 @@ def backward(
     cotangents: Arrays,
 ) -> Arrays:
     """Gradients of the values and of the times of each source, from those of samples, watched rows and spike times."""
-    n = part.packed.size
     room = _room(part, batch, [source.times.shape[-1] for source in sources])
-    shapes = [
-        jax.ShapeDtypeStruct((part.packed.weights.size,), jnp.float64),
-        jax.ShapeDtypeStruct((part.packed.delays.size,), jnp.float64),
-        jax.ShapeDtypeStruct((n, len(part.packed.names)), jnp.float64),
-        jax.ShapeDtypeStruct((n,), jnp.float64),
-        *(jax.ShapeDtypeStruct(source.times.shape, jnp.float64) for source in sources),
-    ]
+    shapes = gradient_shapes(part, sources)
     given = _arguments(part, "backward", room, True, timed, values, sources, duration)
     status, _, watch = outcome[:3]
     kept = outcome[3 + 3 * len(part.capacity) :]
@@ -110,17 +92,8 @@ def _room(part: Part, batch: int, rooms: Sequence[int]) -> Room:
     if not packed.component.recurrent:
         return Room(events, spikes, 0, 0)
     # the queue wants room for one more of each before it looks for the next
-    own = (spikes + 1) * _widest(part)
+    own = (spikes + 1) * most_arrivals_inside(packed.wiring)
     return Room(events, spikes + 1, events + spikes + own + 1, own)
-
-
-def _widest(part: Part) -> int:
-    """Most arrivals that a spike of a component causes inside of it."""
-    wiring = part.packed.wiring
-    starts, stops = wiring.ints[START], wiring.ints[STOP]
-    width = np.where(wiring.ints[SINGLE] != 0, stops - np.where(starts < 0, -1 - starts, starts), 1)
-    sums = np.concatenate(([0], np.cumsum(width)))
-    return int(np.diff(sums[wiring.offsets]).max(initial=0))
 
 
 def _kept_shapes(part: Part, batch: int, room: Room) -> list[jax.ShapeDtypeStruct]:

@@ -15,6 +15,7 @@ import warnings
 from functools import cache
 from pathlib import Path
 
+from saltation._files import write_bytes
 from saltation.errors import MissingDependencyError, ParameterError
 from saltation.kernels.cache import cache_folder, source_hash
 
@@ -105,6 +106,18 @@ def may_use_ffi() -> bool:
     return False
 
 
+@cache
+def say_too_large(names: tuple[str, ...], size: int, largest: int) -> None:
+    """Say in a warning, once, that what is kept of some populations is too large for arrays of XLA."""
+    warnings.warn(
+        f"saltation.jax calls the kernels of {', '.join(map(repr, names))} through Python, which is slower and gives "
+        f"the same results: room for events and spikes would take {size / 2**30:.1f} GiB, and custom calls keep "
+        f"{largest / 2**30:.0f} GiB at most; a smaller capacity or batch needs less",
+        KernelWarning,
+        stacklevel=2,
+    )
+
+
 def _why_not() -> str | None:
     import jax
     from jaxlib.version import __version__ as jaxlib_version
@@ -136,15 +149,8 @@ def verdict(versions: str, command: tuple[str, ...] = (sys.executable, "-m", "sa
         # not kept: it says nothing of these versions
         return f"their test could not be run ({error})"
     if kept is not None:
-        _write(kept, {"failure": failure, "source": source_hash()})
+        try:
+            write_bytes(kept, json.dumps({"failure": failure, "source": source_hash()}).encode())
+        except OSError as error:
+            _LOG.warning("the verdict on custom calls cannot be kept in %s: %s", kept, error)
     return failure
-
-
-def _write(path: Path, content: dict[str, str | None]) -> None:
-    """Write a file whole or not at all: several processes may be at it."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps(content), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        _LOG.warning("the verdict on custom calls cannot be kept in %s: %s", path, error)

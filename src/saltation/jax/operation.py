@@ -89,8 +89,13 @@ def operation(part: Part, batch: int) -> Callable[[Values, tuple[Source, ...], A
 
 def _way(part: Part, batch: int, sources: Sequence[Source]) -> Any:
     """The module that gets to the kernels."""
-    rooms = [source.times.shape[-1] for source in sources]
-    return ffi if gate.may_use_ffi() and ffi.fits(part, batch, rooms) else callback
+    if not gate.may_use_ffi():
+        return callback
+    size = ffi.size_of_kept(part, batch, [source.times.shape[-1] for source in sources])
+    if size <= ffi.LARGEST:
+        return ffi
+    gate.say_too_large(part.names, size, ffi.LARGEST)
+    return callback
 
 
 def _outcome(part: Part, found: Sequence[Any]) -> Outcome:

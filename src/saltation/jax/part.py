@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from saltation.engine.plan import PackedComponent, Plan, parameter_columns, primary_table
 from saltation.engine.training import TIME_CONSTANTS
+from saltation.kernels.records import WATCHED
 from saltation.model import Population, ProjectionKey
 
 Floats = NDArray[np.float64]
@@ -176,3 +177,32 @@ def _joined(
         value = moved.get((kind, key))
         parts.append(flat[at[j] : at[j + 1]] if value is None else value.reshape(-1))
     return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+
+
+def outcome_shapes(part: Part, batch: int) -> list[jax.ShapeDtypeStruct]:
+    """Status, samples and watched rows of a run; times, units and counts of each population."""
+    n = part.packed.size
+    shapes = [
+        jax.ShapeDtypeStruct((batch,), jnp.int32),
+        jax.ShapeDtypeStruct((batch, part.probe_times.size, n), jnp.float64),
+        jax.ShapeDtypeStruct((batch, WATCHED, n if part.watched else 0), jnp.float64),
+    ]
+    for room in part.capacity:
+        shapes += [
+            jax.ShapeDtypeStruct((batch, room), jnp.float64),
+            jax.ShapeDtypeStruct((batch, room), jnp.int32),
+            jax.ShapeDtypeStruct((batch,), jnp.int32),
+        ]
+    return shapes
+
+
+def gradient_shapes(part: Part, sources: Sequence[Source]) -> list[jax.ShapeDtypeStruct]:
+    """Gradients of `Values`, with the table's for each neuron, and of the times of each source."""
+    packed = part.packed
+    return [
+        jax.ShapeDtypeStruct((packed.weights.size,), jnp.float64),
+        jax.ShapeDtypeStruct((packed.delays.size,), jnp.float64),
+        jax.ShapeDtypeStruct((packed.size, len(packed.names)), jnp.float64),
+        jax.ShapeDtypeStruct((packed.size,), jnp.float64),
+        *(jax.ShapeDtypeStruct(source.times.shape, jnp.float64) for source in sources),
+    ]

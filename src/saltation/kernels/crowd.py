@@ -17,7 +17,7 @@ import numpy as np
 from saltation.kernels.bits import natural
 from saltation.kernels.forward import all_finite, emit, start_sample, sum_up
 from saltation.kernels.heap import heap_pop, heap_push
-from saltation.kernels.queue import RESUMED, schedule
+from saltation.kernels.queue import RESUMED, most_arrivals_inside, schedule
 from saltation.kernels.records import (
     BY_SIGN,
     COUNT,
@@ -27,7 +27,6 @@ from saltation.kernels.records import (
     OK,
     OPEN,
     OWN,
-    PER_TARGET,
     PICKED,
     RECEPTOR,
     ROW,
@@ -205,15 +204,7 @@ def crowd(
         fastest = min(fastest, p[4 + i])
     # the next number: the window holds its end
     last = duration + max(duration * 2.3e-16, 5e-324)
-    widest = 0
-    for unit in range(n):
-        width = 0
-        for j in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
-            begins = wiring.ints[START, j]
-            width += (
-                wiring.ints[STOP, j] - (-1 - begins if begins < 0 else begins) if wiring.ints[PER_TARGET, j] != 0 else 1
-            )
-        widest = max(widest, width)
+    widest = most_arrivals_inside(wiring)
     for b in range(first, stop):
         begin = 0 if start.x.shape[0] == 1 else b
         x = x_end[b]

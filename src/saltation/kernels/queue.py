@@ -28,6 +28,7 @@ from saltation.kernels.forward import (
     sum_up,
 )
 from saltation.kernels.heap import heap_pop, heap_push
+from saltation.kernels.inlining import inlined
 from saltation.kernels.leaders import announce, forget, lead
 from saltation.kernels.queue_rows import FLOAT_ROWS, INT_ROWS, LEFT, ROOM
 from saltation.kernels.receptors import receptor_of
@@ -123,6 +124,19 @@ def ask_again(p, x, release, t, due):
         return 0.0
     further = soonest(p, flow(p, x, gap(p, due - t)))
     return min(due + further, math.inf) if further > _WORTH_ASKING * (due - t) else 0.0
+
+
+@inlined
+def most_arrivals_inside(wiring):
+    """Most arrivals that one spike causes inside of the component."""
+    most = 0
+    for unit in range(wiring.offsets.size - 1):
+        arrivals = 0
+        for j in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
+            begin = -1 - wiring.ints[START, j] if wiring.ints[START, j] < 0 else wiring.ints[START, j]
+            arrivals += wiring.ints[STOP, j] - begin if wiring.ints[PER_TARGET, j] != 0 else 1
+        most = max(most, arrivals)
+    return most
 
 
 def schedule(unit, t, k, own, duration, delays, wiring, synapses, log, heap_times, heap_items, heap_size):
@@ -234,13 +248,7 @@ def queue(
     side_by_side = shared and plain and not replay and synapses.apart
     floats = np.empty((N_STATE + FLOAT_ROWS, ROOM))
     integers = np.empty((INT_ROWS, ROOM), np.int64)
-    widest = 0
-    for unit in range(n):
-        width = 0
-        for j in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
-            begin = -1 - wiring.ints[START, j] if wiring.ints[START, j] < 0 else wiring.ints[START, j]
-            width += wiring.ints[STOP, j] - begin if wiring.ints[PER_TARGET, j] != 0 else 1
-        widest = max(widest, width)
+    widest = most_arrivals_inside(wiring)
     for b in range(first, stop):
         begin = 0 if start.x.shape[0] == 1 else b
         watch = probes.watch[0 if plain else b]

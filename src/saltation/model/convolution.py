@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TypeAlias, cast, final
+from typing import ClassVar, TypeAlias, cast, final
 
 import numpy as np
 
@@ -15,9 +15,97 @@ Lengths: TypeAlias = int | Sequence[int]
 """One number for all axes, or one for each."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
+class Convolution(Record):
+    """What `Conv1d` and `Conv2d` share; abstract: they say over how many axes they go.
+
+    Examples
+    --------
+    >>> from saltation.model import Conv1d, Conv2d
+    >>> Conv1d.axes, Conv2d.axes
+    (1, 2)
+    """
+
+    axes: ClassVar[int]
+
+    input_shape: tuple[int, ...]
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        out_channels: int,
+        kernel_size: Lengths,
+        *,
+        stride: Lengths = 1,
+        padding: Lengths = 0,
+        dilation: Lengths = 1,
+        groups: int = 1,
+    ) -> None:
+        owner, axes = type(self).__name__, self.axes
+        shape = lengths(owner, "input_shape", input_shape, axes + 1, minimum=1)
+        channels = integer(owner, "out_channels", out_channels, minimum=1)
+        parts = integer(owner, "groups", groups, minimum=1)
+        if shape[0] % parts or channels % parts:
+            must = f"a divisor of both numbers of channels, {shape[0]} and {channels}"
+            raise ParameterError(explain(f"{owner}.groups", must, str(parts)))
+        set_fields(
+            self,
+            input_shape=shape,
+            out_channels=channels,
+            kernel_size=lengths(owner, "kernel_size", kernel_size, axes, minimum=1),
+            stride=lengths(owner, "stride", stride, axes, minimum=1),
+            padding=lengths(owner, "padding", padding, axes, minimum=0),
+            dilation=lengths(owner, "dilation", dilation, axes, minimum=1),
+            groups=parts,
+        )
+        check_window(owner, shape, self.kernel_size, self.padding, self.dilation)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Channels of `post`, and its length, or height and width."""
+        counts = window_counts(self.input_shape[1:], self.kernel_size, self.stride, self.padding, self.dilation)
+        return (self.out_channels, *counts)
+
+    @property
+    def n_pre(self) -> int:
+        """Number of units of `pre`."""
+        return int(np.prod(self.input_shape))
+
+    @property
+    def n_post(self) -> int:
+        """Number of units of `post`."""
+        return int(np.prod(self.output_shape))
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """(out_channels, in_channels / groups), then the lengths of the kernel."""
+        return (self.out_channels, self.input_shape[0] // self.groups, *self.kernel_size)
+
+    def synapses(self) -> Synapses:
+        """Give the neurons that each synapse leaves and reaches, and the place of its weight."""
+        source, target, tap = window_pairs(
+            self.input_shape[1:], self.kernel_size, self.stride, self.padding, self.dilation
+        )
+        n_in, n_out = int(np.prod(self.input_shape[1:])), int(np.prod(self.output_shape[1:]))
+        n_taps, per_group = int(np.prod(self.kernel_size)), self.input_shape[0] // self.groups
+        out = np.arange(self.out_channels)[:, None, None]
+        within = np.arange(per_group)[None, :, None]
+        channel = out // (self.out_channels // self.groups) * per_group + within
+        pre = channel * n_in + source
+        post = np.broadcast_to(out * n_out + target, pre.shape)
+        place = (out * per_group + within) * n_taps + tap
+        return freeze(pre.reshape(-1)), freeze(post.reshape(-1)), freeze(place.reshape(-1))
+
+
 @final
 @dataclasses.dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
-class Conv2d(Record):
+class Conv2d(Convolution):
     """The synapses of a two-dimensional convolution (a cross-correlation, as everywhere in the field).
 
     Unit (o, y, x) of `post` receives from unit (i, y', x') of `pre`, with y' = y stride + ky dilation - padding and
@@ -54,55 +142,12 @@ class Conv2d(Record):
     ((8, 12, 12), 1152, (8, 1, 5, 5))
     """
 
-    input_shape: tuple[int, ...]
-    out_channels: int
-    kernel_size: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    groups: int
-
-    def __init__(
-        self,
-        input_shape: Sequence[int],
-        out_channels: int,
-        kernel_size: Lengths,
-        *,
-        stride: Lengths = 1,
-        padding: Lengths = 0,
-        dilation: Lengths = 1,
-        groups: int = 1,
-    ) -> None:
-        _set_convolution(self, 2, input_shape, out_channels, kernel_size, stride, padding, dilation, groups)
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """Channels, height and width of `post`."""
-        return (self.out_channels, *_output_lengths(self))
-
-    @property
-    def n_pre(self) -> int:
-        """Number of units of `pre`."""
-        return int(np.prod(self.input_shape))
-
-    @property
-    def n_post(self) -> int:
-        """Number of units of `post`."""
-        return int(np.prod(self.output_shape))
-
-    @property
-    def weight_shape(self) -> tuple[int, ...]:
-        """(out_channels, in_channels / groups, height, width of the kernel)."""
-        return (self.out_channels, self.input_shape[0] // self.groups, *self.kernel_size)
-
-    def synapses(self) -> Synapses:
-        """Give the neurons that each synapse leaves and reaches, and the place of its weight."""
-        return _convolution_synapses(self)
+    axes: ClassVar[int] = 2
 
 
 @final
 @dataclasses.dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
-class Conv1d(Record):
+class Conv1d(Convolution):
     """The synapses of a one-dimensional convolution; as `Conv2d` with one axis.
 
     Unit (o, x) of `post` receives from unit (i, x stride + k dilation - padding) of `pre` through weight[o, i, k].
@@ -130,98 +175,7 @@ class Conv1d(Record):
     (4, 96)
     """
 
-    input_shape: tuple[int, ...]
-    out_channels: int
-    kernel_size: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    groups: int
-
-    def __init__(
-        self,
-        input_shape: Sequence[int],
-        out_channels: int,
-        kernel_size: Lengths,
-        *,
-        stride: Lengths = 1,
-        padding: Lengths = 0,
-        dilation: Lengths = 1,
-        groups: int = 1,
-    ) -> None:
-        _set_convolution(self, 1, input_shape, out_channels, kernel_size, stride, padding, dilation, groups)
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """Channels and length of `post`."""
-        return (self.out_channels, *_output_lengths(self))
-
-    @property
-    def n_pre(self) -> int:
-        """Number of units of `pre`."""
-        return int(np.prod(self.input_shape))
-
-    @property
-    def n_post(self) -> int:
-        """Number of units of `post`."""
-        return int(np.prod(self.output_shape))
-
-    @property
-    def weight_shape(self) -> tuple[int, ...]:
-        """(out_channels, in_channels / groups, length of the kernel)."""
-        return (self.out_channels, self.input_shape[0] // self.groups, *self.kernel_size)
-
-    def synapses(self) -> Synapses:
-        """Give the neurons that each synapse leaves and reaches, and the place of its weight."""
-        return _convolution_synapses(self)
-
-
-def _set_convolution(
-    record: Conv1d | Conv2d,
-    axes: int,
-    input_shape: object,
-    out_channels: object,
-    kernel_size: object,
-    stride: object,
-    padding: object,
-    dilation: object,
-    groups: object,
-) -> None:
-    owner = type(record).__name__
-    shape = lengths(owner, "input_shape", input_shape, axes + 1, minimum=1)
-    channels = integer(owner, "out_channels", out_channels, minimum=1)
-    parts = integer(owner, "groups", groups, minimum=1)
-    if shape[0] % parts or channels % parts:
-        must = f"a divisor of both numbers of channels, {shape[0]} and {channels}"
-        raise ParameterError(explain(f"{owner}.groups", must, str(parts)))
-    set_fields(
-        record,
-        input_shape=shape,
-        out_channels=channels,
-        kernel_size=lengths(owner, "kernel_size", kernel_size, axes, minimum=1),
-        stride=lengths(owner, "stride", stride, axes, minimum=1),
-        padding=lengths(owner, "padding", padding, axes, minimum=0),
-        dilation=lengths(owner, "dilation", dilation, axes, minimum=1),
-        groups=parts,
-    )
-    check_window(owner, shape, record.kernel_size, record.padding, record.dilation)
-
-
-def _output_lengths(conv: Conv1d | Conv2d) -> tuple[int, ...]:
-    return window_counts(conv.input_shape[1:], conv.kernel_size, conv.stride, conv.padding, conv.dilation)
-
-
-def _convolution_synapses(conv: Conv1d | Conv2d) -> Synapses:
-    source, target, tap = window_pairs(conv.input_shape[1:], conv.kernel_size, conv.stride, conv.padding, conv.dilation)
-    n_in, n_out = int(np.prod(conv.input_shape[1:])), int(np.prod(_output_lengths(conv)))
-    n_taps, per_group = int(np.prod(conv.kernel_size)), conv.input_shape[0] // conv.groups
-    out = np.arange(conv.out_channels)[:, None, None]
-    within = np.arange(per_group)[None, :, None]
-    channel = out // (conv.out_channels // conv.groups) * per_group + within
-    pre = channel * n_in + source
-    post = np.broadcast_to(out * n_out + target, pre.shape)
-    place = (out * per_group + within) * n_taps + tap
-    return freeze(pre.reshape(-1)), freeze(post.reshape(-1)), freeze(place.reshape(-1))
+    axes: ClassVar[int] = 1
 
 
 # -------------------------------------------------------------------------------- windows over an axis or two

@@ -1,6 +1,6 @@
 """What a front end does for training: one step of the optimiser at a time."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,7 +16,7 @@ from saltation.experiments.mnist.clipping import clip_neurons
 from saltation.experiments.mnist.loss import cross_entropy
 from saltation.experiments.mnist.settings import Settings
 from saltation.experiments.mnist.task import HIDDEN_AXIS, PROJECTIONS, Labelled, initial_weights, make_network
-from saltation.experiments.training import check_finite
+from saltation.experiments.training import Trained, check_finite
 from saltation.model import MaxVoltage
 
 __all__ = ["FRONTENDS", "RECORD", "Learner", "NumpyLearner", "Step", "clipped", "make_learner"]
@@ -37,8 +37,8 @@ class Step:
     spikes: int
 
 
-class Learner(ABC):
-    """Weights and the state of their optimiser."""
+class Learner(Trained):
+    """Weights, by the names in `PROJECTIONS`, and the state of their optimiser; abstract."""
 
     @abstractmethod
     def step(self, data: Labelled, learning_rate: float) -> Step:
@@ -47,18 +47,6 @@ class Learner(ABC):
     @abstractmethod
     def warm_up(self, data: Labelled) -> None:
         """Run a batch and its gradient, so that all that is compiled on first use is there; nothing is updated."""
-
-    @abstractmethod
-    def weights(self) -> dict[str, Floats]:
-        """Give the weights of now, by the names in `PROJECTIONS`."""
-
-    @abstractmethod
-    def state(self) -> Any:
-        """Give the state of the optimiser, as a tree."""
-
-    @abstractmethod
-    def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
-        """Take up earlier weights, and the state of the optimiser that `state` gave."""
 
 
 def make_learner(frontend: str, settings: Settings, threads: int | None = None) -> Learner:

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from saltation.errors import GradientError, SimulationError
 from saltation.experiments.mnist.evaluation import evaluate
 from saltation.experiments.mnist.learner import Learner, make_learner
 from saltation.experiments.mnist.settings import Settings
 from saltation.experiments.mnist.task import Labelled, drop, load, randomness
 from saltation.experiments.results import ResultFolder
-from saltation.experiments.training import Progress, run_epochs
+from saltation.experiments.training import Progress, naming_the_batch, run_epochs
 
 __all__ = ["train"]
 
@@ -93,14 +92,8 @@ def _epoch(
         chosen = data[order[at : at + settings.batch]]
         if settings.dropout:
             chosen = Labelled(drop(chosen.stimulus, settings.dropout, rng), chosen.labels)
-        try:
+        with naming_the_batch("mnist", number, batch, learning_rate):
             step = learner.step(chosen, learning_rate)
-        except (GradientError, SimulationError) as error:
-            raise GradientError(
-                f"mnist: training stopped in epoch {number}, batch {batch}, learning rate {learning_rate:g}: {error}. "
-                "A smaller learning rate, in a new folder, may avoid this; the checkpoint, if there is one, is that of "
-                "the last whole epoch"
-            ) from error
         loss += step.loss * len(chosen)
         right += step.right
         spikes += step.spikes

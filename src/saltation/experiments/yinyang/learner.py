@@ -1,6 +1,6 @@
 """What a front end does for training: one step of the optimiser at a time."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from saltation.engine import Exact, simulate
 from saltation.errors import ParameterError
 from saltation.experiments.adam import Adam
-from saltation.experiments.training import check_finite
+from saltation.experiments.training import Trained, check_finite
 from saltation.experiments.yinyang.loss import ttfs_cross_entropy
 from saltation.experiments.yinyang.settings import Settings
 from saltation.experiments.yinyang.task import DELAYS, PROJECTIONS, initial_weights, make_network, with_values
@@ -35,8 +35,8 @@ class Step:
     first: Floats
 
 
-class Learner(ABC):
-    """Weights and the state of their optimiser."""
+class Learner(Trained):
+    """Weights, by the names in `PROJECTIONS`, learned delays by those in `DELAYS`, and the state of their optimiser."""
 
     @abstractmethod
     def step(self, stimulus: Spikes, labels: Ints, learning_rate: float) -> Step:
@@ -45,18 +45,6 @@ class Learner(ABC):
     @abstractmethod
     def warm_up(self, stimulus: Spikes, labels: Ints) -> None:
         """Run a batch and its gradient, so that all that is compiled on first use is there; nothing is updated."""
-
-    @abstractmethod
-    def weights(self) -> dict[str, Floats]:
-        """Give the weights of now, by the names in `PROJECTIONS`, and learned delays by those in `DELAYS`."""
-
-    @abstractmethod
-    def state(self) -> Any:
-        """Give the state of the optimiser, as a tree."""
-
-    @abstractmethod
-    def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
-        """Take up earlier weights, and the state of the optimiser that `state` gave."""
 
 
 def make_learner(frontend: str, settings: Settings, threads: int | None = None) -> Learner:

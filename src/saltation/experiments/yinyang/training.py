@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from saltation.errors import GradientError, SimulationError
+from saltation.errors import GradientError
 from saltation.experiments.results import ResultFolder
-from saltation.experiments.training import Progress, run_epochs
+from saltation.experiments.training import Progress, naming_the_batch, run_epochs
 from saltation.experiments.yinyang.evaluation import evaluate
 from saltation.experiments.yinyang.learner import Learner, make_learner
 from saltation.experiments.yinyang.loss import winner
@@ -98,14 +98,8 @@ def _epoch(
     for number, at in enumerate(range(0, len(order), settings.batch), start=1):
         chosen = order[at : at + settings.batch]
         labels = data.labels[chosen]
-        try:
+        with naming_the_batch("yinyang", epoch, number, learning_rate):
             step = learner.step(data.stimulus[chosen], labels, learning_rate)
-        except (GradientError, SimulationError) as error:
-            raise GradientError(
-                f"yinyang: training stopped in epoch {epoch}, batch {number}, learning rate {learning_rate:g}: "
-                f"{error}. A smaller learning rate, in a new folder, may avoid this; the checkpoint, if there is one, "
-                "is that of the last whole epoch"
-            ) from error
         loss += step.loss * len(chosen)
         right += int(np.count_nonzero(winner(step.first) == labels))
         heard += int(np.count_nonzero(np.isfinite(step.first[np.arange(len(labels)), labels])))
