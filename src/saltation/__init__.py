@@ -19,16 +19,22 @@ from saltation.model import (
     ALIF,
     LI,
     LIF,
+    ATan,
+    Boxcar,
     Conv1d,
     Conv2d,
+    Gaussian,
     Input,
     MaxVoltage,
     Network,
     Pooled,
     Projection,
+    Sigmoid,
     Sparse,
     Spikes,
     SumPool2d,
+    SuperSpike,
+    Triangle,
     Voltage,
     VoltageIntegral,
     VoltageSamples,
@@ -41,20 +47,24 @@ from saltation.model import (
 
 if TYPE_CHECKING:
     from saltation import data, experiments, io, jax, plot, torch
-    from saltation.engine import Exact, Gradient, Report, Run, State, Status, Tangent, simulate
+    from saltation.engine import Exact, Gradient, Grid, Report, Run, State, Status, Tangent, simulate
 
 # The compiler behind the engine takes longer to import than all the rest: it is loaded when it is first asked for.
-_ENGINE = ("Exact", "Gradient", "Report", "Run", "State", "Status", "Tangent", "simulate")
+_ENGINE = ("Exact", "Gradient", "Grid", "Report", "Run", "State", "Status", "Tangent", "simulate")
 _PARTS = ("data", "experiments", "io", "jax", "plot", "torch")
 
 __all__ = [
     "ALIF",
     "LI",
     "LIF",
+    "ATan",
+    "Boxcar",
     "Conv1d",
     "Conv2d",
     "Exact",
+    "Gaussian",
     "Gradient",
+    "Grid",
     "Input",
     "MaxVoltage",
     "Network",
@@ -62,12 +72,15 @@ __all__ = [
     "Projection",
     "Report",
     "Run",
+    "Sigmoid",
     "Sparse",
     "Spikes",
     "State",
     "Status",
     "SumPool2d",
+    "SuperSpike",
     "Tangent",
+    "Triangle",
     "Voltage",
     "VoltageIntegral",
     "VoltageSamples",

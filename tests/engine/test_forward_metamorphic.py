@@ -136,7 +136,7 @@ def test_batches_and_threads_do_not_change_a_bit(model, case, monkeypatch):
             for b in range(events.batch)
         ]
 
-    assert len(sal.simulate(net, {"in": stim}, DURATION, backend=sal.Exact(threads=3))._components[1].parts) == 3
+    assert len(sal.simulate(net, {"in": stim}, DURATION, backend=sal.Exact(threads=3))._trace.runs[1].parts) == 3
     want = bits(stim)
     for threads in (2, 3):
         assert bits(stim, threads) == want

@@ -92,7 +92,7 @@ def test_threads_and_repetition_do_not_change_a_bit(model, case, monkeypatch):
     results = []
     for threads in (1, 2, 3, 1):
         net, stim, run, rng = simulated(model, case, batch=40, threads=threads)
-        assert {len(component.parts) for component in run._components if component is not None} == {threads}
+        assert {len(component.parts) for component in run._trace.runs if component is not None} == {threads}
         moved = run.jvp(**tangents(net, {"in": stim}, np.random.default_rng(3)))
         bars = cotangents(run, rng)
         results.append(flat(run.gradient(*bars)))

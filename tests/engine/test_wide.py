@@ -10,8 +10,7 @@ import pytest
 
 import saltation as sal
 from reference.networks import DURATION, cotangents, neurons, random_network, stimulus, tangents
-from saltation.engine import adjoint, forward
-from saltation.engine.run import Status
+from saltation.engine import Status, adjoint, forward
 
 N = 40
 TIMES = [3.3e-3, 17e-3, 31e-3, DURATION]
@@ -38,7 +37,7 @@ def both(monkeypatch, net, stim, **options):
     for least in (1, 1 << 60):
         monkeypatch.setattr(forward, "WIDE", least)
         runs.append(sal.simulate(net, {"in": stim}, **{"duration": DURATION, **options}))
-    used = [{r.wide for r in run._components if r is not None} for run in runs]
+    used = [{r.wide for r in run._trace.runs if r is not None} for run in runs]
     assert used == [{True}, {False}]
     return runs
 
@@ -50,7 +49,7 @@ def all_three(monkeypatch, net, stim, **options):
         for key, p in net.projections.items()
     }
     queued = sal.simulate(net.replace(delay=delay), {"in": stim}, **{"duration": DURATION, **options})
-    assert all(r.packed.component.recurrent for r in queued._components if r is not None)
+    assert all(r.packed.component.recurrent for r in queued._trace.runs if r is not None)
     return (*both(monkeypatch, net, stim, **options), queued)
 
 

@@ -7,7 +7,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.engine.exact import Exact
 from saltation.engine.observation import Probe, Request, measured_index
 from saltation.engine.plan import Plan
 from saltation.engine.state import State
@@ -19,17 +18,6 @@ def check_network(network: Any) -> None:
     """A network."""
     if not isinstance(network, Network):
         raise ParameterError(f"simulate.network must be a saltation.Network; got {type(network).__name__}")
-
-
-def check_backend(backend: Any) -> Exact:
-    """A backend, by default the exact one."""
-    if backend is None:
-        return Exact()
-    if not isinstance(backend, Exact):
-        raise ParameterError(
-            f"simulate.backend must be a backend, such as Exact(); got {backend!r}; a class has to be called: Exact()"
-        )
-    return backend
 
 
 def check_duration(duration: Any) -> float:
@@ -77,8 +65,10 @@ def _check_spikes(argument: str, spikes: Any, size: int, duration: float) -> Spi
     return spikes
 
 
-def check_stimulus(plan: Plan, stimulus: Any, duration: float, state: State | None) -> int:
-    """Events for every input and for nothing else; returns the batch."""
+def check_stimulus(
+    plan: Plan, stimulus: Any, duration: float, state: State | None
+) -> tuple[dict[str, Spikes], dict[str, NDArray[np.float64]], int]:
+    """Events, or values on a grid, for every input and for nothing else; and the batch."""
     if not isinstance(stimulus, Mapping):
         raise ParameterError(
             f"simulate.stimulus must be a dict of input population to Spikes; got {type(stimulus).__name__}"
@@ -93,9 +83,18 @@ def check_stimulus(plan: Plan, stimulus: Any, duration: float, state: State | No
             "silence pass Spikes.empty(batch, n_units)"
         )
     batches: dict[str, int] = {}
-    for name, spikes in given.items():
-        checked = _check_spikes(f"stimulus[{name!r}]", spikes, plan.populations[name].size, duration)
-        batches[f"stimulus[{name!r}]"] = checked.batch
+    spikes: dict[str, Spikes] = {}
+    drive: dict[str, NDArray[np.float64]] = {}
+    for name in plan.inputs:
+        where, value, size = f"stimulus[{name!r}]", given[name], plan.populations[name].size
+        if isinstance(value, Spikes):
+            spikes[name] = _check_spikes(where, value, size, duration)
+            batches[where] = value.batch
+        elif isinstance(value, np.ndarray | list | tuple):
+            drive[name] = _check_drive(where, value, size)
+            batches[where] = drive[name].shape[0]
+        else:
+            _check_spikes(where, value, size, duration)
     if state is not None:
         batches["state"] = state.batch
     if len(set(batches.values())) > 1:
@@ -107,7 +106,22 @@ def check_stimulus(plan: Plan, stimulus: Any, duration: float, state: State | No
             "simulate.stimulus must hold at least one sample; got a batch of 0; a sample without events is "
             "Spikes.empty(1, n_units)"
         )
-    return batch
+    return spikes, drive, batch
+
+
+def _check_drive(argument: str, value: Any, size: int) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise ParameterError(f"simulate.{argument} must be Spikes, or numbers [batch, step, {size}]") from None
+    if array.ndim != 3 or array.shape[2] != size:
+        raise ParameterError(
+            f"simulate.{argument} must be Spikes, or numbers [batch, step, unit] with as many units as the population, "
+            f"{size}; got shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ParameterError(f"simulate.{argument} must be finite; got NaN or infinity")
+    return array
 
 
 def check_observed(plan: Plan, observed: Any, duration: float, batch: int) -> dict[str, Spikes]:

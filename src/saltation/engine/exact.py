@@ -1,23 +1,25 @@
 """The exact backend: event by event, spike times to rounding."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
+from saltation.engine.backend import Backend, Job, Observation
+from saltation.engine.exact_trace import ExactTrace
 from saltation.engine.forward import ComponentRun, make_start, run_component
-from saltation.engine.observation import Request
-from saltation.engine.plan import Plan
 from saltation.engine.sources import gather
-from saltation.engine.state import State
 from saltation.engine.threads import default_threads
 from saltation.errors import ParameterError
 from saltation.model import Spikes
 
+_LOG = logging.getLogger(__name__)
+
 
 @final
 @dataclass(frozen=True, slots=True)
-class Exact:
+class Exact(Backend):
     """Exact event-driven simulation in continuous time.
 
     Between events the state follows its closed form; spikes are the first upward crossings of the threshold, found
@@ -61,17 +63,17 @@ class Exact:
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise ParameterError(f"Exact.{name} must be a whole number of at least 1; got {value!r}")
 
-    def run(
-        self,
-        plan: Plan,
-        spikes: dict[str, Spikes],
-        duration: float,
-        request: Request,
-        observed: dict[str, Spikes],
-        state: State | None,
-    ) -> tuple[ComponentRun | None, ...]:
-        """Run all components in order; adds the spikes of each population to ``spikes``."""
-        batch = next(iter(spikes.values())).batch if spikes else (state.batch if state is not None else 1)
+    def run(self, job: Job) -> Observation:
+        """Run all components in order."""
+        if job.drive:
+            raise ParameterError(
+                f"simulate.stimulus must be Spikes where a network runs event by event; got an array for "
+                f"{', '.join(job.drive)}; make events of zeros and ones by Spikes.from_dense(array, dt), or run it "
+                "with backend=Grid(dt)"
+            )
+        threads = self.threads or default_threads()
+        plan = job.plan
+        spikes = dict(job.stimulus)
         runs: list[ComponentRun | None] = []
         for index, component in enumerate(plan.components):
             if component.model == "input":
@@ -81,22 +83,25 @@ class Exact:
             names = component.populations
             run = run_component(
                 packed,
-                gather(packed, spikes, state, batch),
-                make_start(packed, state),
-                state is not None,
-                duration,
-                request.times(names),
-                request.watched(names),
-                observed if names[0] in observed else None,
-                batch,
+                gather(packed, spikes, job.state, job.batch),
+                make_start(packed, job.state),
+                job.state is not None,
+                job.duration,
+                job.request.times(names),
+                job.request.watched(names),
+                job.observed if names[0] in job.observed else None,
+                job.batch,
                 self.max_events,
-                self.threads or default_threads(),
+                threads,
             )
             runs.append(run)
             if packed.spiking:
                 for name in names:
                     spikes[name] = _spikes_of(run, name)
-        return tuple(runs)
+        trace = ExactTrace(job, spikes, tuple(runs), threads)
+        if _LOG.isEnabledFor(logging.INFO) and (grazing := trace.grazing()):
+            _LOG.info("%d spikes barely crossed their threshold; their gradients are huge", grazing)
+        return Observation(spikes, *trace.voltages(), trace.status(), trace)
 
 
 def _spikes_of(run: ComponentRun, name: str) -> Spikes:

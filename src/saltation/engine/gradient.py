@@ -1,6 +1,6 @@
 """Gradients by the names of the network: from the flat arrays of the components to each parameter's shape."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class Gradient:
         ``v_leak`` is the total derivative where ``v_init`` was not given and so is tied to it.
     input_times : dict
         ``dL/dt`` of each event of the stimulus, float64, aligned with its ``times``.
+    input_values : dict of str to ndarray, [batch, step, unit]
+        ``dL/d`` values that were given on a grid in place of events, float64.
     """
 
     weight: dict[ProjectionKey, FloatArray]
@@ -61,10 +63,13 @@ class Gradient:
     t_refrac: dict[str, FloatArray]
     v_init: dict[str, FloatArray]
     input_times: dict[str, Floats]
+    input_values: dict[str, Floats] = field(
+        default_factory=lambda: Named("Gradient.input_values (of inputs on a grid)")
+    )
 
     def __repr__(self) -> str:
         kinds: list[str] = []
-        for name in ("weight", "delay", *PARAMETERS, "input_times"):
+        for name in ("weight", "delay", *PARAMETERS, "input_times", "input_values"):
             shapes = {key: list(array.shape) for key, array in getattr(self, name).items()}
             if shapes:
                 kinds.append(f"{name}={shapes}")

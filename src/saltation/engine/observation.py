@@ -43,6 +43,10 @@ class Request:
     single: frozenset[str]
     measured: dict[str, VoltageSamples]
 
+    def nothing(self) -> "Request":
+        """The request for no recording at all."""
+        return Request({}, frozenset(), {})
+
     def times(self, populations: Sequence[str]) -> Floats:
         """Sorted times at which these populations are sampled."""
         wanted: list[Floats] = []

@@ -285,6 +285,9 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
         )
         for j, projection in enumerate(projections)
     ]
+    projection_table = np.array(rows, np.int64).reshape(-1, TABLE_COLUMNS)
+    inside = list(enumerate(projections))[len(component.incoming) :]
+    begins = {name: start for name, (start, _) in columns.items()}
     return PackedComponent(
         component,
         columns,
@@ -298,10 +301,10 @@ def _pack(plan: Plan, component: Component) -> PackedComponent:
         weight_at,
         delays,
         delay_at,
-        np.array(rows, np.int64).reshape(-1, TABLE_COLUMNS),
+        projection_table,
         synapses,
         tuple((row[0], most_arrivals(projections[j], synapses, row[7])) for j, row in enumerate(rows)),
-        wire(plan.projections, component, columns, size, weight_at, delay_at, receptors, synapses, cut_at),
+        wire(inside, begins, begins, size, projection_table, synapses),
     )
 
 

@@ -1,7 +1,6 @@
 """`Run`: what a backend observed, and what follows from it: gradients, tangents, the state to go on from."""
 
-import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -10,56 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from saltation.engine.adjoint import network_adjoint
 from saltation.engine.arguments import by_name, float_values
-from saltation.engine.forward import ComponentRun
-from saltation.engine.gradient import Gradient, name_gradient
+from saltation.engine.backend import Report, Status, Tangent, Trace, Wish
+from saltation.engine.gradient import Gradient
 from saltation.engine.observation import Request
 from saltation.engine.plan import Plan
 from saltation.engine.state import State
-from saltation.engine.tangent import Tangent, network_tangent
 from saltation.errors import GradientError, ParameterError
-from saltation.kernels.records import GRAZING, UNCROSSED
 from saltation.model import ProjectionKey, Spikes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-class Status(enum.IntEnum):
-    """Outcome of a sample."""
-
-    OK = 0
-    EVENT_LIMIT = 1
-    NOT_FINITE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a run noticed, per sample.
-
-    Attributes
-    ----------
-    grazing : ndarray of int, [batch]
-        Spikes whose slope at the threshold is under ``1e-6 (v_th - v_reset) / tau_mem``: their gradients are exact
-        and huge.
-    uncrossed : ndarray of int, [batch]
-        Observed spikes at which the model does not cross its threshold upwards (its slope is not positive, or the
-        neuron is held).  They are kept as spikes; no sensitivity passes through their time.
-    least_slope : ndarray, [batch]
-        Smallest slope ``d(V - threshold)/dt`` at any spike; inf without spikes.
-    """
-
-    grazing: Ints
-    uncrossed: Ints
-    least_slope: Floats
-
-    def __repr__(self) -> str:
-        least = float(self.least_slope.min(initial=np.inf))
-        return (
-            f"Report(grazing={int(self.grazing.sum())}, uncrossed={int(self.uncrossed.sum())}, "
-            f"least_slope={least:.3g} in {self.grazing.size} samples)"
-        )
 
 
 @dataclass(frozen=True)
@@ -90,26 +50,17 @@ class Run:
     duration: float
     plan: Plan
     _request: Request = field(repr=False)
-    _components: tuple[ComponentRun | None, ...] = field(repr=False)
-    _threads: int = field(repr=False)
-    _end: Callable[[], State] = field(repr=False)
+    _trace: Trace = field(repr=False)
 
     @cached_property
     def state(self) -> State:
         """State at the end, for ``simulate(..., state=)``; made when it is first asked for."""
-        return self._end()
+        return self._trace.state()
 
     @cached_property
     def report(self) -> Report:
         """Spikes that need attention."""
-        grazing, uncrossed = np.zeros(self.batch, np.int64), np.zeros(self.batch, np.int64)
-        least = np.full(self.batch, np.inf)
-        for run in self._components:
-            if run is not None:
-                grazing += run.report.ints[GRAZING]
-                uncrossed += run.report.ints[UNCROSSED]
-                least = np.minimum(least, run.report.least_slope)
-        return Report(grazing, uncrossed, least)
+        return self._trace.report()
 
     @property
     def batch(self) -> int:
@@ -129,13 +80,15 @@ class Run:
         spike_times: Mapping[str, npt.ArrayLike] | None = None,
         voltage: Mapping[str, Any] | None = None,
         *,
+        spikes: Mapping[str, npt.ArrayLike] | None = None,
         per_sample: bool = False,
         time_constants: bool = True,
     ) -> Gradient:
-        r"""Exact gradient of a loss of the observations, by EventProp.
+        r"""Gradient of a loss of the observations: exact, by EventProp, or with surrogates on a grid.
 
         ``dL/dw = -tau_syn sum_arrivals lam_i(arrival)`` and the rest of ``docs/derivation.md``, from ``dL/dt`` of
-        the spikes and ``dL/dv`` of the recorded voltages.
+        the spikes and ``dL/dv`` of the recorded voltages.  A run of ``Grid(dt)`` with surrogates is differentiated as
+        the sum over steps that it is, from ``dL/dz`` of its spike trains and ``dL/dv``.
 
         Parameters
         ----------
@@ -143,6 +96,9 @@ class Run:
             ``dL/dt`` for populations, aligned with ``run.spikes[name].times``.
         voltage : dict of str to array_like, optional
             ``dL/dv`` for recorded populations, shaped as ``run.voltage[name]`` (a tuple for a tuple).
+        spikes : dict of str to array_like, optional
+            ``dL/dz`` of the spike trains of populations on the grid, ``[batch, step, neuron]``, of a run with
+            surrogate gradients.
         per_sample : bool
             Gradients of each sample, with a leading batch axis, and not their sum.
         time_constants : bool
@@ -177,23 +133,20 @@ class Run:
                 f"Run.gradient needs samples that ran to their end; samples {_listed(failed)} failed with "
                 f"{Status(int(self.status[failed[0]])).name}; leave them out of the stimulus, or mend the cause"
             )
-        if spike_times is None and voltage is None:
+        if spike_times is None and voltage is None and spikes is None:
             raise ParameterError(
-                "Run.gradient needs spike_times= or voltage=, the derivatives of a loss by what was observed; got "
-                "neither, and every gradient would be zero"
+                "Run.gradient needs spike_times=, voltage= or spikes=, the derivatives of a loss by what was observed; "
+                "got none of them, and every gradient would be zero"
             )
-        bars = self._spike_cotangents({} if spike_times is None else spike_times)
-        parts = network_adjoint(
-            self._components,
-            self._request,
-            bars,
+        wish = Wish(
+            self._spike_cotangents({} if spike_times is None else spike_times),
+            bool(spike_times),
+            self._train_cotangents({} if spikes is None else spikes),
             self._voltage_cotangents({} if voltage is None else voltage),
-            self.batch,
-            time_constants,
             per_sample,
-            self._threads,
+            time_constants,
         )
-        return name_gradient(self.plan, parts, {name: bars[name] for name in self.plan.inputs})
+        return self._trace.gradient(wish)
 
     def jvp(self, **tangents: Mapping[str | ProjectionKey, npt.ArrayLike]) -> Tangent:
         """Forward-mode product: how spike times and voltages move when the parameters do.
@@ -225,7 +178,19 @@ class Run:
         >>> moved.spike_times["out"].round(9)
         array([1.])
         """
-        return network_tangent(self.plan, self._components, self._request, self.spikes, tangents)
+        return self._trace.tangent(tangents)
+
+    def _train_cotangents(self, given: Mapping[str, npt.ArrayLike]) -> dict[str, Floats]:
+        shapes = self._trace.train_shapes
+        found: dict[str, Floats] = {}
+        for name, value in by_name("Run.gradient.spikes", given).items():
+            if shapes and name not in shapes:
+                raise ParameterError(
+                    f"Run.gradient.spikes: names must be populations that spike ({', '.join(shapes)}); got {name!r}"
+                )
+            shape = shapes[name] if shapes else np.shape(value)
+            found[name] = _cotangent(f"spikes[{name!r}]", value, shape)
+        return found
 
     def _spike_cotangents(self, given: Mapping[str, npt.ArrayLike]) -> dict[str, Floats]:
         bars = {name: np.zeros(spikes.n_events) for name, spikes in self.spikes.items()}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from saltation.engine.memory import empty
 from saltation.engine.plan import PackedComponent
-from saltation.engine.state import Recent, State
+from saltation.engine.state import State, join_recent
 from saltation.kernels.events import make_events
 from saltation.kernels.records import EVENT_ROWS, PLAIN_ROWS, Events
 from saltation.model import Spikes
@@ -80,26 +80,6 @@ def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
         whole = whole.view()
         whole.flags.writeable = False
     return whole
-
-
-def join_recent(old: Recent | None, new: Spikes) -> tuple[Floats, NDArray[np.int32], Ints, Ints, Ints | slice]:
-    """Times, units, ages and offsets of the spikes from before and from now; and where the new ones went.
-
-    Ages are left out where there are none from before.
-    """
-    if old is None or old.times.size == 0:
-        return new.times, new.units, np.zeros(0, np.int64), new.offsets, slice(0, new.times.size)
-    batch = new.offsets.size - 1
-    cut = old.offsets + new.offsets
-    where_new = np.arange(new.times.size) + np.repeat(old.offsets[1:], np.diff(new.offsets))
-    where_old = np.arange(old.times.size) + np.repeat(new.offsets[:batch], np.diff(old.offsets))
-    times = np.empty(cut[-1])
-    units = np.empty(cut[-1], np.int32)
-    age = np.zeros(cut[-1], np.int64)
-    times[where_old], times[where_new] = old.times, new.times
-    units[where_old], units[where_new] = old.units, new.units
-    age[where_old] = old.age
-    return times, units, age, cut, where_new
 
 
 def count_events(packed: PackedComponent, sources: Sources, probe_times: Floats, first: int, stop: int) -> int:

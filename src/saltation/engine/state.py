@@ -1,11 +1,13 @@
 """The state at the end of a run, from which another run continues."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from saltation.errors import ParameterError
+from saltation.model import Spikes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -80,6 +82,25 @@ def still_on_their_way(times: Floats, age: Ints, elapsed: Floats, longest: float
     return arrival > 0.0
 
 
+def waiting_spikes(
+    longest: Mapping[str, float], spikes: Mapping[str, Spikes], duration: float, before: State | None
+) -> tuple[dict[str, Recent], Floats]:
+    """Spikes of each population that are still on their way at the end of a run, and the durations they span.
+
+    ``longest`` is the longest delay of each population's projections, ``before`` the state in which the run began.
+    """
+    elapsed = np.append(before.elapsed if before is not None else np.zeros(0), duration)
+    recent: dict[str, Recent] = {}
+    for name, emitted in spikes.items():
+        if longest[name] > 0.0:
+            old = before.recent.get(name) if before is not None else None
+            times, units, age, offsets, _ = join_recent(old, emitted)
+            age = age if age.size else np.zeros(times.size, np.int64)
+            recent[name] = recent_spikes(times, units, age, offsets, elapsed, longest[name])
+    oldest = max((int(kept.age.max(initial=0)) for kept in recent.values()), default=0)
+    return recent, elapsed[elapsed.size - oldest :]
+
+
 def recent_spikes(
     times: Floats, units: NDArray[np.int32], age: Ints, offsets: Ints, elapsed: Floats, longest: float
 ) -> Recent:
@@ -89,3 +110,23 @@ def recent_spikes(
     sample = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
     counts = np.bincount(sample[keep], minlength=offsets.size - 1)
     return Recent(times[keep], units[keep], age[keep], np.concatenate(([0], np.cumsum(counts))).astype(np.int64))
+
+
+def join_recent(old: Recent | None, new: Spikes) -> tuple[Floats, NDArray[np.int32], Ints, Ints, Ints | slice]:
+    """Times, units, ages and offsets of the spikes from before and from now; and where the new ones went.
+
+    Ages are left out where there are none from before.
+    """
+    if old is None or old.times.size == 0:
+        return new.times, new.units, np.zeros(0, np.int64), new.offsets, slice(0, new.times.size)
+    batch = new.offsets.size - 1
+    cut = old.offsets + new.offsets
+    where_new = np.arange(new.times.size) + np.repeat(old.offsets[1:], np.diff(new.offsets))
+    where_old = np.arange(old.times.size) + np.repeat(new.offsets[:batch], np.diff(old.offsets))
+    times = np.empty(cut[-1])
+    units = np.empty(cut[-1], np.int32)
+    age = np.zeros(cut[-1], np.int64)
+    times[where_old], times[where_new] = old.times, new.times
+    units[where_old], units[where_new] = old.units, new.units
+    age[where_old] = old.age
+    return times, units, age, cut, where_new

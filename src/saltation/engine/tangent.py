@@ -1,14 +1,13 @@
 """The forward-mode product of a run: tangents of parameters in, tangents of observations out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.typing import NDArray
 
 from saltation.engine.arguments import by_name, float_values
+from saltation.engine.backend import Tangent, Tangents
 from saltation.engine.forward import ComponentRun
 from saltation.engine.gradient import PARAMETERS
 from saltation.engine.observation import Request, measured_index, trapezoid
@@ -17,27 +16,10 @@ from saltation.engine.plan import Plan, parameter_columns
 from saltation.errors import ParameterError
 from saltation.kernels.records import EVENT_ROWS, GAP, Log
 from saltation.kernels.specialise import kernel
-from saltation.model import MaxVoltage, ProjectionKey, Spikes, Voltage
+from saltation.model import MaxVoltage, Spikes, Voltage
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Tangents = Mapping[str, Mapping[str | ProjectionKey, npt.ArrayLike]]
-
-
-@dataclass(frozen=True, slots=True)
-class Tangent:
-    """Tangents of the observations of a run.
-
-    Attributes
-    ----------
-    spike_times : dict of str to ndarray
-        Aligned with ``run.spikes[name].times``.
-    voltage : dict of str to ndarray or tuple of ndarray
-        Shaped as ``run.voltage``.
-    """
-
-    spike_times: dict[str, Floats]
-    voltage: dict[str, Any]
 
 
 def network_tangent(

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.engine.components import Component
 from saltation.errors import NetworkError
-from saltation.kernels.events import PER_PRE, PER_WEIGHT, SCALAR
+from saltation.kernels.events import CUT_AT, DELAY_AT, PER_PRE, PER_WEIGHT, RECEPTOR_OF, SCALAR, WEIGHT_AT
 from saltation.kernels.records import DELAY, EVENT_ROWS, PER_TARGET, RECEPTOR, ROW, START, STOP, Synapses, Wiring
-from saltation.model import Projection, ProjectionKey
+from saltation.model import Projection
 from saltation.model.checks import freeze
 
 Ints = NDArray[np.int64]
@@ -81,40 +80,41 @@ def most_arrivals(projection: Projection, synapses: Synapses, cut_at: int) -> in
 
 
 def wire(
-    projections: Mapping[ProjectionKey, Projection],
-    component: Component,
-    columns: Mapping[str, tuple[int, int]],
+    projections: Sequence[tuple[int, Projection]],
+    first_unit: Mapping[str, int],
+    first_column: Mapping[str, int],
     size: int,
-    weight_at: Ints,
-    delay_at: Ints,
-    receptors: Sequence[int],
+    table: Ints,
     synapses: Synapses,
-    cut_at: Sequence[int],
 ) -> Wiring:
-    """Rows of the internal projections, by the neuron they leave."""
+    """Rows of projections, by the unit they leave, of ``size`` in all; each with its number in the ``table``.
+
+    ``first_unit`` and ``first_column`` say where the units of a source, and the neurons of a target, begin.
+    """
     unit_of: list[Ints] = [np.zeros(0, np.int64)]
     rows: list[Ints] = [np.zeros((0, EVENT_ROWS), np.int64)]
-    for j, key in enumerate(component.internal, start=len(component.incoming)):
-        projection = projections[key]
+    for j, projection in projections:
         n_pre, n_post = projection.shape
+        weight_at, delay_at, cut_at = table[j, WEIGHT_AT], table[j, DELAY_AT], table[j, CUT_AT]
         units = np.arange(n_pre, dtype=np.int64)
         per_weight = projection.delay_per_weight
         block = np.zeros((n_pre, EVENT_ROWS), np.int64)
-        block[:, RECEPTOR] = receptors[j]
+        block[:, RECEPTOR] = table[j, RECEPTOR_OF]
         block[:, PER_TARGET] = per_weight
-        if cut_at[j] < 0:
-            block[:, ROW] = weight_at[j] + units * n_post
-            block[:, START], block[:, STOP] = columns[projection.post]
-            block[:, DELAY] = delay_at[j] + units * (n_post if per_weight else projection.delay.ndim)
+        if cut_at < 0:
+            block[:, ROW] = weight_at + units * n_post
+            block[:, START] = first_column[projection.post]
+            block[:, STOP] = first_column[projection.post] + n_post
+            block[:, DELAY] = delay_at + units * (n_post if per_weight else projection.delay.ndim)
         else:
-            cuts = synapses.cuts[cut_at[j] : cut_at[j] + n_pre + 1]
+            cuts = synapses.cuts[cut_at : cut_at + n_pre + 1]
             # of single synapses, the place of the weight says how far the delay is from the first one
-            block[:, ROW] = weight_at[j]
+            block[:, ROW] = weight_at
             block[:, START] = -1 - cuts[:-1]
             block[:, STOP] = cuts[1:]
-            block[:, DELAY] = delay_at[j] + (0 if per_weight else units * projection.delay.ndim)
+            block[:, DELAY] = delay_at + (0 if per_weight else units * projection.delay.ndim)
             units, block = units[np.diff(cuts) > 0], block[np.diff(cuts) > 0]
-        unit_of.append(columns[projection.pre][0] + units)
+        unit_of.append(first_unit[projection.pre] + units)
         rows.append(block)
     unit = np.concatenate(unit_of)
     order = np.argsort(unit, kind="stable")

@@ -10,7 +10,8 @@ from jax.core import Tracer
 
 from saltation import model
 from saltation.engine import Exact, simulate
-from saltation.engine.arguments import check_backend, check_duration
+from saltation.engine.arguments import check_duration
+from saltation.engine.backends import check_backend
 from saltation.engine.observation import Record
 from saltation.engine.training import parameter_name, probes_of, trained_kinds
 from saltation.errors import ParameterError

@@ -15,7 +15,8 @@ from jax.core import Tracer
 
 from saltation import model
 from saltation.engine import Exact
-from saltation.engine.arguments import check_backend, check_duration
+from saltation.engine.arguments import check_duration
+from saltation.engine.backends import check_backend
 from saltation.engine.observation import Probe
 from saltation.engine.training import TIME_CONSTANTS
 from saltation.errors import ParameterError

@@ -14,14 +14,18 @@ from saltation.model.pooling import Pooled, SumPool2d
 from saltation.model.probes import MaxVoltage, Voltage, VoltageIntegral, VoltageSamples
 from saltation.model.projection import Connectivity, Projection, ProjectionKey, Receptor
 from saltation.model.spikes import Spikes
+from saltation.model.surrogates import ATan, Boxcar, Gaussian, Sigmoid, SuperSpike, Surrogate, Triangle
 
 __all__ = [
     "ALIF",
     "LI",
     "LIF",
+    "ATan",
+    "Boxcar",
     "Connectivity",
     "Conv1d",
     "Conv2d",
+    "Gaussian",
     "Input",
     "MaxVoltage",
     "Network",
@@ -31,9 +35,13 @@ __all__ = [
     "Projection",
     "ProjectionKey",
     "Receptor",
+    "Sigmoid",
     "Sparse",
     "Spikes",
     "SumPool2d",
+    "SuperSpike",
+    "Surrogate",
+    "Triangle",
     "Voltage",
     "VoltageIntegral",
     "VoltageSamples",

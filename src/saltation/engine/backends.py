@@ -1,0 +1,19 @@
+"""Which backends there are."""
+
+from typing import Any
+
+from saltation.engine.backend import Backend
+from saltation.engine.exact import Exact
+from saltation.errors import ParameterError
+
+
+def check_backend(backend: Any) -> Backend:
+    """A backend, by default the exact one."""
+    if backend is None:
+        return Exact()
+    if not isinstance(backend, Backend):
+        raise ParameterError(
+            f"simulate.backend must be a backend, such as Exact() or Grid(dt); got {backend!r}; a class has to be "
+            "called: Exact()"
+        )
+    return backend

@@ -1,0 +1,116 @@
+"""Coefficients of one step of a time grid, from the parameters of a component, and the chain rule back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.engine.plan import PackedComponent, Plan, primary_table
+from saltation.kernels.grid import (
+    ALPHA_ADAPT,
+    ALPHA_MEM,
+    BETA,
+    LEAK,
+    RECEPTORS_FROM,
+    RESET,
+    STEPS_HELD,
+    THRESHOLD,
+)
+from saltation.kernels.grid_adjoint import (
+    BY_ALPHA_ADAPT,
+    BY_ALPHA_MEM,
+    BY_BETA,
+    BY_LEAK,
+    BY_RECEPTORS,
+    BY_RESET,
+    BY_THRESHOLD,
+)
+from saltation.kernels.physics import exponentials
+
+Floats = NDArray[np.float64]
+
+_kappa: Any = np.vectorize(exponentials.kappa, otypes=[np.float64])
+_kappa_by_tau_mem: Any = np.vectorize(exponentials.kappa_by_tau_mem, otypes=[np.float64])
+_kappa_by_tau_syn: Any = np.vectorize(exponentials.kappa_by_tau_syn, otypes=[np.float64])
+
+
+@dataclass(frozen=True, slots=True)
+class StepTable:
+    """Coefficients ``[row, neuron]`` of a step of length ``dt``, and the columns of parameters they come from.
+
+    ``receptors`` are the names of the synaptic time constants.
+    """
+
+    dt: float
+    names: tuple[str, ...]
+    receptors: tuple[str, ...]
+    primary: Floats
+    rows: Floats
+
+
+def steps(times: Any, dt: float) -> NDArray[np.int64]:
+    """Nearest grid points of times."""
+    return np.rint(np.asarray(times, np.float64) / dt).astype(np.int64)
+
+
+def step_table(plan: Plan, packed: PackedComponent, dt: float) -> StepTable:
+    """Coefficients of a component."""
+    names = packed.names
+    primary = primary_table(plan, packed.component, names, packed.size)
+    receptors = tuple(name for name in names if name.startswith("tau_syn"))
+    column = {name: primary[:, i] for i, name in enumerate(names)}
+    n_receptors = len(receptors)
+    rows = np.zeros((RECEPTORS_FROM + 2 * n_receptors, packed.size))
+    tau_mem = column["tau_mem"]
+    rows[LEAK] = column["v_leak"]
+    rows[THRESHOLD] = column["v_th"] if packed.spiking else np.inf
+    rows[RESET] = column["v_reset"]
+    rows[STEPS_HELD] = steps(column["t_refrac"], dt)
+    rows[BETA] = column.get("beta", 0.0)
+    rows[ALPHA_MEM] = np.exp(-dt / tau_mem)
+    rows[ALPHA_ADAPT] = np.exp(-dt / column.get("tau_adapt", np.ones(packed.size)))
+    for r, name in enumerate(receptors):
+        tau_syn = column[name]
+        rows[RECEPTORS_FROM + r] = np.exp(-dt / tau_syn)
+        rows[RECEPTORS_FROM + n_receptors + r] = _each(_kappa, dt, tau_mem, tau_syn)
+    return StepTable(dt, names, receptors, primary, rows)
+
+
+def parameters_from(table: StepTable, coefficients: Floats) -> Floats:
+    """``dL/d`` primary parameters ``[..., neuron, name]`` from that of the coefficients ``[..., row, neuron]``."""
+    dt, names = table.dt, table.names
+    by = {name: np.zeros((*coefficients.shape[:-2], coefficients.shape[-1])) for name in names}
+    tau_mem = table.primary[:, names.index("tau_mem")]
+    by["v_leak"] = coefficients[..., BY_LEAK, :]
+    if "v_th" in by:
+        by["v_th"] = coefficients[..., BY_THRESHOLD, :]
+        by["v_reset"] = coefficients[..., BY_RESET, :]
+    if "beta" in by:
+        tau_adapt = table.primary[:, names.index("tau_adapt")]
+        by["beta"] = coefficients[..., BY_BETA, :]
+        by["tau_adapt"] = coefficients[..., BY_ALPHA_ADAPT, :] * table.rows[ALPHA_ADAPT] * dt / tau_adapt**2
+    by["tau_mem"] = coefficients[..., BY_ALPHA_MEM, :] * table.rows[ALPHA_MEM] * dt / tau_mem**2
+    n_receptors = len(table.receptors)
+    for r, name in enumerate(table.receptors):
+        tau_syn = table.primary[:, names.index(name)]
+        of_decay = coefficients[..., BY_RECEPTORS + r, :]
+        of_gain = coefficients[..., BY_RECEPTORS + n_receptors + r, :]
+        decay = table.rows[RECEPTORS_FROM + r] * dt / tau_syn**2
+        by[name] = of_decay * decay + of_gain * _each(_kappa_by_tau_syn, dt, tau_mem, tau_syn)
+        by["tau_mem"] = by["tau_mem"] + of_gain * _each(_kappa_by_tau_mem, dt, tau_mem, tau_syn)
+    return np.stack([by[name] for name in names], axis=-1)
+
+
+def _each(function: Any, dt: float, tau_mem: Floats, tau_syn: Floats) -> Floats:
+    """A function of one neuron's time constants for all neurons, worked out once for those that share them."""
+    pairs, where = np.unique(np.stack((tau_mem, tau_syn)), axis=1, return_inverse=True)
+    rm, rs = 1.0 / pairs[0], 1.0 / pairs[1]
+    em, es, delta = np.exp(-rm * dt), np.exp(-rs * dt), rs - rm
+    if function is _kappa:
+        values = function(dt, rm, em, es, delta)
+    elif function is _kappa_by_tau_mem:
+        values = function(dt, rm, em, es, delta, _kappa(dt, rm, em, es, delta))
+    else:
+        values = function(dt, rm, rs, em, es, delta)
+    return np.asarray(values)[where.reshape(-1)]
