@@ -1,7 +1,7 @@
 """The grid backend: step by step, with surrogate gradients or those of EventProp at the spikes it finds."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class Grid(Backend):
     def __post_init__(self) -> None:
         """Check the arguments."""
         number("Grid", "dt", self.dt, minimum=0.0, strict=True, hint=SECONDS)
-        given: object = self.surrogate
+        given: Any = self.surrogate
         if not isinstance(given, Surrogate):
             raise ParameterError(
                 f"Grid.surrogate must be SuperSpike(...), Sigmoid(...), Triangle(...), ATan(...), Boxcar(...) or "

@@ -6,15 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation.engine.adjoint import GRADIENT_BUDGET
+from saltation.engine.grid_followers import Followers
 from saltation.engine.grid_run import GridRun, GridSettings
 from saltation.engine.grid_table import steps
 from saltation.engine.memory import empty, zeros
 from saltation.engine.observation import Request, add_at
-from saltation.engine.plan import Plan
 from saltation.engine.threads import chunks, run_chunks
-from saltation.engine.wiring import wire
 from saltation.kernels.grid import LIGHT_ROWS, TRACED_FROM
-from saltation.kernels.grid_adjoint import BY_RECEPTORS, LAM_I, Given, Pseudo, grid_adjoint, grid_pull
+from saltation.kernels.grid_adjoint import BY_RECEPTORS, LAM_I, Given, Pseudo, grid_adjoint
 from saltation.model import MaxVoltage, Voltage
 from saltation.model.surrogates import SURROGATES, Surrogate
 
@@ -34,18 +33,19 @@ def component_back(
     settings: GridSettings,
     voltage: Mapping[str, Sequence[Floats]],
     by_spike: Floats,
+    followers: Followers,
     keep: bool,
     per_sample: bool,
     deep: bool,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """``dL/d`` weights, coefficients and the initial voltage of a component; and ``lam_I`` of all grid points.
 
-    ``by_spike [batch, step or 0, neuron]`` is ``dL/dz``; ``keep``: whether ``lam_I`` is wanted; ``deep``: whether
-    derivatives by decays and gains are.
+    ``by_spike [batch, step or 0, neuron]`` is ``dL/dz``, to which comes what ``followers`` add; ``keep``: whether
+    ``lam_I`` is wanted; ``deep``: whether derivatives by decays and gains are.
     """
     packed, scheme, batch, n = run.packed, run.scheme, run.batch, run.packed.size
     n_receptors, last = len(run.table.receptors), settings.last
-    given = Given(by_spike, *_recorded(run, request, settings, voltage))
+    given = Given(by_spike, followers.following, followers.along, *_recorded(run, request, settings, voltage))
     kept = empty((batch, n_receptors, last + 1, n)) if keep else np.zeros((1, n_receptors, 0, n))
     surrogate = settings.surrogate
     pseudo = Pseudo(_KINDS[type(surrogate)], surrogate.height, surrogate.sharpness, settings.detached)
@@ -107,25 +107,6 @@ def _recorded(
             else:
                 integral[:, columns] += cotangent
     return samples, integral, peak
-
-
-def pull_source(plan: Plan, run: GridRun, settings: GridSettings, source: str, kept: Floats, by_spike: Floats) -> None:
-    """Add ``dL/dz [batch, step, unit]`` of a population whose spikes reach the component."""
-    packed = run.packed
-    numbered = [
-        (j, plan.projections[key])
-        for j, key in enumerate(packed.keys[: len(packed.component.incoming)])
-        if plan.projections[key].pre == source
-    ]
-    begins = {name: first for name, (first, _) in packed.columns.items()}
-    size = plan.populations[source].size
-    rows = wire(numbered, {source: 0}, begins, size, packed.table, packed.synapses)
-
-    def work(first: int, stop: int) -> None:
-        grid_pull(first, stop, kept, packed.weights, packed.synapses, rows, run.scheme.steps_of, by_spike)
-
-    updates = run.batch * (settings.last + 1) * size * packed.size // (2 * _STEPS_PER_UPDATE)
-    run_chunks(work, chunks(run.batch, updates, settings.threads), settings.threads)
 
 
 def no_spikes(n: int) -> Floats:

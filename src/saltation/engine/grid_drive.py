@@ -50,14 +50,14 @@ def _dense(projection: Projection, flat: Floats) -> Floats:
     return dense
 
 
-def _split(plan: Plan, projection: Projection, n_receptors: int) -> list[tuple[int, int]]:
-    """Receptors that the projection reaches, and the sign of the weights that reach each: 0 for any."""
+def split_by_receptor(
+    plan: Plan, projection: Projection, n_receptors: int, weights: Floats
+) -> list[tuple[int, Floats]]:
+    """Receptors that a projection reaches, and the weights with which it reaches each."""
     code = receptor_code(plan.populations[projection.post], projection)
-    return [(0, 1), (1, -1)] if code == BY_SIGN and n_receptors == 2 else [(code, 0)]
-
-
-def _of_sign(weights: Floats, sign: int) -> Floats:
-    return weights if sign == 0 else np.maximum(weights, 0.0) if sign > 0 else np.minimum(weights, 0.0)
+    if code == BY_SIGN and n_receptors == 2:
+        return [(0, np.maximum(weights, 0.0)), (1, np.minimum(weights, 0.0))]
+    return [(0 if code == BY_SIGN else code, weights)]
 
 
 def currents_of(
@@ -73,8 +73,7 @@ def currents_of(
         flat = packed.weights[packed.weight_at[j] : packed.weight_at[j + 1]]
         columns = slice(*packed.columns[projection.post])
         late = np.broadcast_to(steps_of[packed.delay_at[j] : packed.delay_at[j + 1]], projection.shape[0])
-        for receptor, sign in _split(plan, projection, n_receptors):
-            weights = _of_sign(_dense(projection, flat), sign)
+        for receptor, weights in split_by_receptor(plan, projection, n_receptors, _dense(projection, flat)):
             for shift in np.unique(late[late <= last]):
                 units = late == shift
                 arriving = drive[projection.pre][:, : last + 1 - shift, units] @ weights[units]
@@ -103,15 +102,15 @@ def drive_back(
         dense = _dense(projection, flat)
         shape = (values.shape[0], *dense.shape) if per_sample else dense.shape
         of_dense = np.zeros(shape)
-        for receptor, sign in _split(plan, projection, n_receptors):
-            weights = _of_sign(dense, sign)
-            mask = np.ones(dense.shape) if sign == 0 else (dense >= 0.0 if sign > 0 else dense < 0.0)
+        parts = split_by_receptor(plan, projection, n_receptors, dense)
+        for receptor, weights in parts:
+            own = np.ones(dense.shape) if len(parts) == 1 else (dense < 0.0 if receptor else dense >= 0.0)
             for shift in np.unique(late[late <= last]):
                 units = late == shift
                 lam = kept[:, receptor, shift:, columns]
                 moved = values[:, : last + 1 - shift, units]
                 found = np.einsum("bkm,bkn->bmn" if per_sample else "bkm,bkn->mn", moved, lam, optimize=True)
-                of_dense[..., units, :] += found * mask[units]
+                of_dense[..., units, :] += found * own[units]
                 by_drive[projection.pre][:, : last + 1 - shift, units] += lam @ weights[units].T
         if projection.connectivity is None:
             by_weight[..., span] += of_dense.reshape(*shape[:-2], -1)

@@ -28,6 +28,7 @@ from saltation.kernels.grid import (
     HELD_TO,
     PEAK,
     PEAK_STEP,
+    STEPS_HELD,
     WATCHED,
     Found,
     Recorder,
@@ -108,6 +109,10 @@ def _run_component(
     segments = 0 if every > last else -(-(last + 1) // every)
     scheme = Scheme(
         dt,
+        packed.spiking,
+        "beta" in packed.names,
+        bool(table.rows[STEPS_HELD].any()) or job.state is not None,
+        bool(packed.limit.any()),
         last,
         every,
         ring,
@@ -132,7 +137,7 @@ def _run_component(
 
     def work(first: int, stop: int) -> GridPart:
         events = sort_events(packed, sources, (last + 0.25) * dt, np.empty(0), first, stop)
-        event_steps = steps(events.times, dt)
+        event_steps = steps(events.times[: events.offsets[stop]], dt)  # behind them is room
         offsets = np.zeros(stop + 1, np.int64)
         room = 2 * n * (stop - first) + 64 if packed.spiking else 0
         found = Found(empty(room, np.int64), empty(room, np.int64))

@@ -11,8 +11,9 @@ from saltation.kernels.grid import (
     ALPHA_ADAPT,
     ALPHA_MEM,
     BETA,
+    DECAY,
+    DRIFT,
     LEAK,
-    RECEPTORS_FROM,
     RESET,
     STEPS_HELD,
     THRESHOLD,
@@ -39,7 +40,8 @@ _kappa_by_tau_syn: Any = np.vectorize(exponentials.kappa_by_tau_syn, otypes=[np.
 class StepTable:
     """Coefficients ``[row, neuron]`` of a step of length ``dt``, and the columns of parameters they come from.
 
-    ``receptors`` are the names of the synaptic time constants.
+    ``primary [neuron, name]`` is one row where all neurons share their parameters; ``receptors`` are the names of the
+    synaptic time constants.
     """
 
     dt: float
@@ -58,10 +60,12 @@ def step_table(plan: Plan, packed: PackedComponent, dt: float) -> StepTable:
     """Coefficients of a component."""
     names = packed.names
     primary = primary_table(plan, packed.component, names, packed.size)
+    if packed.shared:
+        primary = primary[:1]
     receptors = tuple(name for name in names if name.startswith("tau_syn"))
     column = {name: primary[:, i] for i, name in enumerate(names)}
     n_receptors = len(receptors)
-    rows = np.zeros((RECEPTORS_FROM + 2 * n_receptors, packed.size))
+    rows = np.zeros((DECAY + 2 * n_receptors, primary.shape[0]))
     tau_mem = column["tau_mem"]
     rows[LEAK] = column["v_leak"]
     rows[THRESHOLD] = column["v_th"] if packed.spiking else np.inf
@@ -69,16 +73,21 @@ def step_table(plan: Plan, packed: PackedComponent, dt: float) -> StepTable:
     rows[STEPS_HELD] = steps(column["t_refrac"], dt)
     rows[BETA] = column.get("beta", 0.0)
     rows[ALPHA_MEM] = np.exp(-dt / tau_mem)
-    rows[ALPHA_ADAPT] = np.exp(-dt / column.get("tau_adapt", np.ones(packed.size)))
+    rows[DRIFT] = -np.expm1(-dt / tau_mem) * rows[LEAK]
+    rows[ALPHA_ADAPT] = np.exp(-dt / column.get("tau_adapt", np.ones(1)))
     for r, name in enumerate(receptors):
         tau_syn = column[name]
-        rows[RECEPTORS_FROM + r] = np.exp(-dt / tau_syn)
-        rows[RECEPTORS_FROM + n_receptors + r] = _each(_kappa, dt, tau_mem, tau_syn)
+        rows[DECAY + r] = np.exp(-dt / tau_syn)
+        rows[DECAY + n_receptors + r] = _each(_kappa, dt, tau_mem, tau_syn)
+    rows = np.ascontiguousarray(np.broadcast_to(rows, (rows.shape[0], packed.size)))
     return StepTable(dt, names, receptors, primary, rows)
 
 
-def parameters_from(table: StepTable, coefficients: Floats) -> Floats:
-    """``dL/d`` primary parameters ``[..., neuron, name]`` from that of the coefficients ``[..., row, neuron]``."""
+def parameters_from(table: StepTable, coefficients: Floats, deep: bool) -> Floats:
+    """``dL/d`` primary parameters ``[..., neuron, name]`` from that of the coefficients ``[..., row, neuron]``.
+
+    ``deep``: whether those by time constants are wanted; they are zero if not.
+    """
     dt, names = table.dt, table.names
     by = {name: np.zeros((*coefficients.shape[:-2], coefficients.shape[-1])) for name in names}
     tau_mem = table.primary[:, names.index("tau_mem")]
@@ -89,23 +98,25 @@ def parameters_from(table: StepTable, coefficients: Floats) -> Floats:
     if "beta" in by:
         tau_adapt = table.primary[:, names.index("tau_adapt")]
         by["beta"] = coefficients[..., BY_BETA, :]
-        by["tau_adapt"] = coefficients[..., BY_ALPHA_ADAPT, :] * table.rows[ALPHA_ADAPT] * dt / tau_adapt**2
+        if deep:
+            by["tau_adapt"] = coefficients[..., BY_ALPHA_ADAPT, :] * table.rows[ALPHA_ADAPT] * dt / tau_adapt**2
+    if not deep:
+        return np.stack([by[name] for name in names], axis=-1)
     by["tau_mem"] = coefficients[..., BY_ALPHA_MEM, :] * table.rows[ALPHA_MEM] * dt / tau_mem**2
     n_receptors = len(table.receptors)
     for r, name in enumerate(table.receptors):
         tau_syn = table.primary[:, names.index(name)]
         of_decay = coefficients[..., BY_RECEPTORS + r, :]
         of_gain = coefficients[..., BY_RECEPTORS + n_receptors + r, :]
-        decay = table.rows[RECEPTORS_FROM + r] * dt / tau_syn**2
+        decay = table.rows[DECAY + r] * dt / tau_syn**2
         by[name] = of_decay * decay + of_gain * _each(_kappa_by_tau_syn, dt, tau_mem, tau_syn)
         by["tau_mem"] = by["tau_mem"] + of_gain * _each(_kappa_by_tau_mem, dt, tau_mem, tau_syn)
     return np.stack([by[name] for name in names], axis=-1)
 
 
 def _each(function: Any, dt: float, tau_mem: Floats, tau_syn: Floats) -> Floats:
-    """A function of one neuron's time constants for all neurons, worked out once for those that share them."""
-    pairs, where = np.unique(np.stack((tau_mem, tau_syn)), axis=1, return_inverse=True)
-    rm, rs = 1.0 / pairs[0], 1.0 / pairs[1]
+    """A function of the time constants of each neuron."""
+    rm, rs = 1.0 / tau_mem, 1.0 / tau_syn
     em, es, delta = np.exp(-rm * dt), np.exp(-rs * dt), rs - rm
     if function is _kappa:
         values = function(dt, rm, em, es, delta)
@@ -113,4 +124,4 @@ def _each(function: Any, dt: float, tau_mem: Floats, tau_syn: Floats) -> Floats:
         values = function(dt, rm, em, es, delta, _kappa(dt, rm, em, es, delta))
     else:
         values = function(dt, rm, rs, em, es, delta)
-    return np.asarray(values)[where.reshape(-1)]
+    return np.asarray(values)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from saltation.engine.backend import Drive, Job, Report, Tangent, Tangents, Trace, Wish
 from saltation.engine.gradient import ComponentGradient, Gradient, name_gradient
-from saltation.engine.grid_adjoint import all_spikes, component_back, no_spikes, pull_source
+from saltation.engine.grid_adjoint import all_spikes, component_back, no_spikes
 from saltation.engine.grid_drive import drive_back
+from saltation.engine.grid_followers import Followers, following, joined_followers, pull_source
 from saltation.engine.grid_run import GridRun, GridSettings
 from saltation.engine.grid_table import parameters_from
 from saltation.engine.state import State, waiting_spikes
@@ -98,6 +99,7 @@ class GridTrace(Trace):
         by_spike: dict[str, Floats] = {name: np.array(value) for name, value in wish.spikes.items()}
         by_drive: dict[str, Floats] = {name: np.zeros(values.shape) for name, values in self.drive.items()}
         spiking = self.train_shapes
+        follow: dict[tuple[str, ...], list[Followers]] = {}
         parts: list[ComponentGradient] = []
         for run in reversed(self.runs):
             if run is None:
@@ -111,11 +113,17 @@ class GridTrace(Trace):
                 settings,
                 wish.voltage,
                 self._of_component(run, by_spike),
+                joined_followers(follow.pop(packed.component.populations, []), packed.size),
                 bool(pulled) or driven,
                 wish.per_sample,
                 wish.time_constants,
             )
             for name in pulled:
+                source = self._run_of(name).packed
+                few = following(plan, run, kept, name, slice(*source.columns[name]), source.size)
+                if few is not None:
+                    follow.setdefault(source.component.populations, []).append(few)
+                    continue
                 if name not in by_spike:
                     by_spike[name] = all_spikes(*_batch_last_n(spiking[name]))
                 pull_source(plan, run, settings, name, kept, by_spike[name])
@@ -123,9 +131,13 @@ class GridTrace(Trace):
                 drive_back(plan, packed, self.drive, run.scheme.steps_of, kept, wish.per_sample, weights, by_drive)
             shape = weights.shape[:-1]
             delays = np.zeros((*shape, packed.delays.size))
-            parameters = parameters_from(run.table, coefficients)
+            parameters = parameters_from(run.table, coefficients, wish.time_constants)
             parts.append(ComponentGradient(packed, weights, delays, parameters, start, job.state is None))
         return _without_times(name_gradient(plan, parts, {}), by_drive)
+
+    def _run_of(self, name: str) -> GridRun:
+        """The run of a population's component."""
+        return next(run for run in self.runs if run is not None and name in run.packed.columns)
 
     def _of_component(self, run: GridRun, by_spike: Mapping[str, Floats]) -> Floats:
         """``dL/dz`` of all its neurons."""

@@ -1,7 +1,7 @@
 """A component on a time grid, forward: step by step, all neurons side by side.
 
     at grid point k:   I += arrivals;   a spike where V >= v_th + a, not held:  V := v_reset, a += beta, held
-    to the next:       V := v_leak + alpha_m (V - v_leak) + sum_r kappa_r I_r,   I_r := alpha_r I_r,   a := alpha_a a
+    to the next:       V := alpha_m V + (1 - alpha_m) v_leak + sum_r kappa_r I_r,   I_r := alpha_r I_r,   a := alpha_a a
 
 The factors are those of the exact solution over one step.  A held neuron keeps its voltage.  Own spikes that arrive
 at once act on the way to the next point; later ones wait in a ring of ``I`` to come.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from saltation.kernels.bits import natural
 from saltation.kernels.cache import compile_kernel
-from saltation.kernels.inlining import called
+from saltation.kernels.inlining import called, inlined
 from saltation.kernels.records import (
     BY_SIGN,
     DELAY,
@@ -38,13 +38,19 @@ Ints = NDArray[np.int64]
 class Scheme(NamedTuple):
     """What is the same for all samples of a component.
 
-    ``last``: the last grid point of the window; ``every``: steps between checkpoints; ``ring``: grid points for which
-    currents to come are kept; ``table [row, neuron]``: the coefficients; ``currents [batch, step or 0, receptor,
-    neuron]``: what values on the grid bring; ``steps_of``: the steps of each delay; ``start [batch or 1, row,
-    neuron]``: the state at the beginning, and ``checkpoints [batch, segment, row, neuron]`` before each segment.
+    ``spiking``, ``adaptive``, ``holds``, ``limited``: whether neurons spike, thresholds adapt, neurons are held after a
+    spike, and numbers of spikes are limited; ``last``: the last grid point of the window; ``every``: steps between
+    checkpoints; ``ring``: grid points for which currents to come are kept; ``table [row, neuron]``: the coefficients;
+    ``currents [batch, step or 0, receptor, neuron]``: what values on the grid bring; ``steps_of``: the steps of each
+    delay; ``start [batch or 1, row, neuron]``: the state at the beginning, and ``checkpoints [batch, segment, row,
+    neuron]`` before each segment.
     """
 
     dt: float
+    spiking: bool
+    adaptive: bool
+    holds: bool
+    limited: bool
     last: int
     every: int
     ring: int
@@ -74,7 +80,7 @@ class Found(NamedTuple):
     steps: Ints
 
 
-# Rows of the table of coefficients; decays and gains of the receptors follow.
+# Rows of the table of coefficients.
 LEAK = 0
 THRESHOLD = 1
 RESET = 2
@@ -82,7 +88,9 @@ STEPS_HELD = 3
 BETA = 4
 ALPHA_MEM = 5
 ALPHA_ADAPT = 6
-RECEPTORS_FROM = 7  # decay of receptor r, then of all of them the gain
+DRIFT = 7  # (1 - alpha) v_leak
+DECAY = 8  # of each receptor, then the gain of each
+GAIN = 9  # of the only receptor
 
 # Rows of the state of a sample; currents, then those to come, follow.
 V = 0
@@ -105,45 +113,46 @@ AREA = 2
 WATCHED = 3
 
 
-@called
-def _deposit(state, base, receptor, row, first, last, weights, synapses):
+# Taking a row out of an array, or an array out of a tuple, counts a reference up and down, which costs as much as a row
+# of arithmetic: what is done at every step is handed arrays, and indexes them to the end.  Each loop writes one row and
+# reads few: with more, the compiler would not find out that they do not overlap, and would go neuron by neuron.
+
+
+@inlined
+def _deposit(state, base, receptor, row, first, last, weights, places, targets):
     """Add a row of weights to the currents in rows ``base`` (excitatory, or the one) and ``base + 1``."""
-    n = state.shape[1]
     if first < 0:
         for s in range(-1 - first, last):
-            w = weights[synapses.places[natural(s)]]
+            w = weights[places[natural(s)]]
             to = base + (receptor if receptor != BY_SIGN else np.int64(w < 0.0))
-            state[to, synapses.targets[natural(s)]] += w
-        return
-    if receptor == BY_SIGN:
-        for m in range(first, min(last, n)):
-            w = weights[row + m - first]
-            state[base + np.int64(w < 0.0), m] += w
-        return
-    target = state[base + receptor]
-    for m in range(first, min(last, n)):
-        target[m] += weights[row + m - first]
+            state[natural(to), targets[natural(s)]] += w
+    elif receptor == BY_SIGN:
+        for m in range(last - first):
+            state[natural(base), natural(first + m)] += max(weights[natural(row + m)], 0.0)
+        for m in range(last - first):
+            state[natural(base + 1), natural(first + m)] += min(weights[natural(row + m)], 0.0)
+    else:
+        for m in range(last - first):
+            state[natural(base + receptor), natural(first + m)] += weights[natural(row + m)]
 
 
 @called
-def _emit(scheme, state, k, unit, n_receptors):
+def _emit(ring, k, unit, n_receptors, state, weights, places, targets, offsets, rows, steps_of):
     """A spike of a neuron leaves along the projections inside the component."""
-    wiring, weights, synapses, ring = scheme.wiring, scheme.weights, scheme.synapses, scheme.ring
-    for i in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
-        receptor = wiring.ints[RECEPTOR, i]
-        row, first, last = wiring.ints[ROW, i], wiring.ints[START, i], wiring.ints[STOP, i]
-        delay = wiring.ints[DELAY, i]
-        if wiring.ints[PER_TARGET, i] == 0:
-            late = scheme.steps_of[delay]
+    for i in range(offsets[unit], offsets[unit + 1]):
+        receptor = rows[RECEPTOR, i]
+        row, first, last, delay = rows[ROW, i], rows[START, i], rows[STOP, i], rows[DELAY, i]
+        if rows[PER_TARGET, i] == 0:
+            late = steps_of[delay]
             if late < ring:
                 slot = 0 if late == 0 else 1 + (k + late) % ring
                 base = CURRENTS_FROM + slot * n_receptors
-                _deposit(state, base, receptor, row, first, last, weights, synapses)
+                _deposit(state, base, receptor, row, first, last, weights, places, targets)
             continue
         for j in range(-1 - first if first < 0 else first, last):
-            place = np.int64(synapses.places[j]) if first < 0 else row + j - first
-            target = np.int64(synapses.targets[j]) if first < 0 else j
-            late = scheme.steps_of[delay + place - row]
+            place = np.int64(places[j]) if first < 0 else row + j - first
+            target = np.int64(targets[j]) if first < 0 else j
+            late = steps_of[delay + place - row]
             if late < ring:
                 w = weights[place]
                 slot = 0 if late == 0 else 1 + (k + late) % ring
@@ -151,55 +160,54 @@ def _emit(scheme, state, k, unit, n_receptors):
                 state[CURRENTS_FROM + slot * n_receptors + to, target] += w
 
 
-@called
-def _arrive(scheme, events, event_steps, e, end, b, k, n_receptors, state):
-    """All that arrives at grid point ``k``; the next event."""
-    n = state.shape[1]
-    plain = events.ints.shape[0] == PLAIN_ROWS
-    while e < end and event_steps[e] <= k:
-        first = 0 if plain else events.ints[START, e]
-        stop = n if plain else events.ints[STOP, e]
-        receptor, row = events.ints[RECEPTOR, e], events.ints[ROW, e]
-        _deposit(state, CURRENTS_FROM, receptor, row, first, stop, scheme.weights, scheme.synapses)
-        e += 1
-    if scheme.currents.shape[1] > 0:
-        for r in range(n_receptors):
-            into = state[CURRENTS_FROM + r]
-            for m in range(n):
-                into[m] += scheme.currents[b, k, r, m]
-    if scheme.ring > 1:
-        slot = CURRENTS_FROM + (1 + k % scheme.ring) * n_receptors
-        for r in range(n_receptors):
-            into, waiting = state[CURRENTS_FROM + r], state[slot + r]
-            for m in range(n):
-                into[m] += waiting[m]
-                waiting[m] = 0.0
-    return e
-
-
-@called
-def _go_on(table, k, n_receptors, state):
+@inlined
+def _go_on(table, adaptive, k, n_receptors, state):
     """From grid point ``k`` to the next."""
     n = state.shape[1]
-    v, adapt, held = state[V], state[ADAPT], state[HELD_TO]
-    leak, alpha, fade = table[LEAK], table[ALPHA_MEM], table[ALPHA_ADAPT]
     if n_receptors == 1:
-        current, decay, gain = state[CURRENTS_FROM], table[RECEPTORS_FROM], table[RECEPTORS_FROM + 1]
         for m in range(n):
-            moved = leak[m] + alpha[m] * (v[m] - leak[m]) + gain[m] * current[m]
-            v[m] = v[m] if held[m] > k else moved
-            current[m] *= decay[m]
+            moved = table[DRIFT, m] + table[ALPHA_MEM, m] * state[V, m] + table[GAIN, m] * state[CURRENTS_FROM, m]
+            state[V, m] = state[V, m] if state[HELD_TO, m] > k else moved
+        for m in range(n):
+            state[CURRENTS_FROM, m] *= table[DECAY, m]
     else:
-        exc, inh = state[CURRENTS_FROM], state[CURRENTS_FROM + 1]
-        decay_exc, decay_inh = table[RECEPTORS_FROM], table[RECEPTORS_FROM + 1]
-        gain_exc, gain_inh = table[RECEPTORS_FROM + 2], table[RECEPTORS_FROM + 3]
         for m in range(n):
-            moved = leak[m] + alpha[m] * (v[m] - leak[m]) + gain_exc[m] * exc[m] + gain_inh[m] * inh[m]
-            v[m] = v[m] if held[m] > k else moved
-            exc[m] *= decay_exc[m]
-            inh[m] *= decay_inh[m]
+            state[V, m] = state[V, m] if state[HELD_TO, m] > k else table[DRIFT, m] + table[ALPHA_MEM, m] * state[V, m]
+        for r in range(n_receptors):
+            for m in range(n):
+                moved = table[natural(DECAY + n_receptors + r), m] * state[natural(CURRENTS_FROM + r), m]
+                state[V, m] += 0.0 if state[HELD_TO, m] > k else moved
+            for m in range(n):
+                state[natural(CURRENTS_FROM + r), m] *= table[natural(DECAY + r), m]
+    if adaptive:
+        for m in range(n):
+            state[ADAPT, m] *= table[ALPHA_ADAPT, m]
+
+
+@inlined
+def _trace(trace, at, k, limited, threshold, limit, n_receptors, state):
+    """Write down what is at a grid point before its spikes."""
+    n = state.shape[1]
     for m in range(n):
-        adapt[m] *= fade[m]
+        trace[BEFORE, at, m] = state[V, m]
+    for m in range(n):
+        over = state[V, m] - threshold[m] - state[ADAPT, m]
+        trace[DISTANCE, at, m] = math.nan if state[HELD_TO, m] >= k else over
+    if limited:
+        for m in range(n):
+            spent = (limit[m] > 0) & (state[COUNT, m] >= limit[m])
+            trace[DISTANCE, at, m] = -math.inf if spent else trace[DISTANCE, at, m]
+
+
+@inlined
+def _trace_behind(trace, at, n_receptors, state):
+    """Write down what is at a grid point behind its spikes."""
+    n = state.shape[1]
+    for m in range(n):
+        trace[ADAPTED, at, m] = state[ADAPT, m]
+    for r in range(n_receptors):
+        for m in range(n):
+            trace[natural(TRACED_FROM + r), at, m] = state[natural(CURRENTS_FROM + r), m]
 
 
 @called
@@ -210,58 +218,85 @@ def advance(scheme, events, event_steps, b, k0, k1, e, state, trace, recorder, f
     written.  ``trace [row, step or 0, neuron]`` takes what the adjoint needs.
     """
     n = state.shape[1]
-    table, limit, last, dt = scheme.table, scheme.limit, scheme.last, scheme.dt
-    n_receptors = (table.shape[0] - RECEPTORS_FROM) // 2
-    deep = trace.shape[0] > LIGHT_ROWS
-    probe = np.searchsorted(recorder.probe_steps, k0)
-    v, adapt, held, count = state[V], state[ADAPT], state[HELD_TO], state[COUNT]
-    threshold = table[THRESHOLD]
+    table, limit, weights, steps_of, ring = scheme.table, scheme.limit, scheme.weights, scheme.steps_of, scheme.ring
+    places, targets = scheme.synapses.places, scheme.synapses.targets
+    offsets, rows, currents = scheme.wiring.offsets, scheme.wiring.ints, scheme.currents
+    last, dt, adaptive, limited = scheme.last, scheme.dt, scheme.adaptive, scheme.limited
+    spiking = scheme.spiking
+    ints, samples, watch, probe_steps = events.ints, recorder.samples, recorder.watch, recorder.probe_steps
+    units, steps, threshold = found.units, found.steps, table[THRESHOLD]
+    plain = ints.shape[0] == PLAIN_ROWS
+    n_receptors = (table.shape[0] - DECAY) // 2
+    traced, deep = trace.shape[1] > 0, trace.shape[0] > LIGHT_ROWS
+    probe = np.searchsorted(probe_steps, k0)
     end = events.offsets[b + 1] - 1  # the last is the end of the window
     for k in range(k0, k1):
-        e = _arrive(scheme, events, event_steps, e, end, b, k, n_receptors, state)
-        if probe < recorder.probe_steps.size and recorder.probe_steps[probe] == k:
-            recorder.samples[b, probe] = v
-            probe += 1
-        if recorder.watch.shape[2] > 0:
-            share = dt if 0 < k < last else 0.5 * dt
-            peak, where, area = recorder.watch[b, PEAK], recorder.watch[b, PEAK_STEP], recorder.watch[b, AREA]
+        while e < end and event_steps[e] <= k:
+            first = 0 if plain else ints[START, e]
+            stop = n if plain else ints[STOP, e]
+            _deposit(state, CURRENTS_FROM, ints[RECEPTOR, e], ints[ROW, e], first, stop, weights, places, targets)
+            e += 1
+        if currents.shape[1] > 0:
+            for r in range(n_receptors):
+                for m in range(n):
+                    state[natural(CURRENTS_FROM + r), m] += currents[b, k, r, m]
+        if ring > 1:
+            slot = CURRENTS_FROM + (1 + k % ring) * n_receptors
+            for r in range(n_receptors):
+                for m in range(n):
+                    state[natural(CURRENTS_FROM + r), m] += state[natural(slot + r), m]
+                for m in range(n):
+                    state[natural(slot + r), m] = 0.0
+        if probe < probe_steps.size and probe_steps[probe] == k:
             for m in range(n):
-                higher = v[m] > peak[m]
-                peak[m] = v[m] if higher else peak[m]
-                where[m] = k if higher else where[m]
-                area[m] += share * v[m]
+                samples[b, probe, m] = state[V, m]
+            probe += 1
+        if watch.shape[2] > 0:
+            share = dt if 0 < k < last else 0.5 * dt
+            for m in range(n):
+                watch[b, PEAK_STEP, m] = k if state[V, m] > watch[b, PEAK, m] else watch[b, PEAK_STEP, m]
+            for m in range(n):
+                watch[b, PEAK, m] = max(state[V, m], watch[b, PEAK, m])
+            for m in range(n):
+                watch[b, AREA, m] += share * state[V, m]
+        if not spiking:
+            if traced and deep:
+                for m in range(n):
+                    trace[BEFORE, natural(k - k0), m] = state[V, m]
+                for m in range(n):
+                    trace[DISTANCE, natural(k - k0), m] = -math.inf
+                _trace_behind(trace, natural(k - k0), n_receptors, state)
+            if k < last:
+                _go_on(table, False, k, n_receptors, state)
+            continue
         hits = 0
         for m in range(n):
-            hits += np.int64((v[m] >= threshold[m] + adapt[m]) & (held[m] < k))
-        if trace.shape[1] > 0:
-            before, distance = trace[BEFORE, k - k0], trace[DISTANCE, k - k0]
-            for m in range(n):
-                before[m] = v[m]
-                over = v[m] - threshold[m] - adapt[m]
-                over = -math.inf if (limit[m] > 0) & (count[m] >= limit[m]) else over
-                distance[m] = math.nan if held[m] >= k else over
+            hits += np.int64((state[V, m] >= threshold[m] + state[ADAPT, m]) & (state[HELD_TO, m] < k))
+        if traced:
+            _trace(trace, natural(k - k0), k, limited, threshold, limit, n_receptors, state)
         if hits > 0:
             for m in range(n):
-                if v[m] >= threshold[m] + adapt[m] and held[m] < k and (limit[m] == 0 or count[m] < limit[m]):
-                    if at < found.units.size:
-                        found.units[at] = m
-                        found.steps[at] = k
+                if state[V, m] >= threshold[m] + state[ADAPT, m] and state[HELD_TO, m] < k:
+                    if limit[m] > 0 and state[COUNT, m] >= limit[m]:
+                        continue
+                    if at < units.size:
+                        units[at] = m
+                        steps[at] = k
                     at += 1
-                    v[m] = table[RESET, m]
-                    adapt[m] += table[BETA, m]
-                    held[m] = k + table[STEPS_HELD, m]
-                    count[m] += 1.0
-                    _emit(scheme, state, k, m, n_receptors)
-        if deep:
-            trace[ADAPTED, k - k0] = adapt
-            for r in range(n_receptors):
-                trace[TRACED_FROM + r, k - k0] = state[CURRENTS_FROM + r]
+                    state[V, m] = table[RESET, m]
+                    state[ADAPT, m] += table[BETA, m]
+                    state[HELD_TO, m] = k + table[STEPS_HELD, m]
+                    state[COUNT, m] += 1.0
+                    if offsets[m + 1] > offsets[m]:
+                        _emit(ring, k, m, n_receptors, state, weights, places, targets, offsets, rows, steps_of)
+        if traced and deep:
+            _trace_behind(trace, natural(k - k0), n_receptors, state)
         if k < last:
-            _go_on(table, k, n_receptors, state)
+            _go_on(table, adaptive, k, n_receptors, state)
     return e, at
 
 
-@called
+@inlined
 def begin_sample(scheme, b, state):
     """Set the state to that at the beginning of a sample."""
     origin = scheme.start[b if scheme.start.shape[0] > 1 else 0]

@@ -23,11 +23,11 @@ from saltation.kernels.grid import (
     ALPHA_MEM,
     BEFORE,
     BETA,
+    DECAY,
     DISTANCE,
     LEAK,
     LIGHT_ROWS,
     PEAK_STEP,
-    RECEPTORS_FROM,
     RESET,
     TRACED_FROM,
     WATCHED,
@@ -36,9 +36,9 @@ from saltation.kernels.grid import (
     advance,
     begin_sample,
 )
-from saltation.kernels.inlining import called
+from saltation.kernels.inlining import called, inlined
 from saltation.kernels.records import BY_SIGN, DELAY, PER_TARGET, PLAIN_ROWS, RECEPTOR, ROW, START, STOP
-from saltation.kernels.surrogate import surrogate
+from saltation.kernels.surrogate import surrogates
 
 Floats = NDArray[np.float64]
 
@@ -53,9 +53,16 @@ class Pseudo(NamedTuple):
 
 
 class Given(NamedTuple):
-    """``dL/d`` spike trains ``[batch, step or 0, neuron]``, samples, integrals and maxima of what was recorded."""
+    """``dL/d`` what a component brings forth.
+
+    ``spikes [batch, step or 0, neuron]``: by its spike trains; to which come ``following [batch, step, target]``, the
+    ``lam_I`` of those that its spikes reach, times the weights ``along [target, neuron]``.  ``samples``, ``integral``,
+    ``peak``: by what was recorded.
+    """
 
     spikes: Floats
+    following: Floats
+    along: Floats
     samples: Floats
     integral: Floats
     peak: Floats
@@ -76,84 +83,84 @@ LAM_A = 1
 BY_SPIKE = 2
 SEED = 3
 LAM_HELD = 4  # by a voltage that is held, and does not move with currents
-LAM_I = 5
+ON = 5  # by the voltage behind the spikes of a grid point
+FADED = 6  # by the adaptation behind them
+PULL = 7  # by the distance from the threshold
+LAM_I = 8
 
 
-@called
-def _collect(lam, base, receptor, row, first, last, weights, by_weight, synapses, n):
+@inlined
+def _collect(lam, base, receptor, row, first, last, weights, by_weight, places, targets):
     """An arrival's derivatives by its weights."""
     if first < 0:
         for s in range(-1 - first, last):
-            place = synapses.places[natural(s)]
+            place = places[natural(s)]
             to = receptor if receptor != BY_SIGN else np.int64(weights[place] < 0.0)
-            by_weight[place] += lam[base + to, synapses.targets[natural(s)]]
+            by_weight[place] += lam[natural(base + to), targets[natural(s)]]
     elif receptor == BY_SIGN:
-        for m in range(first, min(last, n)):
-            w = row + m - first
-            by_weight[w] += lam[base + np.int64(weights[w] < 0.0), m]
+        for m in range(last - first):
+            negative = weights[natural(row + m)] < 0.0
+            inh, exc = lam[natural(base + 1), natural(first + m)], lam[natural(base), natural(first + m)]
+            by_weight[natural(row + m)] += inh if negative else exc
     else:
-        source = lam[base + receptor]
-        for m in range(first, min(last, n)):
-            by_weight[row + m - first] += source[m]
+        for m in range(last - first):
+            by_weight[natural(row + m)] += lam[natural(base + receptor), natural(first + m)]
 
 
-@called
-def _along(lam, base, receptor, row, first, last, weights, synapses):
+@inlined
+def _along(lam, base, receptor, row, first, last, weights, places, targets):
     """Derivative by a spike that arrives: ``sum over targets of w lam_I``."""
     total = 0.0
     if first < 0:
         for s in range(-1 - first, last):
-            w = weights[synapses.places[natural(s)]]
+            w = weights[places[natural(s)]]
             to = receptor if receptor != BY_SIGN else np.int64(w < 0.0)
-            total += w * lam[base + to, synapses.targets[natural(s)]]
+            total += w * lam[natural(base + to), targets[natural(s)]]
     elif receptor == BY_SIGN:
-        for m in range(first, last):
-            w = weights[row + m - first]
-            total += w * lam[base + np.int64(w < 0.0), m]
+        for m in range(last - first):
+            w = weights[natural(row + m)]
+            total += w * lam[natural(base + np.int64(w < 0.0)), natural(first + m)]
     else:
-        source = lam[base + receptor]
         # four sums at once, where one would wait for the sum before
+        to = natural(base + receptor)
         a, b, c, d = 0.0, 0.0, 0.0, 0.0
-        m = first
-        while m + 3 < last:
-            w = row + m - first
-            a += weights[w] * source[m]
-            b += weights[w + 1] * source[m + 1]
-            c += weights[w + 2] * source[m + 2]
-            d += weights[w + 3] * source[m + 3]
-            m += 4
-        while m < last:
-            a += weights[row + m - first] * source[m]
-            m += 1
+        rest = (last - first) % 4
+        for m in range(0, last - first - rest, 4):
+            i, j = natural(row + m), natural(first + m)
+            a += weights[i] * lam[to, j]
+            b += weights[i + 1] * lam[to, j + 1]
+            c += weights[i + 2] * lam[to, j + 2]
+            d += weights[i + 3] * lam[to, j + 3]
+        for m in range(last - first - rest, last - first):
+            a += weights[natural(row + m)] * lam[to, natural(first + m)]
         total = (a + b) + (c + d)
     return total
 
 
 @called
-def _by_spike(scheme, history, k, unit, n_receptors, spiked, by_weight):
+def _by_spike(
+    last, ring, k, unit, n_receptors, spiked, history, weights, places, targets, offsets, rows, steps_of, by_weight
+):
     """Derivative by a spike of a neuron at ``k`` along its projections; where it did spike, by their weights, too.
 
     ``history`` holds ``lam_I`` of the ``ring`` latest grid points, one after another.
     """
     total = 0.0
-    n = history.shape[1]
-    wiring, weights, synapses, ring, last = scheme.wiring, scheme.weights, scheme.synapses, scheme.ring, scheme.last
-    for i in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
-        receptor = wiring.ints[RECEPTOR, i]
-        row, first, stop = wiring.ints[ROW, i], wiring.ints[START, i], wiring.ints[STOP, i]
-        delay = wiring.ints[DELAY, i]
-        if wiring.ints[PER_TARGET, i] == 0:
-            late = scheme.steps_of[delay]
+    for i in range(offsets[unit], offsets[unit + 1]):
+        receptor = rows[RECEPTOR, i]
+        row, first, stop, delay = rows[ROW, i], rows[START, i], rows[STOP, i], rows[DELAY, i]
+        if rows[PER_TARGET, i] == 0:
+            late = steps_of[delay]
             if k + late <= last and late < ring:
                 base = ((k + late) % ring) * n_receptors
-                total += _along(history, base, receptor, row, first, stop, weights, synapses)
+                total += _along(history, base, receptor, row, first, stop, weights, places, targets)
                 if spiked:
-                    _collect(history, base, receptor, row, first, stop, weights, by_weight, synapses, n)
+                    _collect(history, base, receptor, row, first, stop, weights, by_weight, places, targets)
             continue
         for j in range(-1 - first if first < 0 else first, stop):
-            place = np.int64(synapses.places[j]) if first < 0 else row + j - first
-            target = np.int64(synapses.targets[j]) if first < 0 else j
-            late = scheme.steps_of[delay + place - row]
+            place = np.int64(places[j]) if first < 0 else row + j - first
+            target = np.int64(targets[j]) if first < 0 else j
+            late = steps_of[delay + place - row]
             if k + late <= last and late < ring:
                 w = weights[place]
                 to = receptor if receptor != BY_SIGN else np.int64(w < 0.0)
@@ -164,36 +171,80 @@ def _by_spike(scheme, history, k, unit, n_receptors, spiked, by_weight):
     return total
 
 
-@called
-def _of_coefficients(table, n_receptors, lam, trace, at, by_coefficient):
+@inlined
+def _of_coefficients(table, n_receptors, lam, trace, at, coefficients):
     """Derivatives by decays and gains of the step that leads on from a grid point."""
-    before, distance, adapted = trace[BEFORE, at], trace[DISTANCE, at], trace[ADAPTED, at]
-    lam_v, lam_a, leak, reset = lam[LAM_V], lam[LAM_A], table[LEAK], table[RESET]
-    of_mem, of_adapt = by_coefficient[BY_ALPHA_MEM], by_coefficient[BY_ALPHA_ADAPT]
-    for m in range(before.size):
-        behind = reset[m] if distance[m] >= 0.0 else before[m]
-        of_mem[m] += lam_v[m] * (behind - leak[m])
-        of_adapt[m] += lam_a[m] * adapted[m]
-    for r in range(n_receptors):
-        lam_i, current = lam[LAM_I + r], trace[TRACED_FROM + r, at]
-        of_decay, of_gain = by_coefficient[BY_RECEPTORS + r], by_coefficient[BY_RECEPTORS + n_receptors + r]
-        for m in range(before.size):
-            of_decay[m] += lam_i[m] * current[m]
-            of_gain[m] += lam_v[m] * current[m]
-
-
-@called
-def _arrivals_back(scheme, events, event_steps, e, b, k, lam, by_weight):
-    """Derivatives by the weights of all that arrived at ``k``; the event before."""
     n = lam.shape[1]
-    plain = events.ints.shape[0] == PLAIN_ROWS
-    while e >= events.offsets[b] and event_steps[e] >= k:
-        first = 0 if plain else events.ints[START, e]
-        stop = n if plain else events.ints[STOP, e]
-        receptor, row = events.ints[RECEPTOR, e], events.ints[ROW, e]
-        _collect(lam, LAM_I, receptor, row, first, stop, scheme.weights, by_weight, scheme.synapses, n)
-        e -= 1
-    return e
+    for m in range(n):
+        behind = table[RESET, m] if trace[DISTANCE, at, m] >= 0.0 else trace[BEFORE, at, m]
+        coefficients[BY_ALPHA_MEM, m] += lam[LAM_V, m] * (behind - table[LEAK, m])
+    for m in range(n):
+        coefficients[BY_ALPHA_ADAPT, m] += lam[LAM_A, m] * trace[ADAPTED, at, m]
+    for r in range(n_receptors):
+        of_decay, of_gain = natural(BY_RECEPTORS + r), natural(BY_RECEPTORS + n_receptors + r)
+        own, current = natural(LAM_I + r), natural(TRACED_FROM + r)
+        for m in range(n):
+            coefficients[of_decay, m] += lam[own, m] * trace[current, at, m]
+        for m in range(n):
+            coefficients[of_gain, m] += lam[LAM_V, m] * trace[current, at, m]
+
+
+@inlined
+def _step_back(table, adaptive, holds, kind, height, sharpness, detached, trace, at, lam, coefficients):
+    """Over the spikes of one grid point, all neurons side by side."""
+    n = lam.shape[1]
+    for m in range(n):
+        lam[ON, m] = table[ALPHA_MEM, m] * lam[LAM_V, m] + lam[LAM_HELD, m]
+    if not detached:
+        for m in range(n):
+            lam[BY_SPIKE, m] += (table[RESET, m] - trace[BEFORE, at, m]) * lam[ON, m]
+    surrogates(kind, height, sharpness, trace, DISTANCE, at, lam, PULL)
+    if adaptive:
+        for m in range(n):
+            lam[FADED, m] = table[ALPHA_ADAPT, m] * lam[LAM_A, m]
+        if not detached:
+            for m in range(n):
+                lam[BY_SPIKE, m] += table[BETA, m] * lam[FADED, m]
+        for m in range(n):
+            coefficients[BY_BETA, m] += lam[FADED, m] if trace[DISTANCE, at, m] >= 0.0 else 0.0
+        for m in range(n):
+            lam[LAM_A, m] = lam[FADED, m] - lam[PULL, m] * lam[BY_SPIKE, m]
+    for m in range(n):
+        lam[PULL, m] *= lam[BY_SPIKE, m]
+    for m in range(n):
+        coefficients[BY_THRESHOLD, m] -= lam[PULL, m]
+    for m in range(n):
+        coefficients[BY_RESET, m] += lam[ON, m] if trace[DISTANCE, at, m] >= 0.0 else 0.0
+    for m in range(n):
+        lam[PULL, m] += lam[SEED, m] + (0.0 if trace[DISTANCE, at, m] >= 0.0 else lam[ON, m])
+    if not holds:
+        for m in range(n):
+            lam[LAM_V, m] = lam[PULL, m]
+        return
+    for m in range(n):
+        free = trace[DISTANCE, at, m] == trace[DISTANCE, at, m]
+        lam[LAM_V, m] = lam[PULL, m] if free else 0.0
+    for m in range(n):
+        free = trace[DISTANCE, at, m] == trace[DISTANCE, at, m]
+        lam[LAM_HELD, m] = 0.0 if free else lam[PULL, m]
+
+
+@inlined
+def _seed(b, k, last, dt, probe, samples, integral, peak, watch, lam):
+    """``dL/dV`` of what was recorded at a grid point; the sampled time before."""
+    n = lam.shape[1]
+    if probe >= 0 and samples.shape[1] > 0:
+        for m in range(n):
+            lam[SEED, m] = samples[b, natural(probe), m]
+    else:
+        for m in range(n):
+            lam[SEED, m] = 0.0
+    if integral.shape[1] > 0:
+        share = dt if 0 < k < last else 0.5 * dt
+        for m in range(n):
+            lam[SEED, m] += share * integral[b, m]
+        for m in range(n):
+            lam[SEED, m] += peak[b, m] if watch[b, PEAK_STEP, m] == k else 0.0
 
 
 def _grid_adjoint(
@@ -211,7 +262,7 @@ def _grid_adjoint(
     history,
     kept,
     by_weight,
-    by_coefficient,
+    coefficients,
     by_start,
 ):
     """Adjoint of samples ``first <= b < stop``, added to the results.
@@ -222,17 +273,21 @@ def _grid_adjoint(
     silent = Recorder(nothing, np.empty((1, 0, 0)), np.empty((1, WATCHED, 0)))
     nowhere = Found(nothing, nothing)
     n = state.shape[1]
-    table, last, every, dt = scheme.table, scheme.last, scheme.every, scheme.dt
-    n_receptors = (table.shape[0] - RECEPTORS_FROM) // 2
-    deep = trace.shape[0] > LIGHT_ROWS
-    wiring = scheme.wiring
-    recurrent = wiring.ints.shape[1] > 0
-    alpha, of_leak = table[ALPHA_MEM], by_coefficient[BY_LEAK]
-    lam_v, dz, seed = lam[LAM_V], lam[BY_SPIKE], lam[SEED]
+    table, last, every, dt, ring = scheme.table, scheme.last, scheme.every, scheme.dt, scheme.ring
+    weights, places, targets = scheme.weights, scheme.synapses.places, scheme.synapses.targets
+    offsets, rows, steps_of, adaptive = scheme.wiring.offsets, scheme.wiring.ints, scheme.steps_of, scheme.adaptive
+    kind, height, sharpness, detached = pseudo.kind, pseudo.height, pseudo.sharpness, pseudo.detached
+    ints, probe_steps, watch = events.ints, recorder.probe_steps, recorder.watch
+    samples, integral, peak, of_spikes = given.samples, given.integral, given.peak, given.spikes
+    following, along = given.following, given.along
+    spiking, holds = scheme.spiking, scheme.holds
+    plain = ints.shape[0] == PLAIN_ROWS
+    n_receptors = (table.shape[0] - DECAY) // 2
+    deep, recurrent = trace.shape[0] > LIGHT_ROWS, rows.shape[1] > 0
     for b in range(first, stop):
         lam[:, :] = 0.0
         e = events.offsets[b + 1] - 2  # behind it is the end of the window
-        probe = recorder.probe_steps.size - 1
+        probe = probe_steps.size - 1
         for segment in range(last // every, -1, -1):
             k0, k1 = segment * every, min((segment + 1) * every, last + 1)
             if scheme.checkpoints.shape[1] > 0:
@@ -243,66 +298,56 @@ def _grid_adjoint(
             origin += np.searchsorted(event_steps[origin : events.offsets[b + 1] - 1], k0)
             advance(scheme, events, event_steps, b, k0, k1, origin, state, trace, silent, nowhere, 0)
             for k in range(k1 - 1, k0 - 1, -1):
+                at = natural(k - k0)
                 if deep:
-                    _of_coefficients(table, n_receptors, lam, trace, k - k0, by_coefficient)
+                    _of_coefficients(table, n_receptors, lam, trace, at, coefficients)
                 for m in range(n):
-                    of_leak[m] += (1.0 - alpha[m]) * lam_v[m]
+                    coefficients[BY_LEAK, m] += (1.0 - table[ALPHA_MEM, m]) * lam[LAM_V, m]
                 for r in range(n_receptors):
-                    lam_i = lam[LAM_I + r]
-                    decay, gain = table[RECEPTORS_FROM + r], table[RECEPTORS_FROM + n_receptors + r]
+                    own, decay, gain = natural(LAM_I + r), natural(DECAY + r), natural(DECAY + n_receptors + r)
                     for m in range(n):
-                        lam_i[m] = decay[m] * lam_i[m] + gain[m] * lam_v[m]
+                        lam[own, m] = table[decay, m] * lam[own, m] + table[gain, m] * lam[LAM_V, m]
                     if recurrent:
-                        history[(k % scheme.ring) * n_receptors + r] = lam_i
+                        put = natural((k % ring) * n_receptors + r)
+                        for m in range(n):
+                            history[put, m] = lam[own, m]
                     if kept.shape[2] > 0:
-                        kept[b, r, k] = lam_i
-                e = _arrivals_back(scheme, events, event_steps, e, b, k, lam, by_weight)
-                seed[:] = 0.0
-                if probe >= 0 and recorder.probe_steps[probe] == k:
-                    if given.samples.shape[1] > 0:
-                        seed += given.samples[b, probe]
-                    probe -= 1
-                if given.integral.shape[1] > 0:
-                    share = dt if 0 < k < last else 0.5 * dt
-                    at_peak = recorder.watch[b, PEAK_STEP]
+                        for m in range(n):
+                            kept[b, r, k, m] = lam[own, m]
+                while e >= events.offsets[b] and event_steps[e] >= k:
+                    to = 0 if plain else ints[START, e]
+                    end = n if plain else ints[STOP, e]
+                    receptor, row = ints[RECEPTOR, e], ints[ROW, e]
+                    _collect(lam, LAM_I, receptor, row, to, end, weights, by_weight, places, targets)
+                    e -= 1
+                sampled = probe >= 0 and probe_steps[probe] == k
+                _seed(b, k, last, dt, probe if sampled else -1, samples, integral, peak, watch, lam)
+                probe -= sampled
+                if not spiking:
                     for m in range(n):
-                        seed[m] += share * given.integral[b, m] + (given.peak[b, m] if at_peak[m] == k else 0.0)
-                if given.spikes.shape[1] > 0:
-                    dz[:] = given.spikes[b, k]
+                        lam[LAM_V, m] = table[ALPHA_MEM, m] * lam[LAM_V, m] + lam[SEED, m]
+                    continue
+                if of_spikes.shape[1] > 0:
+                    for m in range(n):
+                        lam[BY_SPIKE, m] = of_spikes[b, k, m]
                 else:
-                    dz[:] = 0.0
-                if recurrent:
-                    distance = trace[DISTANCE, k - k0]
                     for m in range(n):
-                        if distance[m] == distance[m] and wiring.offsets[m + 1] > wiring.offsets[m]:
-                            dz[m] += _by_spike(scheme, history, k, m, n_receptors, distance[m] >= 0.0, by_weight)
-                _step_back(table, pseudo, trace[BEFORE, k - k0], trace[DISTANCE, k - k0], lam, by_coefficient)
-        by_start += lam_v + lam[LAM_HELD]
-
-
-@called
-def _step_back(table, pseudo, before, distance, lam, by_coefficient):
-    """Over the spikes of one grid point, all neurons side by side."""
-    kind, height, sharpness = pseudo.kind, pseudo.height, pseudo.sharpness
-    alpha, fade, reset, beta = table[ALPHA_MEM], table[ALPHA_ADAPT], table[RESET], table[BETA]
-    lam_v, lam_held, lam_a, dz, seed = lam[LAM_V], lam[LAM_HELD], lam[LAM_A], lam[BY_SPIKE], lam[SEED]
-    of_threshold, of_reset, of_beta = by_coefficient[BY_THRESHOLD], by_coefficient[BY_RESET], by_coefficient[BY_BETA]
-    back = 0.0 if pseudo.detached else 1.0
-    for m in range(before.size):
-        x = distance[m]
-        held = x != x
-        spiked = x >= 0.0
-        on = alpha[m] * lam_v[m] + lam_held[m]
-        faded = fade[m] * lam_a[m]
-        by_z = dz[m] + back * ((reset[m] - before[m]) * on + beta[m] * faded)
-        pull = surrogate(kind, height, sharpness, x) * by_z
-        of_threshold[m] -= pull
-        of_beta[m] += faded if spiked else 0.0
-        of_reset[m] += on if spiked else 0.0
-        total = pull + seed[m] + (0.0 if spiked else on)
-        lam_v[m] = 0.0 if held else total
-        lam_held[m] = total if held else 0.0
-        lam_a[m] = faded - pull
+                        lam[BY_SPIKE, m] = 0.0
+                for j in range(along.shape[0]):
+                    of_target = following[b, k, j]
+                    for m in range(n):
+                        lam[BY_SPIKE, m] += along[j, m] * of_target
+                if recurrent:
+                    for m in range(n):
+                        x = trace[DISTANCE, at, m]
+                        if x == x and offsets[m + 1] > offsets[m]:
+                            lam[BY_SPIKE, m] += _by_spike(
+                                last, ring, k, m, n_receptors, x >= 0.0,
+                                history, weights, places, targets, offsets, rows, steps_of, by_weight,
+                            )  # fmt: skip
+                _step_back(table, adaptive, holds, kind, height, sharpness, detached, trace, at, lam, coefficients)
+        for m in range(n):
+            by_start[m] += lam[LAM_V, m] + lam[LAM_HELD, m]
 
 
 grid_adjoint = compile_kernel(_grid_adjoint)
@@ -310,27 +355,22 @@ grid_adjoint = compile_kernel(_grid_adjoint)
 
 def _grid_pull(first, stop, kept, weights, synapses, wiring, steps_of, by_spike):
     """``dL/dz [batch, step, unit]`` of a source: what its spikes would do to the component, at every grid point."""
-    last = kept.shape[2] - 1
+    n_receptors, last, n = kept.shape[1], kept.shape[2] - 1, kept.shape[3]
+    places, targets, offsets, rows = synapses.places, synapses.targets, wiring.offsets, wiring.ints
     for b in range(first, stop):
-        for unit in range(wiring.offsets.size - 1):
-            for i in range(wiring.offsets[unit], wiring.offsets[unit + 1]):
-                receptor = wiring.ints[RECEPTOR, i]
-                row, begin, end = wiring.ints[ROW, i], wiring.ints[START, i], wiring.ints[STOP, i]
-                delay = wiring.ints[DELAY, i]
-                if wiring.ints[PER_TARGET, i] == 0:
-                    late = steps_of[delay]
-                    for k in range(last + 1 - late):
-                        at = kept[b, :, k + late]
-                        by_spike[b, k, unit] += _along(at, 0, receptor, row, begin, end, weights, synapses)
-                    continue
+        lam = kept[b].reshape((n_receptors * (last + 1), n))
+        for unit in range(offsets.size - 1):
+            for i in range(offsets[unit], offsets[unit + 1]):
+                receptor = rows[RECEPTOR, i]
+                row, begin, end, delay = rows[ROW, i], rows[START, i], rows[STOP, i], rows[DELAY, i]
                 for j in range(-1 - begin if begin < 0 else begin, end):
-                    place = np.int64(synapses.places[j]) if begin < 0 else row + j - begin
-                    target = np.int64(synapses.targets[j]) if begin < 0 else j
-                    late = steps_of[delay + place - row]
+                    place = np.int64(places[j]) if begin < 0 else row + j - begin
+                    target = np.int64(targets[j]) if begin < 0 else j
+                    late = steps_of[delay + (place - row if rows[PER_TARGET, i] != 0 else 0)]
                     w = weights[place]
                     to = receptor if receptor != BY_SIGN else np.int64(w < 0.0)
                     for k in range(last + 1 - late):
-                        by_spike[b, k, unit] += w * kept[b, to, k + late, target]
+                        by_spike[b, k, unit] += w * lam[to * (last + 1) + k + late, target]
 
 
 grid_pull = compile_kernel(_grid_pull)

@@ -1,8 +1,7 @@
-"""Surrogate derivatives of a spike by the distance of the voltage from the threshold: ``height f(x sharpness)``."""
-
-import math
+"""Surrogate derivatives of a spike by the distance of the voltage from the threshold: ``height f(|x| sharpness)``."""
 
 from saltation.kernels.inlining import inlined
+from saltation.kernels.physics.exponentials import decay
 
 SUPER_SPIKE = 0
 SIGMOID = 1
@@ -13,20 +12,33 @@ GAUSSIAN = 5
 
 
 @inlined
-def surrogate(kind, height, sharpness, x):
-    """Value at a distance ``x``; 0 infinitely far away, and where it is NaN."""
-    u = abs(x) * sharpness
+def surrogates(kind, height, sharpness, trace, row, at, values, to):
+    """Values ``values[to]`` at distances ``trace[row, at]``; 0 infinitely far away, and where the distance is NaN.
+
+    One loop for each kind, so that each becomes vector instructions.
+    """
+    n = values.shape[1]
     if kind == SUPER_SPIKE:
-        value = 1.0 / ((1.0 + u) * (1.0 + u))
+        for m in range(n):
+            u = 1.0 + abs(trace[row, at, m]) * sharpness
+            values[to, m] = height / (u * u)
     elif kind == SIGMOID:
-        fallen = math.exp(-u)
-        value = 4.0 * fallen / ((1.0 + fallen) * (1.0 + fallen))
+        for m in range(n):
+            fallen = decay(-abs(trace[row, at, m]) * sharpness)
+            values[to, m] = 4.0 * height * fallen / ((1.0 + fallen) * (1.0 + fallen))
     elif kind == TRIANGLE:
-        value = max(0.0, 1.0 - u)
+        for m in range(n):
+            values[to, m] = height * max(0.0, 1.0 - abs(trace[row, at, m]) * sharpness)
     elif kind == ATAN:
-        value = 1.0 / (1.0 + u * u)
+        for m in range(n):
+            u = abs(trace[row, at, m]) * sharpness
+            values[to, m] = height / (1.0 + u * u)
     elif kind == BOXCAR:
-        value = 1.0 if u <= 1.0 else 0.0
+        for m in range(n):
+            values[to, m] = height if abs(trace[row, at, m]) * sharpness <= 1.0 else 0.0
     else:
-        value = math.exp(-0.5 * u * u)
-    return height * value if x == x else 0.0
+        for m in range(n):
+            u = abs(trace[row, at, m]) * sharpness
+            values[to, m] = height * decay(-0.5 * u * u)
+    for m in range(n):
+        values[to, m] = values[to, m] if trace[row, at, m] == trace[row, at, m] else 0.0
