@@ -7,11 +7,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.engine.observation import Probe, Request, measured_index
+from saltation.engine.observation import PROBES, Probe, Request, measured_index
 from saltation.engine.plan import Plan
 from saltation.engine.state import State
 from saltation.errors import NetworkError, ParameterError
-from saltation.model import Input, MaxVoltage, Network, Spikes, Voltage, VoltageIntegral, VoltageSamples
+from saltation.model import Input, Network, Spikes, SpikeTrain, Voltage, VoltageSamples
 
 
 def check_network(network: Any) -> None:
@@ -172,19 +172,24 @@ def check_record(plan: Plan, record: Any, observed: Any, duration: float, batch:
     wanted_probes = cast(Mapping[Any, Any], record)
     for name, given in wanted_probes.items():
         _known("record", name, with_voltage, "a population with a voltage")
-        if isinstance(given, Voltage | MaxVoltage | VoltageIntegral):
+        if isinstance(given, PROBES):
             single.add(name)
             given = (given,)
         if not isinstance(given, Sequence) or not given:
             raise ParameterError(
                 f"simulate.record[{name!r}] must be a probe or a tuple of probes (Voltage, MaxVoltage, "
-                f"VoltageIntegral); got {given!r}"
+                f"VoltageIntegral, SpikeTrain); got {given!r}"
             )
         chosen = cast(Sequence[Any], given)
         for probe in chosen:
-            if not isinstance(probe, Voltage | MaxVoltage | VoltageIntegral):
+            if not isinstance(probe, PROBES):
                 raise ParameterError(
-                    f"simulate.record[{name!r}] must hold probes (Voltage, MaxVoltage, VoltageIntegral); got {probe!r}"
+                    f"simulate.record[{name!r}] must hold probes (Voltage, MaxVoltage, VoltageIntegral, SpikeTrain); "
+                    f"got {probe!r}"
+                )
+            if isinstance(probe, SpikeTrain) and not plan.populations[name].spiking:
+                raise ParameterError(
+                    f"simulate.record[{name!r}]: SpikeTrain() is of populations that spike, and {name!r} does not"
                 )
             if isinstance(probe, Voltage):
                 _check_window(f"record[{name!r}]", probe.times, duration)

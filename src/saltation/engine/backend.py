@@ -103,9 +103,7 @@ class Wish:
     spike_times : dict
         ``dL/dt`` of each spiking population's spikes, those of the stimulus too, zero where none was given.
     timed : bool
-        Whether any was given.
-    spikes : dict
-        ``dL/dz`` of spike trains on the grid, of those populations for which it was given.
+        Whether any of these is not zero.
     voltage : dict
         ``dL/dv`` of what the probes of a population recorded.
     per_sample, time_constants : bool
@@ -114,7 +112,6 @@ class Wish:
 
     spike_times: dict[str, Floats]
     timed: bool
-    spikes: dict[str, Floats]
     voltage: dict[str, list[Floats]]
     per_sample: bool
     time_constants: bool
@@ -139,18 +136,10 @@ class Trace(ABC):
     def tangent(self, tangents: Tangents) -> Tangent:
         """Forward-mode product."""
 
-    @property
-    @abstractmethod
-    def train_shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """Shapes ``[batch, step, neuron]`` of the spike trains of which a gradient can be taken; none off the grid."""
-
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a backend returns: observations, how each sample ended, and the trace for what may follow.
-
-    ``status`` and ``causes`` say which samples failed, and what is likely to have made them fail.
-    """
+    """What a backend returns: observations, how each sample ended ``[batch]``, and the trace for what may follow."""
 
     spikes: dict[str, Spikes]
     voltage: dict[str, Any]
@@ -173,6 +162,11 @@ class Backend(ABC):
     __slots__ = ()
 
     threads: int | None
+
+    @property
+    def surrogate_gradients(self) -> bool:
+        """Whether gradients are those of steps on a grid, which know nothing of spike times, delays and holds."""
+        return False
 
     @abstractmethod
     def run(self, job: Job) -> Observation:

@@ -9,6 +9,7 @@ import numpy as np
 from saltation.engine.backend import Backend, Job, Observation
 from saltation.engine.exact_trace import ExactTrace
 from saltation.engine.forward import ComponentRun, make_start, run_component
+from saltation.engine.observation import Request
 from saltation.engine.sources import gather
 from saltation.engine.threads import default_threads
 from saltation.errors import ParameterError
@@ -71,6 +72,7 @@ class Exact(Backend):
                 f"{', '.join(job.drive)}; make events of zeros and ones by Spikes.from_dense(array, dt), or run it "
                 "with backend=Grid(dt)"
             )
+        refuse_trains(job.request)
         threads = self.threads or default_threads()
         plan = job.plan
         spikes = dict(job.stimulus)
@@ -102,6 +104,15 @@ class Exact(Backend):
         if _LOG.isEnabledFor(logging.INFO) and (grazing := trace.grazing()):
             _LOG.info("%d spikes barely crossed their threshold; their gradients are huge", grazing)
         return Observation(spikes, *trace.voltages(), trace.status(), trace)
+
+
+def refuse_trains(request: Request) -> None:
+    """Raise a `ParameterError` where spike trains on a grid are to be recorded."""
+    if trains := request.trains():
+        raise ParameterError(
+            f"record[{trains[0]!r}]: SpikeTrain() is on a grid, which an exact run does not have; its spike times are "
+            "among its spikes, and Spikes.to_dense(dt, duration) lays them on one; or run it with Grid(dt)"
+        )
 
 
 def _spikes_of(run: ComponentRun, name: str) -> Spikes:

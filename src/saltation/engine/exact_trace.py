@@ -14,7 +14,6 @@ from saltation.engine.gradient import Gradient, name_gradient
 from saltation.engine.observation import Probe, measured_value
 from saltation.engine.state import State, waiting_spikes
 from saltation.engine.tangent import network_tangent
-from saltation.errors import ParameterError
 from saltation.kernels.records import AREA, GRAZING, OUTCOME, PEAK, PEAK_TIME, UNCROSSED
 from saltation.model import MaxVoltage, Spikes, Voltage
 
@@ -32,11 +31,6 @@ class ExactTrace(Trace):
     runs: tuple[ComponentRun | None, ...]
     threads: int
 
-    @property
-    def train_shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """None: there is no grid."""
-        return {}
-
     def report(self) -> Report:
         """Spikes that need attention."""
         batch = self.job.batch
@@ -51,11 +45,6 @@ class ExactTrace(Trace):
 
     def gradient(self, wish: Wish) -> Gradient:
         """EventProp through all components."""
-        if wish.spikes:
-            raise ParameterError(
-                "Run.gradient.spikes are derivatives by spike trains on a grid, which an exact run does not have; pass "
-                "spike_times=, the derivatives by its spike times, or run it with Grid(dt)"
-            )
         bars = dict(wish.spike_times)
         parts = network_adjoint(
             self.runs,

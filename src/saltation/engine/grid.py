@@ -8,11 +8,26 @@ import numpy as np
 from saltation.engine.backend import Backend, Job, Observation
 from saltation.engine.exact import Exact
 from saltation.engine.grid_forward import run_on_grid
+from saltation.engine.grid_table import steps
 from saltation.engine.threads import default_threads
 from saltation.errors import ParameterError
 from saltation.model import Spikes
 from saltation.model.checks import SECONDS, number
 from saltation.model.surrogates import SuperSpike, Surrogate
+
+
+def grid_points(backend: Backend, duration: float) -> int:
+    """Number of grid points in a window, both ends counted.
+
+    Raises
+    ------
+    ParameterError
+        If the backend has no grid.
+    """
+    if not isinstance(backend, Grid):
+        raise ParameterError(f"SpikeTrain() is on a grid; got the backend {backend!r}; run it with Grid(dt)")
+    return int(steps(duration, backend.dt)) + 1
+
 
 GRADIENTS = ("surrogate", "eventprop")
 
@@ -98,6 +113,11 @@ class Grid(Backend):
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
             if value is not None and not (whole and value >= 1):
                 raise ParameterError(f"Grid.{name} must be a whole number of at least 1; got {value!r}")
+
+    @property
+    def surrogate_gradients(self) -> bool:
+        """Whether gradients are those of steps, and not of EventProp."""
+        return self.gradient == "surrogate"
 
     def run(self, job: Job) -> Observation:
         """Run all components in order."""

@@ -14,7 +14,7 @@ from saltation.engine.observation import Request, add_at
 from saltation.engine.threads import chunks, run_chunks
 from saltation.kernels.grid import LIGHT_ROWS, TRACED_FROM
 from saltation.kernels.grid_adjoint import BY_RECEPTORS, LAM_I, Given, Pseudo, grid_adjoint
-from saltation.model import MaxVoltage, Voltage
+from saltation.model import MaxVoltage, Voltage, VoltageIntegral
 from saltation.model.surrogates import SURROGATES, Surrogate
 
 Floats = NDArray[np.float64]
@@ -104,7 +104,7 @@ def _recorded(
                 add_at(samples[:, :, columns], at, cotangent)
             elif isinstance(probe, MaxVoltage):
                 peak[:, columns] += cotangent
-            else:
+            elif isinstance(probe, VoltageIntegral):
                 integral[:, columns] += cotangent
     return samples, integral, peak
 

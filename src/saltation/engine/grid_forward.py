@@ -36,7 +36,7 @@ from saltation.kernels.grid import (
     V,
     grid_forward,
 )
-from saltation.model import MaxVoltage, Spikes, Voltage
+from saltation.model import MaxVoltage, Spikes, SpikeTrain, Voltage
 from saltation.model.checks import freeze
 from saltation.model.surrogates import Surrogate
 
@@ -210,16 +210,19 @@ def _voltages(
         for name, (first, last) in run.packed.columns.items():
             if name not in request.probes:
                 continue
-            values = tuple(_value(run, probe, settings.dt, first, last) for probe in request.probes[name])
+            values = tuple(_value(run, probe, settings, name) for probe in request.probes[name])
             voltage[name] = values[0] if name in request.single else values
             if any(isinstance(probe, MaxVoltage) for probe in request.probes[name]):
                 peak_time[name] = run.recorder.watch[:, PEAK_STEP, first:last] * settings.dt
     return voltage, peak_time
 
 
-def _value(run: GridRun, probe: Probe, dt: float, first: int, last: int) -> Floats:
+def _value(run: GridRun, probe: Probe, settings: GridSettings, name: str) -> Floats:
+    first, last = run.packed.columns[name]
+    if isinstance(probe, SpikeTrain):
+        return run.train_of(name)
     if isinstance(probe, Voltage):
-        at = np.searchsorted(run.recorder.probe_steps, steps(probe.times, dt))
+        at = np.searchsorted(run.recorder.probe_steps, steps(probe.times, settings.dt))
         return np.ascontiguousarray(run.recorder.samples[:, at, first:last])
     row = PEAK if isinstance(probe, MaxVoltage) else AREA
     return np.ascontiguousarray(run.recorder.watch[:, row, first:last])

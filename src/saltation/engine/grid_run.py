@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation.engine.grid_table import StepTable, steps
+from saltation.engine.memory import zeros
 from saltation.engine.parts import joined_offsets
 from saltation.engine.plan import PackedComponent
 from saltation.kernels.grid import Recorder, Scheme
@@ -82,6 +83,16 @@ class GridRun:
     def batch(self) -> int:
         """Number of samples."""
         return self.status.size
+
+    def train_of(self, name: str) -> Floats:
+        """Spikes of one of its populations as zeros and ones ``[batch, step, neuron]``."""
+        first, last = self.packed.columns[name]
+        train = zeros((self.batch, self.scheme.last + 1, last - first))
+        for part in self.parts:
+            sample = np.repeat(np.arange(part.first, part.stop), np.diff(part.offsets[part.first :]))
+            own = slice(None) if len(self.packed.columns) == 1 else (part.units >= first) & (part.units < last)
+            train[sample[own], part.steps[own], part.units[own] - first] = 1.0
+        return train
 
     def spikes_of(self, name: str, duration: float) -> Spikes:
         """Spikes of one of its populations."""

@@ -17,7 +17,7 @@ from saltation.engine.grid_table import parameters_from
 from saltation.engine.state import State, waiting_spikes
 from saltation.errors import GradientError
 from saltation.kernels.grid import ADAPT, COUNT, CURRENTS_FROM, HELD_TO, V
-from saltation.model import Spikes
+from saltation.model import Spikes, SpikeTrain
 from saltation.model.named import Named
 
 Floats = NDArray[np.float64]
@@ -40,15 +40,10 @@ class GridTrace(Trace):
     runs: tuple[GridRun | None, ...]
     settings: GridSettings
 
-    @property
-    def train_shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """Shapes of the spike trains of all populations that spike and are no inputs."""
-        found: dict[str, tuple[int, ...]] = {}
-        for run in self.runs:
-            if run is not None and run.packed.spiking:
-                for name, (first, last) in run.packed.columns.items():
-                    found[name] = (self.job.batch, self.settings.last + 1, last - first)
-        return found
+    def _spiking(self) -> dict[str, GridRun]:
+        """Runs of the populations that spike and are no inputs."""
+        runs = (run for run in self.runs if run is not None and run.packed.spiking)
+        return {name: run for run in runs for name in run.packed.columns}
 
     def report(self) -> Report:
         """Nothing grazes on a grid, and nothing was observed."""
@@ -96,9 +91,13 @@ class GridTrace(Trace):
                 "Run.gradient.spike_times: " + _NOT_ON_A_GRID.format(what="a derivative by spike times")
             )
         job, settings, plan = self.job, self.settings, self.job.plan
-        by_spike: dict[str, Floats] = {name: np.array(value) for name, value in wish.spikes.items()}
+        by_spike: dict[str, Floats] = {}
+        for name, bars in wish.voltage.items():
+            for probe, bar in zip(job.request.probes[name], bars, strict=True):
+                if isinstance(probe, SpikeTrain):
+                    by_spike[name] = by_spike.get(name, 0.0) + bar
         by_drive: dict[str, Floats] = {name: np.zeros(values.shape) for name, values in self.drive.items()}
-        spiking = self.train_shapes
+        spiking = self._spiking()
         follow: dict[tuple[str, ...], list[Followers]] = {}
         parts: list[ComponentGradient] = []
         for run in reversed(self.runs):
@@ -119,13 +118,13 @@ class GridTrace(Trace):
                 wish.time_constants,
             )
             for name in pulled:
-                source = self._run_of(name).packed
+                source = spiking[name].packed
                 few = following(plan, run, kept, name, slice(*source.columns[name]), source.size)
                 if few is not None:
                     follow.setdefault(source.component.populations, []).append(few)
                     continue
                 if name not in by_spike:
-                    by_spike[name] = all_spikes(*_batch_last_n(spiking[name]))
+                    by_spike[name] = all_spikes(job.batch, settings.last, plan.populations[name].size)
                 pull_source(plan, run, settings, name, kept, by_spike[name])
             if driven:
                 drive_back(plan, packed, self.drive, run.scheme.steps_of, kept, wish.per_sample, weights, by_drive)
@@ -134,10 +133,6 @@ class GridTrace(Trace):
             parameters = parameters_from(run.table, coefficients, wish.time_constants)
             parts.append(ComponentGradient(packed, weights, delays, parameters, start, job.state is None))
         return _without_times(name_gradient(plan, parts, {}), by_drive)
-
-    def _run_of(self, name: str) -> GridRun:
-        """The run of a population's component."""
-        return next(run for run in self.runs if run is not None and name in run.packed.columns)
 
     def _of_component(self, run: GridRun, by_spike: Mapping[str, Floats]) -> Floats:
         """``dL/dz`` of all its neurons."""
@@ -151,10 +146,6 @@ class GridTrace(Trace):
             if name in by_spike:
                 found[:, :, first:last] = by_spike[name]
         return found
-
-
-def _batch_last_n(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    return shape[0], shape[1] - 1, shape[2]
 
 
 def _without_times(gradient: Gradient, by_drive: dict[str, Floats]) -> Gradient:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from saltation.errors import ParameterError
 from saltation.kernels.records import WATCHED, Probes
-from saltation.model import MaxVoltage, Voltage, VoltageIntegral, VoltageSamples
+from saltation.model import MaxVoltage, SpikeTrain, Voltage, VoltageIntegral, VoltageSamples
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Probe = Voltage | MaxVoltage | VoltageIntegral
+Probe = Voltage | MaxVoltage | VoltageIntegral | SpikeTrain
+PROBES = (Voltage, MaxVoltage, VoltageIntegral, SpikeTrain)
 Record = Mapping[str, Probe | Sequence[Probe]]
 
 
@@ -47,6 +48,10 @@ class Request:
         """The request for no recording at all."""
         return Request({}, frozenset(), {})
 
+    def trains(self) -> list[str]:
+        """Populations whose spike trains on a grid are recorded."""
+        return [name for name, probes in self.probes.items() if any(isinstance(p, SpikeTrain) for p in probes)]
+
     def times(self, populations: Sequence[str]) -> Floats:
         """Sorted times at which these populations are sampled."""
         wanted: list[Floats] = []
@@ -60,7 +65,7 @@ class Request:
     def watched(self, populations: Sequence[str]) -> bool:
         """Whether any of these populations asks the model for its maximum or its integral."""
         return any(
-            not isinstance(probe, Voltage)
+            isinstance(probe, MaxVoltage | VoltageIntegral)
             for name in populations
             if name not in self.measured
             for probe in self.probes.get(name, ())

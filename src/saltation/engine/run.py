@@ -32,7 +32,7 @@ class Run:
         Spikes of every population that spikes, the stimulus among them.
     voltage : dict of str to ndarray or tuple of ndarray
         What the probes recorded: ``Voltage`` ``[batch, time, neuron]``, ``MaxVoltage`` and ``VoltageIntegral``
-        ``[batch, neuron]``; a tuple where a tuple of probes was given.
+        ``[batch, neuron]``, ``SpikeTrain`` ``[batch, step, neuron]``; a tuple where a tuple of probes was given.
     peak_time : dict of str to ndarray, [batch, neuron]
         Where the maxima of ``MaxVoltage`` lie.
     status : ndarray of int, [batch]
@@ -80,7 +80,6 @@ class Run:
         spike_times: Mapping[str, npt.ArrayLike] | None = None,
         voltage: Mapping[str, Any] | None = None,
         *,
-        spikes: Mapping[str, npt.ArrayLike] | None = None,
         per_sample: bool = False,
         time_constants: bool = True,
     ) -> Gradient:
@@ -88,7 +87,7 @@ class Run:
 
         ``dL/dw = -tau_syn sum_arrivals lam_i(arrival)`` and the rest of ``docs/derivation.md``, from ``dL/dt`` of
         the spikes and ``dL/dv`` of the recorded voltages.  A run of ``Grid(dt)`` with surrogates is differentiated as
-        the sum over steps that it is, from ``dL/dz`` of its spike trains and ``dL/dv``.
+        the sum over steps that it is, from ``dL/dv``, and ``dL/dz`` of what ``SpikeTrain()`` recorded.
 
         Parameters
         ----------
@@ -96,9 +95,6 @@ class Run:
             ``dL/dt`` for populations, aligned with ``run.spikes[name].times``.
         voltage : dict of str to array_like, optional
             ``dL/dv`` for recorded populations, shaped as ``run.voltage[name]`` (a tuple for a tuple).
-        spikes : dict of str to array_like, optional
-            ``dL/dz`` of the spike trains of populations on the grid, ``[batch, step, neuron]``, of a run with
-            surrogate gradients.
         per_sample : bool
             Gradients of each sample, with a leading batch axis, and not their sum.
         time_constants : bool
@@ -133,15 +129,15 @@ class Run:
                 f"Run.gradient needs samples that ran to their end; samples {_listed(failed)} failed with "
                 f"{Status(int(self.status[failed[0]])).name}; leave them out of the stimulus, or mend the cause"
             )
-        if spike_times is None and voltage is None and spikes is None:
+        if spike_times is None and voltage is None:
             raise ParameterError(
-                "Run.gradient needs spike_times=, voltage= or spikes=, the derivatives of a loss by what was observed; "
-                "got none of them, and every gradient would be zero"
+                "Run.gradient needs spike_times= or voltage=, the derivatives of a loss by what was observed; got "
+                "neither, and every gradient would be zero"
             )
+        bars = self._spike_cotangents({} if spike_times is None else spike_times)
         wish = Wish(
-            self._spike_cotangents({} if spike_times is None else spike_times),
-            bool(spike_times),
-            self._train_cotangents({} if spikes is None else spikes),
+            bars,
+            any(bar.any() for bar in bars.values()),
             self._voltage_cotangents({} if voltage is None else voltage),
             per_sample,
             time_constants,
@@ -179,18 +175,6 @@ class Run:
         array([1.])
         """
         return self._trace.tangent(tangents)
-
-    def _train_cotangents(self, given: Mapping[str, npt.ArrayLike]) -> dict[str, Floats]:
-        shapes = self._trace.train_shapes
-        found: dict[str, Floats] = {}
-        for name, value in by_name("Run.gradient.spikes", given).items():
-            if shapes and name not in shapes:
-                raise ParameterError(
-                    f"Run.gradient.spikes: names must be populations that spike ({', '.join(shapes)}); got {name!r}"
-                )
-            shape = shapes[name] if shapes else np.shape(value)
-            found[name] = _cotangent(f"spikes[{name!r}]", value, shape)
-        return found
 
     def _spike_cotangents(self, given: Mapping[str, npt.ArrayLike]) -> dict[str, Floats]:
         bars = {name: np.zeros(spikes.n_events) for name, spikes in self.spikes.items()}

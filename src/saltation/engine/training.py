@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from saltation.engine.observation import Probe, Record
+from saltation.engine.backend import Backend
+from saltation.engine.observation import PROBES, Probe, Record
 from saltation.errors import ParameterError
-from saltation.model import Input, MaxVoltage, Network, ProjectionKey, Voltage, VoltageIntegral
+from saltation.model import Input, MaxVoltage, Network, ProjectionKey
 from saltation.model.checks import suggest
 
 TIME_CONSTANTS = ("tau_mem", "tau_syn", "tau_syn_exc", "tau_syn_inh", "tau_adapt")
@@ -13,6 +14,9 @@ TIME_CONSTANTS = ("tau_mem", "tau_syn", "tau_syn_exc", "tau_syn_inh", "tau_adapt
 
 IN_SECONDS = ("delay", *TIME_CONSTANTS, "t_refrac")
 """Kinds of parameters that are in seconds."""
+
+ON_WHOLE_STEPS = ("delay", "t_refrac")
+"""Kinds of parameters that a grid rounds."""
 
 KINDS = ("weight", "delay", *TIME_CONSTANTS, "beta", "v_th", "v_leak", "v_reset", "t_refrac", "v_init")
 """Kinds of parameters that can be trained."""
@@ -24,8 +28,8 @@ def parameter_name(kind: str, target: ProjectionKey) -> str:
     return "".join(c if c.isalnum() else "_" for c in f"{kind}_{whose}")
 
 
-def trained_kinds(network: Network, trainable: Sequence[str]) -> frozenset[str]:
-    """Check kinds of parameters to train: known, and in the network.
+def trained_kinds(network: Network, trainable: Sequence[str], backend: Backend) -> frozenset[str]:
+    """Check kinds of parameters to train: known, in the network, and of those that the backend's gradient reaches.
 
     Raises
     ------
@@ -43,6 +47,11 @@ def trained_kinds(network: Network, trainable: Sequence[str]) -> frozenset[str]:
             raise ParameterError(
                 f"trainable must hold kinds of parameters that the network has; it has no {name!r}; "
                 f"{suggest(name, [kind for kind in KINDS if kind in present])}"
+            )
+        if backend.surrogate_gradients and name in ON_WHOLE_STEPS:
+            raise ParameterError(
+                f"trainable must hold kinds of parameters that a surrogate gradient reaches; {name!r} is moved to "
+                "whole steps of the grid; train it with Grid(dt, gradient='eventprop') or Exact()"
             )
     return frozenset(names)
 
@@ -67,12 +76,12 @@ def probes_of(network: Network, record: Record | None) -> tuple[tuple[str, tuple
             raise ParameterError(
                 f"record: a name must be a population with a voltage; got {name!r}; {suggest(name, known)}"
             )
-        bare = isinstance(given, Voltage | MaxVoltage | VoltageIntegral)
+        bare = isinstance(given, PROBES)
         probes: tuple[Any, ...] = (given,) if bare or not isinstance(given, tuple | list) else tuple(given)
-        if not probes or not all(isinstance(probe, Voltage | MaxVoltage | VoltageIntegral) for probe in probes):
+        if not probes or not all(isinstance(probe, PROBES) for probe in probes):
             raise ParameterError(
                 f"record[{name!r}] must be a probe or a tuple of probes (Voltage, MaxVoltage, "
-                f"VoltageIntegral); got {given!r}"
+                f"VoltageIntegral, SpikeTrain); got {given!r}"
             )
         result.append((name, probes, bare))
     return tuple(result)

@@ -9,13 +9,14 @@ import numpy as np
 from jax.core import Tracer
 
 from saltation import model
-from saltation.engine import Exact, simulate
+from saltation.engine import Backend, Exact, Grid, simulate
 from saltation.engine.arguments import check_duration
 from saltation.engine.backends import check_backend
 from saltation.engine.observation import Record
 from saltation.engine.training import parameter_name, probes_of, trained_kinds
 from saltation.errors import ParameterError
 from saltation.jax.chain import Chain, check_capacity
+from saltation.jax.grid import GridChain, check_values
 from saltation.jax.output import Output
 from saltation.jax.part import Slot
 from saltation.jax.precision import require_float64
@@ -35,7 +36,7 @@ def build(
     record: Record | None = None,
     trainable: Sequence[str] = ("weight",),
     duration: float | None = None,
-    backend: Exact | None = None,
+    backend: Backend | None = None,
 ) -> tuple[Init, Apply]:
     """Make a network into two pure functions, trained by exact gradients.
 
@@ -64,8 +65,11 @@ def build(
         "tau_adapt", "beta", "v_th", "v_leak", "v_reset", "t_refrac", "v_init".
     duration : float, optional
         Length of the window in seconds, where ``apply`` is not told.
-    backend : Exact, optional
-        ``max_events``; and the threads where kernels run through Python.
+    backend : Exact or Grid, optional
+        How to run it.  Of `saltation.Exact`, ``max_events``, and the threads where kernels run through Python.  With
+        `saltation.Grid` it is differentiated through its steps, in the dtype of the parameters; populations need no
+        capacity, the duration has to be a number, inputs may be values ``[batch, step, unit]``, and spikes are what
+        ``SpikeTrain()`` records.
 
     Returns
     -------
@@ -100,16 +104,17 @@ def build(
     >>> sorted(gradient)
     ['tau_mem_hid', 'tau_mem_out', 'weight_hid_out', 'weight_in_hid']
     """
-    require_float64("build")
+    chosen = check_backend(backend)
+    if not chosen.surrogate_gradients:
+        require_float64("build")
     if not isinstance(network, Network):
         raise ParameterError(f"build.network must be a saltation.Network; got {type(network).__name__}")
-    kinds = trained_kinds(network, trainable)
+    kinds = trained_kinds(network, trainable, chosen)
     recorded = probes_of(network, record)
     names = _parameter_names(network, kinds)
     given = {slot: _value(network, slot) for slot in names.values()}
     shapes = {slot: value.shape for slot, value in given.items()}
-    rooms = check_capacity("build", network, capacity)
-    chain = Chain(network.replace(), shapes, recorded, rooms, check_backend(backend))
+    chain = make_chain(network, shapes, recorded, capacity, chosen)
     if duration is not None:
         check_duration(duration)
 
@@ -128,13 +133,40 @@ def build(
         length = default if duration is None else duration
         if length is None:
             raise ParameterError("apply.duration must be given, here or to build; got None; it is in seconds")
-        if not isinstance(length, Tracer):
-            length = check_duration(length)
         moved = _checked_params(params, names, shapes)
         events = _checked_stimulus(chain, stimulus)
+        if isinstance(chain, GridChain):
+            if isinstance(length, Tracer):
+                raise ParameterError(
+                    "apply.duration must be a number, and not traced, on a grid: it sets the number of steps; give it "
+                    "to build, or make it a static argument of jit"
+                )
+            return chain.run(moved, events, check_duration(length))
+        if not isinstance(length, Tracer):
+            length = check_duration(length)
         return chain.run(moved, events, jnp.asarray(length, jnp.float64))
 
     return init, apply
+
+
+def make_chain(
+    network: Network, shapes: Mapping[Slot, tuple[int, ...]], recorded: Any, capacity: Any, backend: Backend
+) -> Chain | GridChain:
+    """Make what runs a network with a backend.
+
+    Raises
+    ------
+    ParameterError
+        If the backend is none of those that run under JAX, or a capacity is missing.
+    """
+    if isinstance(backend, Grid) and backend.surrogate_gradients:
+        return GridChain(network.replace(), recorded, backend)
+    if not isinstance(backend, Exact):
+        raise ParameterError(
+            f"build.backend must be Exact() or Grid(dt) with surrogate gradients; got {backend!r}, which does not run "
+            "under JAX; it does with saltation.torch.SNN"
+        )
+    return Chain(network.replace(), shapes, recorded, check_capacity("build", network, capacity), backend)
 
 
 def capacities(
@@ -237,7 +269,7 @@ def _checked_params(params: Any, names: Mapping[str, Slot], shapes: Mapping[Slot
     return moved
 
 
-def _checked_stimulus(chain: Chain, stimulus: Any) -> dict[str, Spikes]:
+def _checked_stimulus(chain: Chain | GridChain, stimulus: Any) -> dict[str, Any]:
     known = list(chain.inputs)
     if not isinstance(stimulus, Mapping):
         raise ParameterError(
@@ -249,15 +281,19 @@ def _checked_stimulus(chain: Chain, stimulus: Any) -> dict[str, Spikes]:
             raise ParameterError(
                 f"apply.stimulus: a name must be that of an Input population; got {name!r}; {suggest(name, known)}"
             )
-    given: dict[str, Spikes] = {}
+    given: dict[str, Any] = {}
     for name, size in chain.inputs.items():
         if name not in stimulus:
             raise ParameterError(
                 f"apply.stimulus must have events for every Input population; got none for {name!r}; for silence "
                 "pass saltation.Spikes.empty(batch, n_units)"
             )
-        given[name] = checked_spikes(f"apply.stimulus[{name!r}]", stimulus[name], size)
-    batches = {name: events.batch for name, events in given.items()}
+        where, value = f"apply.stimulus[{name!r}]", stimulus[name]
+        if isinstance(chain, GridChain) and not isinstance(value, Spikes):
+            given[name] = check_values(where, value, size)
+        else:
+            given[name] = checked_spikes(where, value, size)
+    batches = {name: events.shape[0] if hasattr(events, "shape") else events.batch for name, events in given.items()}
     if len(set(batches.values())) > 1:
         raise ParameterError(f"apply.stimulus: all batches must be equal; got {batches}")
     if 0 in batches.values():

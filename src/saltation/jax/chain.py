@@ -11,6 +11,7 @@ import numpy as np
 
 from saltation.engine import Exact
 from saltation.engine.arguments import check_record
+from saltation.engine.exact import refuse_trains
 from saltation.engine.observation import Probe, Request
 from saltation.engine.plan import compile_network
 from saltation.engine.threads import default_threads
@@ -49,7 +50,9 @@ class Chain:
     def request(self) -> Request:
         """What is recorded, as the engine knows it."""
         record = {name: probes[0] if bare else probes for name, probes, bare in self.recorded}
-        return check_record(compile_network(self.network), record, {}, np.inf, 1)
+        request = check_record(compile_network(self.network), record, {}, np.inf, 1)
+        refuse_trains(request)
+        return request
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

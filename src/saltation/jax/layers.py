@@ -245,7 +245,13 @@ def _run(
     rooms = check_capacity(owner, net, {} if capacity is None else {"out": capacity})
     shapes = {slot: jnp.shape(value) for slot, value in moved.items()}
     recorded = () if probe is None else (("out", (probe,), True),)
-    chain = Chain(net, shapes, recorded, rooms, check_backend(backend))
+    chosen = check_backend(backend)
+    if not isinstance(chosen, Exact):
+        raise ParameterError(
+            f"{owner}.backend must be Exact(); got {chosen!r}; saltation.jax.build(network, backend=...) runs networks "
+            "on a grid"
+        )
+    chain = Chain(net, shapes, recorded, rooms, chosen)
     length = duration if isinstance(duration, Tracer) else check_duration(duration)
     return chain.run(moved, {"in": events}, jnp.asarray(length, jnp.float64))
 

@@ -24,7 +24,7 @@ class Output:
         Spikes of every population that spikes, the stimulus among them.
     voltages : dict of str to Array or tuple of Array
         What the probes recorded: ``Voltage`` ``[batch, time, neuron]``, ``MaxVoltage`` and ``VoltageIntegral``
-        ``[batch, neuron]``; a tuple where a tuple of probes was given.
+        ``[batch, neuron]``, ``SpikeTrain`` ``[batch, step, neuron]``; a tuple where a tuple of probes was given.
     status : Array of int32, [batch]
         `saltation.jax.Status` of each sample; 0 where all is well, and NaN everywhere in the others.
 

@@ -11,7 +11,7 @@ from saltation.model.initialisers import fan_in_normal, normal, uniform
 from saltation.model.network import Network
 from saltation.model.neurons import ALIF, LI, LIF, Input, Neuron, Population
 from saltation.model.pooling import Pooled, SumPool2d
-from saltation.model.probes import MaxVoltage, Voltage, VoltageIntegral, VoltageSamples
+from saltation.model.probes import MaxVoltage, SpikeTrain, Voltage, VoltageIntegral, VoltageSamples
 from saltation.model.projection import Connectivity, Projection, ProjectionKey, Receptor
 from saltation.model.spikes import Spikes
 from saltation.model.surrogates import ATan, Boxcar, Gaussian, Sigmoid, SuperSpike, Surrogate, Triangle
@@ -37,6 +37,7 @@ __all__ = [
     "Receptor",
     "Sigmoid",
     "Sparse",
+    "SpikeTrain",
     "Spikes",
     "SumPool2d",
     "SuperSpike",

@@ -101,6 +101,33 @@ class VoltageIntegral(Record):
 
 @final
 @dataclasses.dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
+class SpikeTrain(Record):
+    """Spikes of each neuron at every point of a time grid, zeros and ones.
+
+    ::
+
+        y[b, k, n] = 1 if neuron n spikes at k dt, else 0    in sample b,  k = 0 .. steps
+
+    For runs with ``Grid(dt)``, where a surrogate is their derivative: for losses of spikes, and for layers that follow.
+    An exact run has spike times, and no grid.
+
+    References
+    ----------
+    Neftci, Mostafa and Zenke, IEEE Signal Processing Magazine 36, 51 (2019), doi:10.1109/MSP.2019.2931595.
+
+    Examples
+    --------
+    >>> from saltation.model import SpikeTrain
+    >>> SpikeTrain()
+    SpikeTrain()
+    """
+
+    def __init__(self) -> None:
+        """Take no arguments: the probe covers the whole run."""
+
+
+@final
+@dataclasses.dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class VoltageSamples(Record):
     """Voltages measured elsewhere, such as by the converters of a chip.
 

@@ -16,8 +16,8 @@ from saltation.torch.output import Output
 from saltation.torch.specification import Specification, register, registered
 from saltation.torch.spikes import Spikes, as_spikes
 
-Events = Spikes | model.Spikes
-"""Spikes of either kind."""
+Events = Spikes | model.Spikes | Tensor
+"""Spikes of either kind, or values at every point of a grid."""
 
 Observed = Mapping[str, Events | VoltageSamples]
 """Observations of populations from elsewhere."""
@@ -68,15 +68,33 @@ def _stimulus(specification: Specification, stimulus: Mapping[str, Events]) -> t
             )
     given: dict[str, Spikes] = {}
     tensors: list[Tensor] = []
+    on_grid = specification.backend.surrogate_gradients
     for name, size in specification.inputs:
         if name not in stimulus:
             raise ParameterError(
                 f"stimulus must have events for every Input population; got none for {name!r}; for silence "
                 "pass saltation.Spikes.empty(batch, n_units)"
             )
-        given[name] = spikes = _sized(f"stimulus[{name!r}]", stimulus[name], size)
+        value = stimulus[name]
+        train = value.train if on_grid and isinstance(value, Spikes) else value
+        if isinstance(train, Tensor):
+            tensors += _values(f"stimulus[{name!r}]", train, size)
+            if isinstance(value, Spikes):
+                given[name] = value
+            continue
+        given[name] = spikes = _sized(f"stimulus[{name!r}]", value, size)
         tensors += [spikes.times, spikes.units, spikes.offsets]
     return given, tensors
+
+
+def _values(where: str, train: Tensor, size: int) -> list[Tensor]:
+    """Values on a grid in the place of times, and no events."""
+    if train.ndim != 3 or train.shape[2] != size:
+        raise ParameterError(
+            f"{where} must be saltation.torch.Spikes, saltation.Spikes, or values [batch, step, {size}] on the grid of "
+            f"Grid(dt); got a tensor of shape {tuple(train.shape)}"
+        )
+    return [train, torch.empty(0, dtype=torch.int32), torch.zeros(train.shape[0] + 1, dtype=torch.int64)]
 
 
 def _sized(where: str, value: object, size: int) -> Spikes:

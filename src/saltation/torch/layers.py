@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from saltation import model
-from saltation.engine import Exact
-from saltation.engine.observation import Probe
+from saltation.engine import Backend
+from saltation.engine.observation import Probe, Record
 from saltation.errors import ParameterError
-from saltation.model import Connectivity, Input, MaxVoltage, Network, Population, VoltageSamples
+from saltation.model import Connectivity, Input, MaxVoltage, Network, Population, SpikeTrain, VoltageSamples
 from saltation.model.checks import SECONDS, integer, number, suggest
 from saltation.torch.calling import Events, Observed, call
 from saltation.torch.module import NetworkModule, set_up
@@ -60,7 +60,7 @@ class LIF(NetworkModule):
         and the default weights count the synapses of a neuron, on average, in place of ``n_in``.
     trainable : sequence of str
         Kinds of parameters that are trained, as in `SNN`.
-    backend : Exact, optional
+    backend : Exact or Grid, optional
         How to run it.
     **parameters
         Parameters of the neurons, such as ``tau_mem=20e-3``; see `saltation.LIF`.
@@ -100,18 +100,18 @@ class LIF(NetworkModule):
         recurrent_delay: npt.ArrayLike = 0.0,
         connectivity: Connectivity | None = None,
         trainable: Sequence[str] = ("weight",),
-        backend: Exact | None = None,
+        backend: Backend | None = None,
         **parameters: Any,
     ) -> None:
         weights = _driving(weight) if connectivity is None else _driving_listed(weight, connectivity)
         loop = (recurrent, recurrent_delay)
         net = _network(model.LIF, n_in, n_out, parameters, weights, delay, *loop, connectivity)
-        set_up(self, net, trainable, {}, backend, _name)
+        set_up(self, net, trainable, _trains(backend), backend, _name)
         self.duration = number("LIF", "duration", duration, minimum=0.0, strict=True, hint=SECONDS)
 
     def forward(self, spikes: Events, *, observed: Events | None = None) -> Spikes:
         """Run the layer on spikes; ``observed`` ones take the place of its own."""
-        return _run(self, self.duration, spikes, observed).spikes["out"]
+        return _spikes(_run(self, self.duration, spikes, observed))
 
 
 @final
@@ -160,18 +160,18 @@ class ALIF(NetworkModule):
         recurrent_delay: npt.ArrayLike = 0.0,
         connectivity: Connectivity | None = None,
         trainable: Sequence[str] = ("weight",),
-        backend: Exact | None = None,
+        backend: Backend | None = None,
         **parameters: Any,
     ) -> None:
         weights = _driving(weight) if connectivity is None else _driving_listed(weight, connectivity)
         loop = (recurrent, recurrent_delay)
         net = _network(model.ALIF, n_in, n_out, parameters, weights, delay, *loop, connectivity)
-        set_up(self, net, trainable, {}, backend, _name)
+        set_up(self, net, trainable, _trains(backend), backend, _name)
         self.duration = number("ALIF", "duration", duration, minimum=0.0, strict=True, hint=SECONDS)
 
     def forward(self, spikes: Events, *, observed: Events | None = None) -> Spikes:
         """Run the layer on spikes; ``observed`` ones take the place of its own."""
-        return _run(self, self.duration, spikes, observed).spikes["out"]
+        return _spikes(_run(self, self.duration, spikes, observed))
 
 
 @final
@@ -229,7 +229,7 @@ class LI(NetworkModule):
         delay: npt.ArrayLike = 0.0,
         connectivity: Connectivity | None = None,
         trainable: Sequence[str] = ("weight",),
-        backend: Exact | None = None,
+        backend: Backend | None = None,
         **parameters: Any,
     ) -> None:
         weights = _balanced(weight) if connectivity is None else _balanced_listed(weight, connectivity)
@@ -246,6 +246,18 @@ class LI(NetworkModule):
 def _run(layer: NetworkModule, duration: float, spikes: Events, observed: Events | VoltageSamples | None) -> Output:
     seen: Observed | None = None if observed is None else {"out": observed}
     return call(layer._specification, layer._key, layer._tensors(), {"in": spikes}, duration, seen, True)
+
+
+def _trains(backend: Backend | None) -> Record:
+    """What a layer that spikes records: its spike train, where the gradient of those behind it comes back along it."""
+    return {"out": SpikeTrain()} if backend is not None and backend.surrogate_gradients else {}
+
+
+def _spikes(output: Output) -> Spikes:
+    spikes = output.spikes["out"]
+    if not output.voltages:
+        return spikes
+    return Spikes(spikes.times, spikes.units, spikes.offsets, spikes.n_units, output.voltages["out"])
 
 
 def _name(slot: Slot) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saltation.engine import Exact
+from saltation.engine import Backend
 from saltation.engine.observation import Record
 from saltation.engine.training import IN_SECONDS, TIME_CONSTANTS
 from saltation.errors import ParameterError
@@ -158,7 +158,7 @@ def set_up(
     network: Network,
     trainable: Sequence[str],
     record: Record | None,
-    backend: Exact | None,
+    backend: Backend | None,
     name_of: Callable[[Slot], str],
 ) -> None:
     """Give a module its specification and values: parameters where they are trained, buffers where not.

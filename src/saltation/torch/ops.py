@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from saltation.engine import Run, Status, simulate
+from saltation.engine.grid import grid_points
 from saltation.engine.training import TIME_CONSTANTS
 from saltation.errors import GradientError, ParameterError
-from saltation.model import Spikes, Voltage, VoltageSamples
+from saltation.model import Spikes, SpikeTrain, Voltage, VoltageSamples
 from saltation.torch.recent import Kept, RecentNetworks, RecentRuns, Wanted
 from saltation.torch.specification import Specification, registered
 
@@ -71,10 +72,8 @@ def run(
     """
     specification = registered(key)
     seen = observations(specification, observed)
-    result = _simulate(
-        specification, _arrays(parameters), _events(specification.inputs, stimulus), seen, duration, throw
-    )
-    if keep:
+    result = _simulate(specification, _arrays(parameters), _stimulus(specification, stimulus), seen, duration, throw)
+    if keep and all(name in result.spikes for name, _ in specification.inputs):
         measured = {name: value for name, value in seen.items() if isinstance(value, VoltageSamples)}
         recent_runs.keep(Kept(specification, measured, result))
     return outputs_of(specification, result)
@@ -102,6 +101,8 @@ def _run_fake(
         outputs.append(torch.empty(batch + 1, dtype=torch.int64))
     for _, probe, size in specification.voltages:
         shape = (batch, probe.times.size, size) if isinstance(probe, Voltage) else (batch, size)
+        if isinstance(probe, SpikeTrain):
+            shape = (batch, grid_points(specification.backend, duration), size)
         outputs.append(torch.empty(shape, dtype=torch.float64))
     outputs.append(torch.empty(batch, dtype=torch.int64))
     return outputs
@@ -153,8 +154,10 @@ def run_backward(
     wish = Wanted(specification, float(duration), values, events[0], measured, events[1])
     result = recent_runs.take(wish)
     if result is None:
-        seen = observations(specification, observed) | _events(specification.spiking, spikes)
-        events_of = _events(specification.inputs, stimulus)
+        seen = observations(specification, observed)
+        if not specification.backend.surrogate_gradients:
+            seen |= _events(specification.spiking, spikes)
+        events_of = _stimulus(specification, stimulus)
         result = _simulate(specification, values, events_of, seen, duration, throw=True)
     return gradients(specification, result, cotangents, wanted, parameters)
 
@@ -196,7 +199,16 @@ def gradients(
             value = getattr(gradient, slots[i].kind)[slots[i].target]
             found.append(_tensor(value).to(parameters[i].dtype))
         else:
-            found.append(_tensor(gradient.input_times[specification.inputs[i - len(slots)][0]]))
+            name = specification.inputs[i - len(slots)][0]
+            if name in gradient.input_values:
+                found.append(_tensor(gradient.input_values[name]))
+            elif specification.backend.surrogate_gradients:
+                raise GradientError(
+                    f"the times of the events of {name!r} require a gradient, which surrogate gradients do not have; "
+                    "detach them, give the input as values [batch, step, unit], or use Grid(dt, gradient='eventprop')"
+                )
+            else:
+                found.append(_tensor(gradient.input_times[name]))
     return found
 
 
@@ -285,6 +297,16 @@ def _arrays(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
     return [_array(tensor) for tensor in tensors]
 
 
+def _stimulus(specification: Specification, tensors: Sequence[Tensor]) -> dict[str, Spikes | NDArray[Any]]:
+    """Events of each input, or its values on a grid, which stand in the place of times."""
+    found: dict[str, Spikes | NDArray[Any]] = {}
+    for i, (name, size) in enumerate(specification.inputs):
+        of_input = tensors[3 * i : 3 * i + 3]
+        is_event = of_input[0].ndim == 1
+        found[name] = _events([(name, size)], of_input)[name] if is_event else _array(of_input[0])
+    return found
+
+
 def _events(populations: Sequence[tuple[str, int]], tensors: Sequence[Tensor]) -> dict[str, Spikes]:
     """Check and copy times, units and offsets of each population; tensors may hold anything."""
     found: dict[str, Spikes] = {}
@@ -326,17 +348,15 @@ def simulated(
     throw: bool,
 ) -> Run:
     """Run on tensors and on what was ``seen``; ``records`` are those inputs that are known to be in order."""
-    events: dict[str, Spikes] = {}
-    for i, (name, size) in enumerate(specification.inputs):
-        known = records.get(name)
-        events[name] = known if known is not None else _events([(name, size)], stimulus[3 * i : 3 * i + 3])[name]
+    given = [name for name, _ in specification.inputs if name not in records]
+    events: dict[str, Spikes | NDArray[Any]] = dict(records) if not given else _stimulus(specification, stimulus)
     return _simulate(specification, _arrays(parameters), events, seen, duration, throw)
 
 
 def _simulate(
     specification: Specification,
     values: Sequence[NDArray[Any]],
-    stimulus: Mapping[str, Spikes],
+    stimulus: Mapping[str, Spikes | NDArray[Any]],
     observed: Mapping[str, Spikes | VoltageSamples],
     duration: float,
     throw: bool,

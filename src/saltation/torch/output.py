@@ -23,7 +23,8 @@ class Output:
         Spikes of every population that spikes, the stimulus among them.
     voltages : dict of str to Tensor or tuple of Tensor
         What the probes recorded: ``Voltage`` ``[batch, time, neuron]``, ``MaxVoltage`` and
-        ``VoltageIntegral`` ``[batch, neuron]``; a tuple where a tuple of probes was given.
+        ``VoltageIntegral`` ``[batch, neuron]``, ``SpikeTrain`` ``[batch, step, neuron]``; a tuple where a tuple of
+        probes was given.
     status : Tensor of int64, [batch]
         `saltation.Status` of each sample; 0 where all is well.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import final
 
-from saltation.engine import Exact
+from saltation.engine import Backend
 from saltation.engine.observation import Record
 from saltation.engine.training import parameter_name
 from saltation.errors import ParameterError
@@ -33,7 +33,7 @@ class SNN(NetworkModule):
     record : dict of str to probe or tuple of probes, optional
         Voltages to record, as in `saltation.simulate`; by default ``MaxVoltage()`` of every `saltation.LI`
         population.
-    backend : Exact, optional
+    backend : Exact or Grid, optional
         How to run it.
 
     Each trained array is a parameter called after its kind and whose it is: ``weight_in_hid``,
@@ -75,7 +75,7 @@ class SNN(NetworkModule):
         network: Network,
         trainable: Sequence[str] = ("weight",),
         record: Record | None = None,
-        backend: Exact | None = None,
+        backend: Backend | None = None,
     ) -> None:
         if not isinstance(network, Network):
             raise ParameterError(f"SNN.network must be a saltation.Network; got {type(network).__name__}")

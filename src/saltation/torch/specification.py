@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.engine import Exact
+from saltation.engine import Backend
+from saltation.engine.backends import check_backend
 from saltation.engine.observation import Probe, Record
 from saltation.engine.plan import Plan
 from saltation.engine.training import probes_of, trained_kinds
@@ -70,7 +71,7 @@ class Specification:
         Parameters that travel, in the order of the operation's argument.
     record : tuple of (str, probes, bool)
         Probes of each recorded population, and whether the probe was given bare.
-    backend : Exact
+    backend : Backend
         How to run it.
     observed : tuple of (str, bool)
         Populations with observations from elsewhere, and whether these are voltages and not spikes.
@@ -80,7 +81,7 @@ class Specification:
     edges: tuple[Edge, ...]
     slots: tuple[Slot, ...]
     record: tuple[tuple[str, tuple[Probe, ...], bool], ...]
-    backend: Exact
+    backend: Backend
     observed: tuple[tuple[str, bool], ...] = ()
 
     @cached_property
@@ -171,7 +172,7 @@ def value_of(network: Network | Plan, slot: Slot) -> NDArray[Any]:
 
 
 def specify(
-    network: Network, trainable: Sequence[str], record: Record | None, backend: Exact | None
+    network: Network, trainable: Sequence[str], record: Record | None, backend: Backend | None
 ) -> tuple[Specification, list[NDArray[Any]]]:
     """Split a network into what is fixed and the values that travel, in the order of the slots.
 
@@ -183,7 +184,7 @@ def specify(
         Kinds of parameters that are trained, out of `saltation.engine.training.KINDS`.
     record : dict of str to probe or tuple of probes, optional
         What is recorded; None stands for ``MaxVoltage()`` of every population that does not spike.
-    backend : Exact, optional
+    backend : Exact or Grid, optional
         How it is run; ``Exact()`` by default.
 
     Raises
@@ -191,7 +192,8 @@ def specify(
     ParameterError
         If a kind is unknown, or the network has no such parameter; or a probe is none.
     """
-    kinds = trained_kinds(network, trainable)
+    backend = check_backend(backend)
+    kinds = trained_kinds(network, trainable, backend)
     slots: list[Slot] = []
     values: list[NDArray[Any]] = []
     edges: list[Edge] = []
@@ -215,7 +217,7 @@ def specify(
         tuple(edges),
         tuple(slots),
         probes_of(network, record),
-        Exact() if backend is None else backend,
+        backend,
     )
     return specification, values
 

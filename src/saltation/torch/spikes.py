@@ -35,6 +35,9 @@ class Spikes:
         Where each sample begins, and at last n.
     n_units : int
         Number of units.
+    train : Tensor, [batch, step, n_units], optional
+        The same spikes at every point of a time grid, as layers with ``Grid(dt)`` make them: what their surrogate
+        gradient goes through.
 
     Dtypes and shapes are checked here, the values by the network that runs on them.
 
@@ -64,6 +67,7 @@ class Spikes:
     units: Tensor
     offsets: Tensor
     n_units: int
+    train: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check what a tensor says of itself without a look at its values."""
@@ -216,7 +220,8 @@ class Spikes:
 
     def detach(self) -> "Spikes":
         """Return the same events without a gradient."""
-        return Spikes(self.times.detach(), self.units, self.offsets, self.n_units)
+        train = None if self.train is None else self.train.detach()
+        return Spikes(self.times.detach(), self.units, self.offsets, self.n_units, train)
 
     def to_numpy(self) -> model.Spikes:
         """Copy into a checked `saltation.Spikes`.
@@ -294,19 +299,19 @@ def _check(name: str, value: Any, dtypes: tuple[torch.dtype, ...], hint: str) ->
 
 
 def _flatten(spikes: Spikes) -> tuple[list[Any], int]:
-    return [spikes.times, spikes.units, spikes.offsets], spikes.n_units
+    return [spikes.times, spikes.units, spikes.offsets, spikes.train], spikes.n_units
 
 
 def _flatten_with_keys(spikes: Spikes) -> tuple[list[tuple[Any, Any]], int]:
     leaves, n_units = _flatten(spikes)
-    names = ("times", "units", "offsets")
+    names = ("times", "units", "offsets", "train")
     return [(pytree.GetAttrKey(name), leaf) for name, leaf in zip(names, leaves, strict=True)], n_units
 
 
 def _unflatten(leaves: Iterable[Any], n_units: int) -> Spikes:
     # Leaves may be anything while a tree is mapped, so that the checks of __init__ have no place here.
     spikes = object.__new__(Spikes)
-    for name, leaf in zip(("times", "units", "offsets"), leaves, strict=True):
+    for name, leaf in zip(("times", "units", "offsets", "train"), leaves, strict=True):
         object.__setattr__(spikes, name, leaf)
     object.__setattr__(spikes, "n_units", n_units)
     return spikes

@@ -1,0 +1,204 @@
+"""A network on a time grid under JAX: components in order, each a scan, and products of matrices between them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+
+from saltation import model
+from saltation.engine.grid import Grid
+from saltation.engine.grid_table import steps
+from saltation.engine.plan import Plan, compile_network
+from saltation.errors import GradientError, ParameterError
+from saltation.jax.chain import Recorded
+from saltation.jax.grid_coefficients import Way, coefficients, ways
+from saltation.jax.grid_scan import Course, Wanted, run_component
+from saltation.jax.output import Output
+from saltation.jax.part import Slot
+from saltation.jax.spikes import Spikes
+from saltation.jax.trouble import Status
+from saltation.model import Input, MaxVoltage, Network, SpikeTrain, Voltage, VoltageIntegral
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class GridChain:
+    """What is fixed of a network, and the grid on which it runs."""
+
+    network: Network
+    recorded: Recorded
+    backend: Grid
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The network with the values that do not move."""
+        return compile_network(self.network)
+
+    @cached_property
+    def inputs(self) -> dict[str, int]:
+        """Names and sizes of the populations that the stimulus drives."""
+        populations = self.network.populations.items()
+        return {name: population.size for name, population in populations if isinstance(population, Input)}
+
+    def run(self, given: Mapping[Slot, jax.Array], stimulus: Mapping[str, Any], duration: float) -> Output:
+        """Run it: ``given`` are the values of what moves, ``stimulus`` events or values of each input, checked."""
+        dt = float(self.backend.dt)
+        last = int(steps(duration, dt))
+        if last < 1:
+            raise ParameterError(f"apply.duration must be at least one step of the grid, {dt} s; got {duration} s")
+        kinds = [value.dtype for value in given.values() if jnp.issubdtype(value.dtype, jnp.floating)]
+        dtype = jnp.result_type(*kinds) if kinds else jnp.result_type(float)
+
+        def value(kind: str, target: Any) -> Any:
+            found = given.get((kind, target))
+            if found is None:
+                held = self.network.projections if kind == "weight" else self.network.populations
+                found = getattr(held[target], kind)
+            return jnp.asarray(found, dtype)
+
+        trains = {name: _train(name, self.inputs[name], events, dt, last, dtype) for name, events in stimulus.items()}
+        batch = next((train.shape[1] for train in trains.values()), 1)
+        courses: dict[str, Course] = {}
+        for component in self.plan.components:
+            if component.model == "input":
+                continue
+            populations = {name: self.network.populations[name] for name in component.populations}
+            found: list[Way] = []
+            for key in component.incoming + component.internal:
+                projection = self.network.projections[key]
+                found += ways(key, projection, populations[projection.post], value, dt, last)
+            drive = {
+                name: tuple(
+                    _arriving(found, trains, name, r, (last + 1, batch, population.size), dtype)
+                    for r in range(len(population.receptors))
+                )
+                for name, population in populations.items()
+            }
+            came = run_component(
+                populations,
+                {name: coefficients(name, population, value, dt) for name, population in populations.items()},
+                {name: self._start(name, value, batch) for name in populations},
+                [way for way in found if way.pre in populations],
+                drive,
+                {name: self._wanted(name) for name in populations},
+                dt,
+                self.backend.surrogate,
+                self.backend.detach_reset,
+                self.backend.checkpoint,
+            )
+            courses.update(came)
+            trains.update({name: course.train for name, course in came.items() if course.train is not None})
+        return self._output(courses, stimulus, dt, batch)
+
+    def _start(self, name: str, value: Any, batch: int) -> Any:
+        population = self.network.populations[name]
+        v = value("v_init" if "v_init" in population.parameters() else "v_leak", name)
+        return jnp.broadcast_to(v, (batch, population.size))
+
+    def _wanted(self, name: str) -> Wanted:
+        probes = next((probes for recorded, probes, _ in self.recorded if recorded == name), ())
+        leaves = any(projection.pre == name for projection in self.network.projections.values())
+        train = any(isinstance(probe, SpikeTrain) for probe in probes)
+        return Wanted(
+            self.network.populations[name].spiking and (train or leaves),
+            any(isinstance(probe, Voltage) for probe in probes),
+            any(isinstance(probe, MaxVoltage) for probe in probes),
+            any(isinstance(probe, VoltageIntegral) for probe in probes),
+        )
+
+    def _output(self, courses: Mapping[str, Course], stimulus: Mapping[str, Any], dt: float, batch: int) -> Output:
+        voltages: dict[str, Any] = {}
+        for name, probes, bare in self.recorded:
+            course = courses[name]
+            values: list[Any] = []
+            for probe in probes:
+                if isinstance(probe, Voltage):
+                    values.append(jnp.moveaxis(course.voltage[steps(probe.times, dt)], 0, 1))
+                elif isinstance(probe, SpikeTrain):
+                    values.append(jnp.moveaxis(course.train, 0, 1))
+                else:
+                    values.append(course.peak if isinstance(probe, MaxVoltage) else course.area)
+            voltages[name] = values[0] if bare else tuple(values)
+        finite = [jnp.isfinite(jax.lax.stop_gradient(course.end)).all(axis=1) for course in courses.values()]
+        failed = ~jnp.stack(finite).all(axis=0) if finite else jnp.zeros(batch, bool)
+        status = jnp.where(failed, int(Status.NOT_FINITE), int(Status.OK)).astype(jnp.int32)
+        return Output({n: s for n, s in stimulus.items() if isinstance(s, Spikes)}, voltages, status)
+
+
+def _arriving(found: list[Way], trains: Mapping[str, Any], post: str, receptor: int, shape: Any, dtype: Any) -> Any:
+    """Currents of a population from those that have been run, ``[step, batch, neuron]``."""
+    total: Any = jnp.zeros(shape, dtype)
+    for way in found:
+        if way.post == post and way.receptor == receptor and way.pre in trains:
+            current = trains[way.pre] @ way.weights
+            if way.late:
+                current = jnp.concatenate((jnp.zeros_like(current[: way.late]), current[: shape[0] - way.late]))
+            total = total + current
+    return total
+
+
+def _train(name: str, size: int, events: Any, dt: float, last: int, dtype: Any) -> Any:
+    """Events, or values ``[batch, step, unit]``, at every grid point, ``[step, batch, unit]``."""
+    if isinstance(events, model.Spikes):
+        at = steps(events.times, dt)
+        if events.n_events and int(at.max()) > last:
+            raise ParameterError(
+                f"apply.stimulus[{name!r}]: times must lie in the window; got {float(events.times.max())} s; make it "
+                "longer, or cut the events"
+            )
+        dense = np.zeros((last + 1, events.batch, size))
+        np.add.at(dense, (at, events.sample_index(), events.units), 1.0)
+        return jnp.asarray(dense, dtype)
+    if not isinstance(events, Spikes):
+        if events.shape[1] not in (last, last + 1):
+            raise ParameterError(
+                f"apply.stimulus[{name!r}] must have a value for each of the {last + 1} grid points (the last may be "
+                f"left out); got {events.shape[1]}"
+            )
+        values = jnp.moveaxis(jnp.asarray(events, dtype), 1, 0)
+        return values if values.shape[0] == last + 1 else jnp.concatenate((values, jnp.zeros_like(values[:1])))
+    times = _on_grid(events.times)
+    at = jnp.where(events.units >= 0, jnp.rint(jnp.where(jnp.isfinite(times), times, 0.0) / dt), last + 1)
+    sample = jnp.arange(events.batch)[:, None]
+    empty = jnp.zeros((last + 1, events.batch, events.n_units), dtype)
+    return empty.at[at.astype(jnp.int32), sample, events.units].add(1.0, mode="drop")
+
+
+@jax.custom_jvp
+def _on_grid(times: Any) -> Any:
+    return times
+
+
+def _refused(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
+    (moved,) = tangents
+    if not isinstance(moved, SymbolicZero):
+        raise GradientError(
+            "times of events are moved to whole steps of the grid, and surrogate gradients know nothing of them; give "
+            "the input as values [batch, step, unit], or run it with Exact()"
+        )
+    return primals[0], moved
+
+
+_on_grid.defjvp(_refused, symbolic_zeros=True)
+
+
+def check_values(where: str, value: Any, size: int) -> Any:
+    """Values of an input on a grid, or events that are known now, and need no float64 to be laid on it."""
+    if isinstance(value, model.Spikes):
+        if value.n_events and int(value.units.max()) >= size:
+            raise ParameterError(
+                f"{where}: units must be below the size {size} of the population; got {int(value.units.max())}"
+            )
+        return value
+    values = jnp.asarray(value)
+    if values.ndim != 3 or values.shape[2] != size or not np.issubdtype(values.dtype, np.number):
+        raise ParameterError(
+            f"{where} must be saltation.jax.Spikes, saltation.Spikes, or values [batch, step, {size}] on the grid of "
+            f"Grid(dt); got shape {values.shape}"
+        )
+    return values

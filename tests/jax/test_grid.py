@@ -1,0 +1,163 @@
+"""The grid backend under JAX against the kernels: the same spikes, voltages and gradients; and what it refuses."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import saltation as sal
+from reference import networks
+from saltation.errors import GradientError, ParameterError
+
+DT = 5e-4
+DURATION = 0.03
+BATCH = 2
+CASES = {
+    "feed-forward": ("lif", {}),
+    "recurrent, delays of axons, two receptors": ("lif_two", {"recurrent": True, "delay": "pre"}),
+    "delays of synapses": ("lif_one", {"recurrent": True, "delay": "synapse", "refractory": True}),
+    "a loop, held, adapting": ("alif", {"loop": True, "delay": "scalar", "refractory": True}),
+    "each its own, few spikes": ("lif", {"recurrent": True, "per_neuron": True, "max_spikes": 1}),
+}
+RECORD = {
+    "a": (sal.Voltage([0.004, 0.011, 0.02]), sal.VoltageIntegral(), sal.SpikeTrain()),
+    "out": (sal.MaxVoltage(), sal.VoltageIntegral()),
+}
+
+
+def trainable(net):
+    kinds = {"weight"}
+    for population in net.populations.values():
+        kinds |= set(population.parameters())
+    return tuple(sorted(kinds - {"t_refrac"}))
+
+
+def as_jax(events):
+    return sal.jax.as_spikes(events) if isinstance(events, sal.Spikes) else jnp.asarray(events)
+
+
+def both(net, stimulus, backend, seed=0):
+    """Observations and gradients of random cotangents, by the kernels and by JAX."""
+    rng = np.random.default_rng(seed)
+    run = sal.simulate(net, stimulus, DURATION, backend=backend, record=RECORD)
+    _, bars = networks.cotangents(run, rng)
+    expected = run.gradient(voltage=bars)
+    kinds = trainable(net)
+    init, apply = sal.jax.build(net, record=RECORD, trainable=kinds, duration=DURATION, backend=backend)
+
+    def loss(params, stimulus):
+        out = apply(params, stimulus)
+        terms = jax.tree.map(lambda v, bar: (v * bar).sum(), out.voltages, bars)
+        return sum(jax.tree.leaves(terms)), out
+
+    given = {name: as_jax(events) for name, events in stimulus.items()}
+    (_, out), found = jax.jit(jax.value_and_grad(loss, has_aux=True))(init(), given)
+    return run, expected, out, found
+
+
+def compare(run, expected, out, found, net):
+    for name, values in run.voltage.items():
+        for a, b in zip(values, out.voltage(name), strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-12)
+    for kind in trainable(net):
+        for target, value in getattr(expected, kind).items():
+            name = sal.engine.training.parameter_name(kind, target)
+            scale = np.abs(value).max(initial=1e-6)
+            np.testing.assert_allclose(found[name], value, rtol=1e-7, atol=1e-9 * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_numbers_as_the_kernels(case):
+    model, options = CASES[case]
+    net = networks.random_network(3, model, **options)
+    stimulus = {"in": networks.stimulus(3, BATCH, np.random.default_rng(5), duration=DURATION)}
+    results = both(net, stimulus, sal.Grid(DT))
+    assert results[0].spikes["a"].n_events > 3
+    compare(*results, net)
+
+
+@pytest.mark.parametrize("checkpoint", [7, 61])
+def test_checkpoints_detached_resets_and_another_surrogate(checkpoint):
+    net = networks.random_network(4, "alif", recurrent=True)
+    stimulus = {"in": networks.stimulus(3, BATCH, np.random.default_rng(6), duration=DURATION)}
+    backend = sal.Grid(DT, surrogate=sal.Sigmoid(3.0), detach_reset=True, checkpoint=checkpoint)
+    compare(*both(net, stimulus, backend), net)
+
+
+def test_listed_synapses_and_values():
+    rng = np.random.default_rng(8)
+    net = sal.Network()
+    net.add("in", sal.Input(6))
+    net.add("a", sal.LIF(4, tau_mem=10e-3, tau_syn=5e-3))
+    net.add("out", sal.LI(2, tau_mem=10e-3, tau_syn=5e-3))
+    sparse = sal.Sparse(rng.integers(0, 6, 14), rng.integers(0, 4, 14), (6, 4))
+    net.connect("in", "a", weight=rng.normal(2, 1.5, 14), delay=rng.uniform(0, 3e-3, 6), connectivity=sparse)
+    chain = sal.Conv1d((1, 4), 1, 3)
+    net.connect("a", "out", weight=rng.normal(0, 1, chain.weight_shape), connectivity=chain)
+    values = rng.uniform(0.0, 0.3, (BATCH, round(DURATION / DT), 6))
+    run, expected, out, found = both(net, {"in": values}, sal.Grid(DT))
+    assert run.spikes["a"].n_events > 3
+    compare(run, expected, out, found, net)
+
+
+def test_float32_follows_the_parameters():
+    net = networks.random_network(3, "lif")
+    stimulus = {"in": networks.stimulus(3, BATCH, np.random.default_rng(5), duration=DURATION)}
+    init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION)
+    small = {name: jnp.asarray(value, jnp.float32) for name, value in init().items()}
+    out = jax.jit(apply)(small, {"in": as_jax(stimulus["in"])})
+    assert out.voltage("out").dtype == jnp.float32
+    np.testing.assert_allclose(out.voltage("out"), apply(init(), stimulus).voltage("out"), rtol=1e-4, atol=1e-5)
+
+
+def test_vmap_over_parameters():
+    net = networks.random_network(3, "lif")
+    stimulus = {"in": networks.stimulus(3, BATCH, np.random.default_rng(5), duration=DURATION)}
+    init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION)
+    several = jax.tree.map(lambda value: jnp.stack([value, 0.9 * value]), init())
+    out = jax.vmap(lambda params: apply(params, stimulus).voltage("out"))(several)
+    np.testing.assert_allclose(out[0], apply(init(), stimulus).voltage("out"))
+
+
+def test_a_derivative_by_times_is_refused():
+    net = networks.random_network(3, "lif")
+    init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION)
+
+    def loss(times):
+        return apply(init(), {"in": sal.jax.Spikes.from_latencies(times)}).voltage("out").sum()
+
+    times = jnp.array([[1e-3, 2e-3, 3e-3]])
+    assert np.isfinite(loss(times))
+    with pytest.raises(GradientError, match="whole steps"):
+        jax.grad(loss)(times)
+
+
+def test_what_is_refused():
+    net = networks.random_network(3, "lif", delay="pre")
+    stimulus = {"in": networks.stimulus(3, BATCH, np.random.default_rng(5), duration=DURATION)}
+    with pytest.raises(ParameterError, match="whole steps"):
+        sal.jax.build(net, trainable=("weight", "delay"), backend=sal.Grid(DT))
+    with pytest.raises(ParameterError, match="under JAX"):
+        sal.jax.build(net, backend=sal.Grid(DT, gradient="eventprop"))
+    with pytest.raises(ParameterError, match="SpikeTrain"):
+        init, apply = sal.jax.build(net, capacity=10, record={"a": sal.SpikeTrain()})
+        apply(init(), stimulus, DURATION)
+    with pytest.raises(ParameterError, match="on a grid"):
+        sal.jax.lif(stimulus["in"], np.ones((3, 2)), duration=DURATION, capacity=9, backend=sal.Grid(DT))
+    init, apply = sal.jax.build(net, backend=sal.Grid(DT))
+    with pytest.raises(ParameterError, match="not traced"):
+        jax.jit(apply)(init(), {"in": as_jax(stimulus["in"])}, DURATION)
+    with pytest.raises(ParameterError, match="grid points"):
+        apply(init(), {"in": np.zeros((2, 5, 3))}, DURATION)
+    with pytest.raises(ParameterError, match="values"):
+        apply(init(), {"in": np.zeros((2, 60))}, DURATION)
+
+
+def test_what_overflows_has_a_status():
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("out", sal.LI(1))
+    net.connect("in", "out", weight=[[1e308]])
+    init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION)
+    out = apply(init(), {"in": sal.Spikes.from_lists([([0.0, 1e-3, 2e-3], [0, 0, 0]), ([], [])])})
+    np.testing.assert_array_equal(out.status, [int(sal.Status.NOT_FINITE), 0])
