@@ -10,9 +10,9 @@ from saltation.errors import FileFormatError, GradientError, ParameterError
 from saltation.experiments.mnist import Settings, evaluate, recipe, train, training
 from saltation.experiments.mnist.clipping import clip_neurons
 from saltation.experiments.mnist.learner import FRONTENDS, make_learner
-from saltation.experiments.mnist.loss import cross_entropy, softmax
 from saltation.experiments.mnist.task import drop, encode, initial_weights, load, load_test, make_network
 from saltation.experiments.results import ResultFolder
+from saltation.experiments.voltage_loss import cross_entropy, softmax
 
 SMALL = dataclasses.replace(recipe("digits"), epochs=3, hidden=20, train_limit=64)
 

@@ -9,7 +9,7 @@ import pytest
 from saltation.errors import FileFormatError, GradientError, MissingDependencyError, ParameterError
 from saltation.experiments.results import Checkpoint, ResultFolder
 from saltation.experiments.yinyang import RECIPES, Settings, evaluate, learner, train, training
-from saltation.experiments.yinyang.evaluation import evaluate_fresh, first_spikes, run_network
+from saltation.experiments.yinyang.evaluation import evaluate_fresh, observe, run_network
 from saltation.experiments.yinyang.loss import softmax, ttfs_cross_entropy, winner
 from saltation.experiments.yinyang.task import initial_weights, labelled, orders
 
@@ -184,7 +184,7 @@ def test_scores():
     settings = dataclasses.replace(SMALL, held_out_points=60)
     weights, data = initial_weights(settings), labelled(60, 41, settings)
     scores = evaluate(settings, weights, data)
-    first = first_spikes(settings, weights, data.points[:, :2])
+    first = observe(settings, weights, data.points[:, :2])
     assert scores.accuracy == np.mean(winner(first) == data.labels)
     assert scores.silent_fraction == np.mean(np.isinf(first)) and scores.samples == 60
     assert scores.loss == pytest.approx(ttfs_cross_entropy(first, data.labels, **LOSS)[0], rel=1e-12)

@@ -75,7 +75,7 @@ def run_on_grid(
         if run.packed.spiking:
             for name in names:
                 moved[name] = spikes[name] = run.spikes_of(name, job.duration)
-    trace = GridTrace(job, spikes, drive, tuple(runs), settings)
+    trace = GridTrace(job, moved, drive, tuple(runs), settings)
     return Observation(spikes, *_voltages(job.request, runs, settings), _status(runs, job.batch), trace)
 
 

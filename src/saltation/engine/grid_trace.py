@@ -32,7 +32,7 @@ _NOT_ON_A_GRID = (
 @final
 @dataclass(frozen=True, slots=True)
 class GridTrace(Trace):
-    """Runs of the components of a network, in order, all spikes, and the values that drove it."""
+    """Runs of the components of a network, in order, all spikes as the grid has them, and the values that drove it."""
 
     job: Job
     spikes: Mapping[str, Spikes]

@@ -175,7 +175,7 @@ def capacities(
     duration: float,
     *,
     margin: float = 2.0,
-    backend: Exact | None = None,
+    backend: Backend | None = None,
 ) -> dict[str, int]:
     """Suggest capacities: run the network once, and leave room for more spikes than its fullest sample has.
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from saltation.engine import Exact, Run, simulate
 from saltation.experiments.mnist.learner import RECORD
-from saltation.experiments.mnist.loss import cross_entropy
 from saltation.experiments.mnist.settings import Settings
 from saltation.experiments.mnist.task import Labelled, make_network
+from saltation.experiments.voltage_loss import cross_entropy
 from saltation.model import Spikes
 
 __all__ = ["Scores", "evaluate", "peaks", "run_network"]

@@ -13,10 +13,10 @@ from saltation.engine import Exact, simulate
 from saltation.errors import ParameterError
 from saltation.experiments.adam import Adam
 from saltation.experiments.mnist.clipping import clip_neurons
-from saltation.experiments.mnist.loss import cross_entropy
 from saltation.experiments.mnist.settings import Settings
 from saltation.experiments.mnist.task import HIDDEN_AXIS, PROJECTIONS, Labelled, initial_weights, make_network
 from saltation.experiments.training import Trained, check_finite
+from saltation.experiments.voltage_loss import cross_entropy
 from saltation.model import MaxVoltage
 
 __all__ = ["FRONTENDS", "RECORD", "Learner", "NumpyLearner", "Step", "clipped", "make_learner"]

@@ -12,7 +12,7 @@ from saltation.errors import ParameterError
 from saltation.experiments.commands import EXIT_INTERRUPTED, interrupted, stored_config, tell
 from saltation.experiments.console import emit, progress
 from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_folder
-from saltation.experiments.yinyang.settings import DELAYS, RECIPES, Settings
+from saltation.experiments.yinyang.settings import BACKENDS, DELAYS, GRADIENTS, RECIPES, Settings
 
 __all__ = ["command"]
 
@@ -27,6 +27,9 @@ _SETTINGS = (
     "decay",
     "delays",
     "delay_learning_rate",
+    "backend",
+    "dt",
+    "gradient",
 )
 
 
@@ -36,7 +39,8 @@ _SETTINGS = (
     type=click.Choice(sorted(RECIPES)),
     default="default",
     show_default=True,
-    help="default: 50 epochs, about a minute; published: that of Wunderlich and Pehle (2021), 100 epochs.",
+    help="default: 50 epochs, about a minute; published: that of Wunderlich and Pehle (2021), 100 epochs; voltage: the "
+    "highest output voltage is the answer.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs to train.  [default: those of the recipe]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of weights and order.")
@@ -67,6 +71,21 @@ _SETTINGS = (
     default="numpy",
     show_default=True,
     help="What the loss and the optimiser run in: the same formulas, with other rounding.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="exact",
+    show_default=True,
+    help="Event by event, or step by step with surrogate gradients; then the recipe is voltage.",
+)
+@click.option("--dt", type=float, help="Step of the grid in seconds.  [default: that of the recipe]")
+@click.option(
+    "--gradient",
+    type=click.Choice(GRADIENTS),
+    default="surrogate",
+    show_default=True,
+    help="Of the grid: with surrogates, or by EventProp at the spikes that it finds.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads; the result does not depend on it.  [default: all]")
 @click.option(
@@ -107,6 +126,8 @@ def command(ctx: click.Context, **options: Any) -> None:
 def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Settings, str, str]:
     """Settings, recipe and front end: those of the folder where one is resumed, and what is given."""
     recipe, frontend = options["recipe"], options["frontend"]
+    if "recipe" not in given and options["backend"] == "grid" and options["gradient"] == "surrogate":
+        recipe = "voltage"
     base = RECIPES[recipe]
     out = options["out"]
     if options["resume"] and out is not None and (out / "config.json").exists():
@@ -158,7 +179,8 @@ def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, o
         "schema_version": SCHEMA_VERSION,
         "recipe": recipe,
         "frontend": frontend,
-        "backend": "exact",
+        "backend": settings.backend,
+        "readout": settings.readout,
         "seed": settings.seed,
         "epochs": done.epoch,
         "hidden": settings.hidden,
@@ -186,8 +208,9 @@ def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, o
 
 def _in_words(result: dict[str, Any], samples: int) -> str:
     right = round(result["test_accuracy"] * samples)
+    wins = "spikes first" if result["readout"] == "first_spike" else "gets the highest voltage"
     lines = [
-        f"Test accuracy {100 * result['test_accuracy']:.1f} %: the neuron of the right class spikes first for {right} "
+        f"Test accuracy {100 * result['test_accuracy']:.1f} %: the neuron of the right class {wins} for {right} "
         f"of {samples} points.",
         f"Trained for {result['epochs']} epochs in {result['train_seconds']:.0f} s (seed {result['seed']}, "
         f"{result['parameters']:,} trained numbers).",

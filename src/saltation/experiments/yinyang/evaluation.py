@@ -7,13 +7,13 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from saltation.engine import Exact, Run, simulate
-from saltation.experiments.yinyang.loss import ttfs_cross_entropy, winner
+from saltation.engine import Run, simulate
+from saltation.experiments.yinyang.readout import make_readout
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import Labelled, encode, labelled, make_network
+from saltation.experiments.yinyang.task import Labelled, encode, labelled, make_backend, make_network
 from saltation.model import Spikes
 
-__all__ = ["Scores", "evaluate", "evaluate_fresh", "first_spikes", "run_network"]
+__all__ = ["Scores", "evaluate", "evaluate_fresh", "observe", "run_network"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,14 +29,14 @@ class Scores:
     Attributes
     ----------
     accuracy : float
-        Share of samples in which the neuron of the label spikes first. Of neurons that spike first at once,
+        Share of samples in which the neuron of the label spikes first, or gets the highest voltage. Of several at once,
         the one with the lowest number counts; a sample in which all are silent is wrong.
     loss : float
         As in training.
     spikes_per_sample : float
         Spikes of the hidden and the output layer together.
     silent_fraction : float
-        Share of output neurons, in all samples, that do not spike.
+        Share of output neurons, in all samples, that do not spike where they should.
     samples : int
         Number of samples.
     """
@@ -50,8 +50,9 @@ class Scores:
 
 def run_network(settings: Settings, weights: Mapping[str, Floats], stimulus: Spikes, threads: int | None = None) -> Run:
     """Run the network with given weights."""
-    network = make_network(settings, weights)
-    return simulate(network, {"in": stimulus}, settings.duration, backend=Exact(threads=threads))
+    network, backend = make_network(settings, weights), make_backend(settings, threads)
+    record = make_readout(settings).record
+    return simulate(network, {"in": stimulus}, settings.duration, backend=backend, record=record)
 
 
 def evaluate(settings: Settings, weights: Mapping[str, Floats], data: Labelled, threads: int | None = None) -> Scores:
@@ -89,15 +90,13 @@ def evaluate_fresh(
     return _mean(parts)
 
 
-def first_spikes(
-    settings: Settings, weights: Mapping[str, Floats], points: Floats, threads: int | None = None
-) -> Floats:
-    """First output spikes for points [n, 2], the coordinates x and y, or [n, 4]; [n, 3], inf where silent."""
+def observe(settings: Settings, weights: Mapping[str, Floats], points: Floats, threads: int | None = None) -> Floats:
+    """What the readout gives for points [n, 2], the coordinates x and y, or [n, 4]; [n, 3]."""
     if points.shape[1] == 2:
         points = np.concatenate([points, 1.0 - points], axis=1)
     parts = [points[at : at + _AT_ONCE] for at in range(0, len(points), _AT_ONCE)]
     runs = (run_network(settings, weights, encode(part, settings), threads) for part in parts)
-    return np.concatenate([run.spikes["out"].first() for run in runs])
+    return np.concatenate([make_readout(settings).observe(run) for run in runs])
 
 
 def _scores(
@@ -107,14 +106,15 @@ def _scores(
     labels: npt.NDArray[np.int64],
     threads: int | None,
 ) -> Scores:
-    run = run_network(settings, weights, stimulus, threads)
-    first = run.spikes["out"].first()
-    loss, _ = ttfs_cross_entropy(first, labels, tau0=settings.tau0, tau1=settings.tau1, alpha=settings.alpha)
+    run, readout = run_network(settings, weights, stimulus, threads), make_readout(settings)
+    observed = readout.observe(run)
+    loss, _ = readout.loss(observed, labels)
+    spikes = sum(run.spikes[name].n_events for name in ("hid", "out") if name in run.spikes)
     return Scores(
-        accuracy=float(np.mean(winner(first) == labels)),
+        accuracy=float(np.mean(readout.answers(observed) == labels)),
         loss=loss,
-        spikes_per_sample=(run.spikes["hid"].n_events + run.spikes["out"].n_events) / len(labels),
-        silent_fraction=float(np.mean(np.isinf(first))),
+        spikes_per_sample=spikes / len(labels),
+        silent_fraction=1.0 - float(np.mean(readout.heard(observed))),
         samples=len(labels),
     )
 

@@ -9,13 +9,20 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from saltation.engine import Exact, simulate
+from saltation.engine import Gradient, Run, simulate
 from saltation.errors import ParameterError
 from saltation.experiments.adam import Adam
 from saltation.experiments.training import Trained, check_finite
-from saltation.experiments.yinyang.loss import ttfs_cross_entropy
+from saltation.experiments.yinyang.readout import make_readout
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import DELAYS, PROJECTIONS, initial_weights, make_network, with_values
+from saltation.experiments.yinyang.task import (
+    DELAYS,
+    PROJECTIONS,
+    initial_weights,
+    make_backend,
+    make_network,
+    with_values,
+)
 from saltation.model import Spikes
 
 __all__ = ["FRONTENDS", "Learner", "NumpyLearner", "Step", "make_learner"]
@@ -29,10 +36,10 @@ FRONTENDS = ("numpy", "torch", "jax")
 @final
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step saw: the loss of the batch, and first output spikes [batch, 3], before the update."""
+    """What one step saw before the update: the loss of the batch, and what its readout gave, [batch, 3]."""
 
     loss: float
-    first: Floats
+    observed: Floats
 
 
 class Learner(Trained):
@@ -96,42 +103,39 @@ class NumpyLearner(Learner):
 
     def __init__(self, settings: Settings, threads: int | None = None) -> None:
         self._settings = settings
-        self._backend = Exact(threads=threads)
+        self._backend = make_backend(settings, threads)
+        self._readout = make_readout(settings)
         self._weights = initial_weights(settings)
         self._network = make_network(settings, self._weights)
         self._adam = Adam(self._weights)
 
     def warm_up(self, stimulus: Spikes, labels: Ints) -> None:
         """Run a batch and its gradient."""
-        run = simulate(self._network, {"in": stimulus}, self._settings.duration, backend=self._backend)
-        run.gradient(spike_times={"out": np.zeros(run.spikes["out"].n_events)}, time_constants=False)
+        self._back(self._run(stimulus), labels)
 
     def step(self, stimulus: Spikes, labels: Ints, learning_rate: float) -> Step:
         """Run a batch and update the weights."""
-        settings = self._settings
-        run = simulate(self._network, {"in": stimulus}, settings.duration, backend=self._backend)
-        out = run.spikes["out"]
-        index = out.first_index()
-        fired = index >= 0
-        first = np.full(index.shape, np.inf)
-        first[fired] = out.times[index[fired]]
-        loss, derivative = ttfs_cross_entropy(
-            first, labels, tau0=settings.tau0, tau1=settings.tau1, alpha=settings.alpha
-        )
-        check_finite("the loss", loss)
-        cotangent = np.zeros(out.n_events)
-        cotangent[index[fired]] = derivative[fired]
-        gradient = run.gradient(spike_times={"out": cotangent}, time_constants=False)
+        observed, loss, gradient = self._back(self._run(stimulus), labels)
         gradients = {name: gradient.weight[key] for name, key in PROJECTIONS.items()}
         gradients |= {name: gradient.delay[key] for name, key in DELAYS.items() if name in self._weights}
         for name, values in gradients.items():
             check_finite(f"the gradient of {name}", values)
-        moved = self._adam.step(self._weights, gradients, learning_rates(settings, learning_rate, self._weights))
+        moved = self._adam.step(self._weights, gradients, learning_rates(self._settings, learning_rate, self._weights))
         moved |= {name: np.maximum(moved[name], 0.0) for name in DELAYS if name in moved}
         for name, values in moved.items():
             check_finite(f"{name}, after the update,", values)
         self._set(moved)
-        return Step(loss, first)
+        return Step(loss, observed)
+
+    def _run(self, stimulus: Spikes) -> Run:
+        window = self._settings.duration
+        return simulate(self._network, {"in": stimulus}, window, backend=self._backend, record=self._readout.record)
+
+    def _back(self, run: Run, labels: Ints) -> tuple[Floats, float, Gradient]:
+        observed = self._readout.observe(run)
+        loss, derivative = self._readout.loss(observed, labels)
+        check_finite("the loss", loss)
+        return observed, loss, run.gradient(**self._readout.cotangents(run, derivative), time_constants=False)
 
     def weights(self) -> dict[str, Floats]:
         """Give the weights of now."""

@@ -19,11 +19,10 @@ except ModuleNotFoundError as error:
         'yinyang with JAX needs Optax, which is not installed: pip install "saltation[jax]"'
     ) from error
 
-from saltation.engine import Exact
 from saltation.experiments.yinyang.learner import Learner, Step, check_finite
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_network
-from saltation.jax import Output, build, capacities, ttfs_cross_entropy
+from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_backend, make_network
+from saltation.jax import Output, build, capacities, max_over_time_cross_entropy, ttfs_cross_entropy
 from saltation.jax import Spikes as Padded
 from saltation.model import Spikes
 
@@ -52,13 +51,14 @@ class JaxLearner(Learner):
 
     def __init__(self, settings: Settings, threads: int | None = None) -> None:
         self._settings = settings
-        self._backend = Exact(threads=threads)
+        self._backend = make_backend(settings, threads)
         self._weights: Any = initial_weights(settings)
         self._network = make_network(settings, self._weights)
         self._adam = optax.scale_by_adam()
         self._memory: Any = self._adam.init(self._weights)
         self._room: dict[str, int] = {}
         self._update: Any = None
+        self._compiled = False
 
     def warm_up(self, stimulus: Spikes, labels: npt.NDArray[np.int64]) -> None:
         """Run a batch and its gradient."""
@@ -66,14 +66,14 @@ class JaxLearner(Learner):
 
     def step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
         """Run a batch and update the weights."""
-        loss, first, gradients, weights, memory = self._run(stimulus, labels, learning_rate)
+        loss, observed, gradients, weights, memory = self._run(stimulus, labels, learning_rate)
         check_finite("the loss", loss)
         for name, gradient in gradients.items():
             check_finite(f"the gradient of {name}", gradient)
         for name, weight in weights.items():
             check_finite(f"{name}, after the update,", weight)
         self._weights, self._memory = weights, memory
-        return Step(float(loss), np.asarray(first))
+        return Step(float(loss), np.asarray(observed))
 
     def weights(self) -> dict[str, Floats]:
         """Give the weights of now."""
@@ -93,7 +93,7 @@ class JaxLearner(Learner):
 
     def _run(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Any:
         given = Padded.from_numpy(stimulus)
-        if not self._room:
+        if not self._compiled:
             self._make_room(stimulus)
         while True:
             *results, counts = self._update(self._weights, self._memory, given, labels, learning_rate)
@@ -102,7 +102,10 @@ class JaxLearner(Learner):
             self._make_room(stimulus)
 
     def _make_room(self, stimulus: Spikes) -> None:
-        """Compile the update with room for the spikes of this batch and more."""
+        """Compile the update, event by event with room for the spikes of this batch and more."""
+        if self._settings.surrogate_gradients:
+            self._compile()
+            return
         weights: dict[Any, Floats] = {PROJECTIONS[name]: np.asarray(weight) for name, weight in self._weights.items()}
         network = self._network.replace(weight=weights)
         wanted = capacities(network, {"in": stimulus}, self._settings.duration, margin=_MARGIN, backend=self._backend)
@@ -111,16 +114,19 @@ class JaxLearner(Learner):
 
     def _compile(self) -> None:
         _, apply = build(self._network, capacity=self._room, duration=self._settings.duration, backend=self._backend)
+        self._compiled = True
         self._update = jax.jit(partial(_update, apply, self._adam, self._settings))
 
 
 def _update(
     apply: Any, adam: Any, settings: Settings, weights: Any, memory: Any, given: Padded, labels: Any, learning_rate: Any
 ) -> Any:
-    """Loss, first spikes, gradients, the weights and the optimiser's memory after the update, and numbers of spikes."""
+    """Loss, readout, gradients, the weights and the optimiser's memory after the update, and numbers of spikes."""
 
     def loss(weights: Any) -> tuple[jax.Array, Output]:
         out = apply(weights, {"in": given})
+        if settings.readout == "max_voltage":
+            return max_over_time_cross_entropy(out.voltage("out"), labels), out
         first = out.first_spike("out")
         return ttfs_cross_entropy(first, labels, tau0=settings.tau0, tau1=settings.tau1, alpha=settings.alpha), out
 
@@ -128,7 +134,8 @@ def _update(
     change, memory = adam.update(gradients, memory)
     moved = jax.tree.map(lambda weight, step: weight - learning_rate * step, weights, change)
     counts = {name: spikes.count for name, spikes in out.spikes.items()}
-    return value, out.first_spike("out"), gradients, moved, memory, counts
+    observed = out.voltage("out") if settings.readout == "max_voltage" else out.first_spike("out")
+    return value, observed, gradients, moved, memory, counts
 
 
 def _parts(memory: Any) -> dict[str, Any]:

@@ -6,15 +6,15 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from saltation.engine import Exact
 from saltation.experiments.torch_support import one_thread, tensors
 from saltation.experiments.training import check_finite
 from saltation.experiments.yinyang.learner import Learner, Step, learning_rates
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import initial_weights, make_network
+from saltation.experiments.yinyang.task import initial_weights, make_backend, make_network
 from saltation.model import Spikes
-from saltation.torch import SNN, ttfs_cross_entropy
+from saltation.torch import SNN, max_over_time_cross_entropy, ttfs_cross_entropy
 
 __all__ = ["TorchLearner"]
 
@@ -37,7 +37,8 @@ class TorchLearner(Learner):
         self._settings = settings
         values = initial_weights(settings)
         kinds = ("weight",) if settings.delays == "none" else ("weight", "delay")
-        self._snn = SNN(make_network(settings, values), trainable=kinds, backend=Exact(threads=threads))
+        network, backend = make_network(settings, values), make_backend(settings, threads)
+        self._snn = SNN(network, trainable=kinds, backend=backend)
         # The order of the state must not hang on that of the module's parameters.
         self._parameters = {name: self._snn.get_parameter(name) for name in values}
         # one group for each, since delays have a learning rate of their own
@@ -46,9 +47,8 @@ class TorchLearner(Learner):
     def warm_up(self, stimulus: Spikes, labels: npt.NDArray[np.int64]) -> None:
         """Run a batch and its gradient."""
         with one_thread():
-            out = self._snn({"in": stimulus}, duration=self._settings.duration)
-            first = out.first_spike("out")
-            first[first.isfinite()].sum().backward()
+            observed = self._observe(stimulus)
+            observed[observed.isfinite()].sum().backward()
             self._adam.zero_grad()
 
     def step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
@@ -58,10 +58,12 @@ class TorchLearner(Learner):
 
     def _step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
         settings = self._settings
-        first = self._snn({"in": stimulus}, duration=settings.duration).first_spike("out")
-        loss = ttfs_cross_entropy(
-            first, torch.from_numpy(labels), tau0=settings.tau0, tau1=settings.tau1, alpha=settings.alpha
-        )
+        observed, targets = self._observe(stimulus), torch.from_numpy(labels)
+        if settings.readout == "max_voltage":
+            loss = max_over_time_cross_entropy(observed, targets)
+        else:
+            scales = {"tau0": settings.tau0, "tau1": settings.tau1, "alpha": settings.alpha}
+            loss = ttfs_cross_entropy(observed, targets, **scales)
         check_finite("the loss", loss.item())
         self._adam.zero_grad()
         loss.backward()
@@ -75,7 +77,12 @@ class TorchLearner(Learner):
         self._snn.project_()
         for name, parameter in self._parameters.items():
             check_finite(f"{name}, after the update,", parameter.detach().numpy())
-        return Step(loss.item(), first.detach().numpy())
+        return Step(loss.item(), observed.detach().numpy())
+
+    def _observe(self, stimulus: Spikes) -> Tensor:
+        """What the readout gives, [batch, 3]."""
+        out = self._snn({"in": stimulus}, duration=self._settings.duration)
+        return out.voltage("out") if self._settings.readout == "max_voltage" else out.first_spike("out")
 
     def weights(self) -> dict[str, Floats]:
         """Give the weights of now."""

@@ -7,10 +7,20 @@ from saltation.errors import ParameterError
 from saltation.experiments.recipe import SCHEDULES, Recipe
 from saltation.model.checks import integer, number
 
-__all__ = ["DELAYS", "RECIPES", "Settings"]
+__all__ = ["BACKENDS", "DELAYS", "GRADIENTS", "READOUTS", "RECIPES", "Settings"]
 
+BACKENDS = ("exact", "grid")
 DELAYS = ("none", "axonal", "synaptic")
+GRADIENTS = ("surrogate", "eventprop")
+READOUTS = ("first_spike", "max_voltage")
 
+_CHOICES = {
+    "schedule": SCHEDULES,
+    "delays": DELAYS,
+    "readout": READOUTS,
+    "backend": BACKENDS,
+    "gradient": GRADIENTS,
+}
 _INTEGERS = {"epochs": 1, "seed": 0, "hidden": 1, "batch": 1, "train_points": 1, "held_out_points": 1}
 
 
@@ -55,6 +65,17 @@ class Settings(Recipe):
         Initial delays are uniform from 0 to this.
     delay_learning_rate : float
         In the first epoch, of the delays: about how far one moves in a step, in seconds. Later as `learning_rate`.
+    readout : str
+        "first_spike": outputs are LIF, and the first to spike is the answer; "max_voltage": they are leaky integrators,
+        the highest voltage is the answer, and the loss its cross-entropy, without `tau0`, `tau1` and `alpha`.
+    backend : str
+        "exact", or "grid" with steps of `dt`.
+    gradient : str
+        Of a grid: "surrogate", which needs a readout of voltages, or "eventprop" at the spikes it finds.
+    dt : float
+        Step of the grid.
+    beta : float
+        Sharpness of the surrogate, `saltation.SuperSpike`.
     train_points, held_out_points : int
         Points to train on (seed 42), and points for validation (41) and test (40) each.
 
@@ -92,6 +113,11 @@ class Settings(Recipe):
     delays: str = "none"
     delay_init: float = 1e-3
     delay_learning_rate: float = 0.1e-3
+    readout: str = "first_spike"
+    backend: str = "exact"
+    gradient: str = "surrogate"
+    dt: float = 1e-3
+    beta: float = 10.0
     train_points: int = 5000
     held_out_points: int = 1000
 
@@ -99,27 +125,50 @@ class Settings(Recipe):
         """Check the values that are not checked where they are used."""
         for name, least in _INTEGERS.items():
             object.__setattr__(self, name, integer("Settings", name, getattr(self, name), minimum=least))
-        for name in ("learning_rate", "delay_learning_rate", "decay", "tau0", "tau1"):
+        for name in ("learning_rate", "delay_learning_rate", "decay", "tau0", "tau1", "dt", "beta"):
             number("Settings", name, getattr(self, name), minimum=0.0, strict=True)
-        if self.schedule not in SCHEDULES:
-            raise ParameterError(f"Settings.schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}")
-        if self.delays not in DELAYS:
-            raise ParameterError(f"Settings.delays must be one of {', '.join(DELAYS)}; got {self.delays!r}")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ParameterError(
+                    f"Settings.{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}"
+                )
+        if self.surrogate_gradients and (self.readout == "first_spike" or self.delays != "none"):
+            raise ParameterError(
+                "Settings: surrogate gradients know nothing of spike times and delays: they go with readout "
+                "'max_voltage' and without learned delays; got readout "
+                f"{self.readout!r}, delays {self.delays!r}; take gradient 'eventprop', or backend 'exact'"
+            )
         number("Settings", "delay_init", self.delay_init, minimum=0.0)
         if self.out_sum is not None:
             number("Settings", "out_sum", self.out_sum)
         number("Settings", "alpha", self.alpha, minimum=0.0)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
 
+    @property
+    def surrogate_gradients(self) -> bool:
+        """Whether gradients are those of steps."""
+        return self.backend == "grid" and self.gradient == "surrogate"
+
 
 RECIPES = {
     "default": Settings(epochs=50, batch=16, schedule="cosine", out_sum=20.0, tau0=0.3e-3),
     "published": Settings(),
+    "voltage": Settings(
+        epochs=50,
+        batch=16,
+        schedule="cosine",
+        readout="max_voltage",
+        hidden_mean=2.0,
+        hidden_std=1.2,
+        out_mean=0.0,
+        out_std=0.3,
+    ),
 }
 """``published`` is that of the paper.
 
 There, an output neuron fires after the first seven hidden spikes, before most inputs have come; training then silences
 most hidden neurons within a few epochs, and how well it ends depends on the seed.  ``default`` starts
 with output weights that need many hidden spikes, so that most neurons stay in use; it takes smaller batches, tells the
-first spike from the second more sharply and lets the learning rate fall along a cosine.
+first spike from the second more sharply and lets the learning rate fall along a cosine.  ``voltage`` reads the largest
+voltages of leaky integrators, which surrogate gradients can train too.
 """

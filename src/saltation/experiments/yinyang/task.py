@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.data import yinyang
+from saltation.engine import Backend, Exact, Grid
 from saltation.experiments.yinyang.settings import Settings
-from saltation.model import LIF, Input, Network, Spikes, latency, normal
+from saltation.model import LI, LIF, Input, Network, Spikes, SuperSpike, latency, normal
 
 __all__ = [
     "DELAYS",
@@ -18,6 +19,7 @@ __all__ = [
     "Labelled",
     "initial_weights",
     "labelled",
+    "make_backend",
     "make_network",
     "orders",
     "with_values",
@@ -112,11 +114,20 @@ def make_network(settings: Settings, weights: Mapping[str, Floats]) -> Network:
     network = Network()
     network.add("in", Input(5))
     network.add("hid", LIF(settings.hidden, tau_mem=settings.tau_mem, tau_syn=settings.tau_syn))
-    network.add("out", LIF(3, tau_mem=settings.tau_mem, tau_syn=settings.tau_syn))
+    outputs = LIF if settings.readout == "first_spike" else LI
+    network.add("out", outputs(3, tau_mem=settings.tau_mem, tau_syn=settings.tau_syn))
     for name, (pre, post) in PROJECTIONS.items():
         delay = weights.get(name.replace("weight", "delay"), 0.0)
         network.connect(pre, post, weight=weights[name], delay=delay)
     return network
+
+
+def make_backend(settings: Settings, threads: int | None) -> Backend:
+    """Give what runs the network."""
+    if settings.backend == "exact":
+        return Exact(threads=threads)
+    surrogate, gradient = SuperSpike(settings.beta), "surrogate" if settings.surrogate_gradients else "eventprop"
+    return Grid(settings.dt, surrogate=surrogate, gradient=gradient, threads=threads)
 
 
 def with_values(network: Network, values: Mapping[str, Floats]) -> Network:

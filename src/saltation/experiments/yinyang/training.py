@@ -12,7 +12,7 @@ from saltation.experiments.results import ResultFolder
 from saltation.experiments.training import Progress, naming_the_batch, run_epochs
 from saltation.experiments.yinyang.evaluation import evaluate
 from saltation.experiments.yinyang.learner import Learner, make_learner
-from saltation.experiments.yinyang.loss import winner
+from saltation.experiments.yinyang.readout import make_readout
 from saltation.experiments.yinyang.settings import Settings
 from saltation.experiments.yinyang.task import SEEDS, Labelled, labelled, orders
 
@@ -94,6 +94,7 @@ def _epoch(
     learning_rate: float,
 ) -> dict[str, Any]:
     """Train on all samples once; give the record of the epoch."""
+    readout = make_readout(settings)
     loss, right, heard = 0.0, 0, 0
     for number, at in enumerate(range(0, len(order), settings.batch), start=1):
         chosen = order[at : at + settings.batch]
@@ -101,8 +102,8 @@ def _epoch(
         with naming_the_batch("yinyang", epoch, number, learning_rate):
             step = learner.step(data.stimulus[chosen], labels, learning_rate)
         loss += step.loss * len(chosen)
-        right += int(np.count_nonzero(winner(step.first) == labels))
-        heard += int(np.count_nonzero(np.isfinite(step.first[np.arange(len(labels)), labels])))
+        right += int(np.count_nonzero(readout.answers(step.observed) == labels))
+        heard += int(np.count_nonzero(readout.heard(step.observed)[np.arange(len(labels)), labels]))
     if not heard:
         raise GradientError(
             f"yinyang: in epoch {epoch} no neuron of a label spiked, so there is no gradient to learn from. The "

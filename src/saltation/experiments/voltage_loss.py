@@ -14,7 +14,7 @@ def softmax(peak: Floats) -> Floats:
     Examples
     --------
     >>> import numpy as np
-    >>> from saltation.experiments.mnist.loss import softmax
+    >>> from saltation.experiments.voltage_loss import softmax
     >>> softmax(np.array([[1.0, 1.0]]))
     array([[0.5, 0.5]])
     """
@@ -53,7 +53,7 @@ def cross_entropy(peak: Floats, labels: npt.NDArray[np.int64]) -> tuple[float, F
     Examples
     --------
     >>> import numpy as np
-    >>> from saltation.experiments.mnist.loss import cross_entropy
+    >>> from saltation.experiments.voltage_loss import cross_entropy
     >>> loss, derivative = cross_entropy(np.array([[1.0, 0.0]]), np.array([0]))
     >>> round(loss, 4), derivative.round(4)
     (0.3133, array([[-0.2689,  0.2689]]))

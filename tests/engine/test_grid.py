@@ -1,0 +1,202 @@
+"""The grid backend by itself: convergence to the exact one, runs in pieces, threads, EventProp, refusals."""
+
+import numpy as np
+import pytest
+
+import saltation as sal
+from reference import networks
+from saltation.errors import GradientError, ParameterError, SimulationError, UnknownNameError
+
+DURATION = 0.03
+BATCH = 3
+LOOP = {"recurrent": True, "delay": "pre", "refractory": True}
+MODELS = ("lif", "lif_two", "alif", "lif_twice", "leaky")
+
+
+def stimulus(seed=5, batch=BATCH):
+    return {"in": networks.stimulus(3, batch, np.random.default_rng(seed), duration=DURATION)}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "options", [{}, {"recurrent": True, "delay": "pre", "refractory": True}], ids=["forward", "loop"]
+)
+def test_spike_times_and_voltages_converge_with_the_first_order(model, options):
+    net, given = networks.random_network(3, model, **options), stimulus()
+    record = {"out": (sal.MaxVoltage(), sal.VoltageIntegral())}
+    exact = sal.simulate(net, given, DURATION, record=record)
+    errors = []
+    for dt in (1e-5, 2.5e-6):
+        run = sal.simulate(net, given, DURATION, record=record, backend=sal.Grid(dt))
+        # the same spikes in the same order, but for those at the very end
+        first, second = (s.first() for s in (exact.spikes["a"], run.spikes["a"]))
+        np.testing.assert_array_equal(np.isinf(first), np.isinf(second))
+        there = np.isfinite(first)
+        off = np.abs(first[there] - second[there])
+        volts = max(np.abs(a - b).max() for a, b in zip(run.voltage["out"], exact.voltage["out"], strict=True))
+        errors.append((off.max(), volts))
+    assert there.sum() > 3
+    (times, volts), (fine_times, fine_volts) = errors
+    assert times < 2e-4
+    # a quarter of the step: about a quarter of the error, which depends on where spikes lie between grid points
+    assert fine_times < 0.6 * times
+    assert fine_volts < 0.6 * volts
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_run_in_pieces_is_the_run(model):
+    net = networks.random_network(3, model, recurrent=True, delay="pre", refractory=True)
+    given, backend = stimulus()["in"], sal.Grid(5e-4)
+    record = {"a": sal.SpikeTrain(), "out": sal.Voltage([0.0, 5e-3, 10e-3])}
+    whole = sal.simulate(net, {"in": given}, DURATION, record=record, backend=backend)
+    state, counts, last = None, [], []
+    for piece in range(3):
+        inside = [(t - 0.01 * piece, u) for t, u in given.to_lists()]
+        # an event at a boundary belongs to the piece before
+        chosen = [(t > 2.5e-4 if piece else t > -1.0) & (t <= 10.25e-3) for t, _ in inside]
+        part = [(np.clip(t[c], 0, 10e-3), u[c]) for (t, u), c in zip(inside, chosen, strict=True)]
+        run = sal.simulate(
+            net, {"in": sal.Spikes.from_lists(part, n_units=3)}, 10e-3, state=state, record=record, backend=backend
+        )
+        state = run.state
+        counts.append(run.voltage["a"][:, 1:] if piece else run.voltage["a"])
+        last.append(run.voltage["out"][:, -1])
+    np.testing.assert_array_equal(np.concatenate(counts, axis=1), whole.voltage["a"])
+    assert whole.spikes["a"].n_events > 5
+    np.testing.assert_allclose(last[0], whole.voltage["out"][:, 2], rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(state.voltage("out"), last[-1], rtol=1e-10, atol=1e-13)
+
+
+def test_threads_change_nothing_and_samples_know_nothing_of_one_another():
+    net, given = networks.random_network(3, "lif", n=40, recurrent=True), stimulus(batch=64)
+    record = {"out": sal.MaxVoltage(), "a": sal.SpikeTrain()}
+    runs = [sal.simulate(net, given, DURATION, backend=sal.Grid(1e-4, threads=t), record=record) for t in (1, 3)]
+    bars = {"out": np.random.default_rng(0).normal(size=(64, 2)), "a": np.ones(runs[0].voltage["a"].shape)}
+    one, three = (run.gradient(voltage=bars) for run in runs)
+    np.testing.assert_array_equal(runs[0].voltage["out"], runs[1].voltage["out"])
+    for key, value in one.weight.items():
+        np.testing.assert_array_equal(value, three.weight[key])
+    each = runs[0].gradient(voltage=bars, per_sample=True)
+    for kind in ("weight", "tau_mem", "v_th"):
+        for key, value in getattr(one, kind).items():
+            np.testing.assert_allclose(getattr(each, kind)[key].sum(axis=0), value, rtol=1e-10, atol=1e-12)
+    alone = sal.simulate(net, {"in": given["in"][7:8]}, DURATION, backend=sal.Grid(1e-4), record=record)
+    np.testing.assert_array_equal(alone.voltage["out"][0], runs[0].voltage["out"][7])
+
+
+def test_eventprop_at_the_spikes_of_the_grid_is_that_of_the_exact_model_there():
+    net, given, rng = (
+        networks.random_network(3, "lif", recurrent=True, delay="scalar"),
+        stimulus(),
+        np.random.default_rng(1),
+    )
+    record = {"out": sal.MaxVoltage()}
+    run = sal.simulate(net, given, DURATION, record=record, backend=sal.Grid(1e-4, gradient="eventprop"))
+    grid = sal.simulate(net, given, DURATION, backend=sal.Grid(1e-4))
+    np.testing.assert_array_equal(run.spikes["a"].times, grid.spikes["a"].times)
+    seen = sal.simulate(net, given, DURATION, record=record, observed={"a": grid.spikes["a"]})
+    bars = {"a": rng.normal(size=run.spikes["a"].n_events)}, {"out": rng.normal(size=(BATCH, 2))}
+    one, other = run.gradient(*bars), seen.gradient(*bars)
+    np.testing.assert_array_equal(one.weight["in", "a"], other.weight["in", "a"])
+    np.testing.assert_array_equal(one.delay["a", "a"], other.delay["a", "a"])
+    # what is observed elsewhere takes the place of what the grid would find
+    observed = sal.simulate(
+        net, given, DURATION, backend=sal.Grid(1e-4, gradient="eventprop"), observed={"a": sal.Spikes.empty(BATCH, 4)}
+    )
+    assert observed.spikes["a"].n_events == 0
+
+
+def test_more_spikes_than_there_was_room_for():
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("out", sal.LIF(2))
+    net.connect("in", "out", weight=[[2000.0, 1000.0]])
+    given = {"in": sal.Spikes.from_lists([([0.0], [0]), ([5e-3], [0])])}
+    run = sal.simulate(net, given, 20e-3, backend=sal.Grid(1e-5))
+    assert run.spikes["out"].n_events > 1000
+    for b in range(2):
+        alone = sal.simulate(net, {"in": given["in"][b : b + 1]}, 20e-3, backend=sal.Grid(1e-5))
+        np.testing.assert_array_equal(run.spikes["out"].sample(b), alone.spikes["out"].sample(0))
+
+
+def test_a_window_of_parts_of_steps_ends_with_the_window():
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("out", sal.LIF(1))
+    net.connect("in", "out", weight=[[2000.0]])
+    run = sal.simulate(net, {"in": sal.Spikes.from_lists([([9.8e-3], [0])])}, 9.8e-3 + 6e-4, backend=sal.Grid(1e-3))
+    assert run.spikes["out"].n_events == 0 or run.spikes["out"].times.max() <= run.duration
+    with pytest.raises(GradientError, match="whole steps"):
+        _ = run.state
+
+
+def test_what_overflows_fails():
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("out", sal.LI(1))
+    net.connect("in", "out", weight=[[1e308]])
+    given = {"in": sal.Spikes.from_lists([([0.0, 1e-3, 2e-3], [0, 0, 0]), ([], [])])}
+    with pytest.raises(SimulationError, match="NOT_FINITE"):
+        sal.simulate(net, given, 10e-3, backend=sal.Grid(1e-3))
+    run = sal.simulate(net, given, 10e-3, backend=sal.Grid(1e-3), throw=False, record={"out": sal.MaxVoltage()})
+    np.testing.assert_array_equal(run.status, [int(sal.Status.NOT_FINITE), 0])
+    with pytest.raises(GradientError, match="samples 0 failed"):
+        run.gradient(voltage={"out": np.ones((2, 1))})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"dt": 0.0}, "dt"),
+        ({"dt": -1e-3}, "dt"),
+        ({"dt": 1e-3, "surrogate": "superspike"}, "SuperSpike"),
+        ({"dt": 1e-3, "gradient": "exact"}, "'surrogate' or 'eventprop'"),
+        ({"dt": 1e-3, "checkpoint": 0}, "checkpoint"),
+        ({"dt": 1e-3, "threads": 1.5}, "threads"),
+        ({"dt": 1e-3, "threads": True}, "threads"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ParameterError, match=message):
+        sal.Grid(**arguments)
+
+
+@pytest.mark.parametrize("surrogate", [sal.SuperSpike, sal.Sigmoid, sal.Triangle, sal.ATan, sal.Boxcar, sal.Gaussian])
+def test_bad_surrogates(surrogate):
+    with pytest.raises(ParameterError, match=surrogate.__name__):
+        surrogate(0.0)
+
+
+def test_what_a_grid_does_not_have():
+    net, given = networks.random_network(3, "lif", delay="pre"), stimulus()
+    run = sal.simulate(net, given, DURATION, backend=sal.Grid(1e-3), record={"out": sal.MaxVoltage()})
+    with pytest.raises(GradientError, match="eventprop"):
+        run.gradient(spike_times={"a": np.ones(run.spikes["a"].n_events)})
+    with pytest.raises(GradientError, match="Exact"):
+        run.jvp(weight={})
+    gradient = run.gradient(voltage={"out": np.ones((BATCH, 2))})
+    for kind, key in (("delay", ("in", "a")), ("t_refrac", "a"), ("input_times", "in")):
+        with pytest.raises(UnknownNameError, match="not defined on a grid"):
+            getattr(gradient, kind)[key]
+    seen = {"a": run.spikes["a"]}
+    with pytest.raises(ParameterError, match="eventprop"):
+        sal.simulate(net, given, DURATION, backend=sal.Grid(1e-3), observed=seen)
+    with pytest.raises(ParameterError, match="at least one step"):
+        sal.simulate(net, {"in": sal.Spikes.empty(1, 3)}, 1e-3, backend=sal.Grid(1e-2))
+    with pytest.raises(ParameterError, match="grid points"):
+        sal.simulate(net, {"in": np.zeros((1, 7, 3))}, DURATION, backend=sal.Grid(1e-3))
+    with pytest.raises(ParameterError, match="numbers"):
+        sal.simulate(net, {"in": np.zeros((1, 30, 4))}, DURATION, backend=sal.Grid(1e-3))
+    with pytest.raises(ParameterError, match="finite"):
+        sal.simulate(net, {"in": np.full((1, 30, 3), np.nan)}, DURATION, backend=sal.Grid(1e-3))
+    with pytest.raises(ParameterError, match="event by event"):
+        sal.simulate(net, {"in": np.zeros((1, 30, 3))}, DURATION)
+    with pytest.raises(ParameterError, match="SpikeTrain"):
+        sal.simulate(net, given, DURATION, record={"a": sal.SpikeTrain()})
+    with pytest.raises(ParameterError, match="does not"):
+        sal.simulate(net, given, DURATION, backend=sal.Grid(1e-3), record={"out": sal.SpikeTrain()})
+    with pytest.raises(ParameterError, match="Spikes with Grid"):
+        sal.simulate(net, {"in": np.zeros((1, 30, 3))}, DURATION, backend=sal.Grid(1e-3, gradient="eventprop"))
+    synaptic = networks.random_network(3, "lif", delay="synapse")
+    with pytest.raises(ParameterError, match="delay for each weight"):
+        sal.simulate(synaptic, {"in": np.zeros((1, 30, 3))}, DURATION, backend=sal.Grid(1e-3))
