@@ -8,7 +8,7 @@ import pytest
 
 from saltation.errors import FileFormatError, GradientError, MissingDependencyError, ParameterError
 from saltation.experiments.results import Checkpoint, ResultFolder
-from saltation.experiments.yinyang import RECIPES, Settings, evaluate, learner, train, training
+from saltation.experiments.yinyang import RECIPES, Settings, evaluate, learner, readout, train, training
 from saltation.experiments.yinyang.evaluation import evaluate_fresh, observe, run_network
 from saltation.experiments.yinyang.loss import softmax, ttfs_cross_entropy, winner
 from saltation.experiments.yinyang.task import initial_weights, labelled, orders
@@ -278,13 +278,13 @@ def test_weights_that_overflow_stop_training(folder, frontend):
 
 
 def test_a_loss_that_is_nan_stops_training(monkeypatch):
-    monkeypatch.setattr(learner, "ttfs_cross_entropy", lambda first, labels, **_: (np.nan, np.zeros(first.shape)))
+    monkeypatch.setattr(readout, "ttfs_cross_entropy", lambda first, labels, **_: (np.nan, np.zeros(first.shape)))
     with pytest.raises(GradientError, match="the loss is not finite"):
         train(SMALL)
 
 
 def test_a_derivative_that_is_nan_stops_training(monkeypatch):
-    monkeypatch.setattr(learner, "ttfs_cross_entropy", lambda first, labels, **_: (0.0, np.full(first.shape, np.nan)))
+    monkeypatch.setattr(readout, "ttfs_cross_entropy", lambda first, labels, **_: (0.0, np.full(first.shape, np.nan)))
     with pytest.raises(GradientError, match="batch 1"):
         train(SMALL)
 

@@ -68,7 +68,7 @@ class Output:
         ParameterError
             If the population does not spike.
         """
-        return _find("first_spike", name, self.spikes, "a population that spikes").first()
+        return _find("first_spike", name, self.spikes, _SPIKING).first()
 
     def counts(self, name: str) -> jax.Array:
         """Count the spikes of each neuron, int32 [batch, neuron].
@@ -78,11 +78,14 @@ class Output:
         ParameterError
             If the population does not spike.
         """
-        return _find("counts", name, self.spikes, "a population that spikes").counts()
+        return _find("counts", name, self.spikes, _SPIKING).counts()
 
     def __repr__(self) -> str:
         batch = getattr(self.status, "shape", ("?",))[-1:]
         return f"Output(batch={batch[0] if batch else '?'}, spikes={list(self.spikes)}, voltages={list(self.voltages)})"
+
+
+_SPIKING = "a population that spikes; on a grid, record SpikeTrain()"
 
 
 def _find(method: str, name: str, known: Mapping[str, Any], what: str) -> Any:

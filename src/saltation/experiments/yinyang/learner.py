@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from saltation.engine import Gradient, Run, simulate
+from saltation.engine import Run, simulate
 from saltation.errors import ParameterError
 from saltation.experiments.adam import Adam
 from saltation.experiments.training import Trained, check_finite
@@ -111,11 +111,17 @@ class NumpyLearner(Learner):
 
     def warm_up(self, stimulus: Spikes, labels: Ints) -> None:
         """Run a batch and its gradient."""
-        self._back(self._run(stimulus), labels)
+        run = self._run(stimulus)
+        nothing = np.zeros_like(self._readout.observe(run))
+        run.gradient(**self._readout.cotangents(run, nothing), time_constants=False)
 
     def step(self, stimulus: Spikes, labels: Ints, learning_rate: float) -> Step:
         """Run a batch and update the weights."""
-        observed, loss, gradient = self._back(self._run(stimulus), labels)
+        run = self._run(stimulus)
+        observed = self._readout.observe(run)
+        loss, derivative = self._readout.loss(observed, labels)
+        check_finite("the loss", loss)
+        gradient = run.gradient(**self._readout.cotangents(run, derivative), time_constants=False)
         gradients = {name: gradient.weight[key] for name, key in PROJECTIONS.items()}
         gradients |= {name: gradient.delay[key] for name, key in DELAYS.items() if name in self._weights}
         for name, values in gradients.items():
@@ -130,12 +136,6 @@ class NumpyLearner(Learner):
     def _run(self, stimulus: Spikes) -> Run:
         window = self._settings.duration
         return simulate(self._network, {"in": stimulus}, window, backend=self._backend, record=self._readout.record)
-
-    def _back(self, run: Run, labels: Ints) -> tuple[Floats, float, Gradient]:
-        observed = self._readout.observe(run)
-        loss, derivative = self._readout.loss(observed, labels)
-        check_finite("the loss", loss)
-        return observed, loss, run.gradient(**self._readout.cotangents(run, derivative), time_constants=False)
 
     def weights(self) -> dict[str, Floats]:
         """Give the weights of now."""
