@@ -90,14 +90,14 @@ ALPHA_MEM = 5
 ALPHA_ADAPT = 6
 DRIFT = 7  # (1 - alpha) v_leak
 DECAY = 8  # of each receptor, then the gain of each
-GAIN = 9  # of the only receptor
 
 # Rows of the state of a sample; currents, then those to come, follow.
 V = 0
 ADAPT = 1
 HELD_TO = 2  # last grid point of the hold
 COUNT = 3
-CURRENTS_FROM = 4
+FIRED = 4  # who spikes at the grid point
+CURRENTS_FROM = 5
 
 # Rows of what is traced of each step; currents after its arrivals follow where there are as many rows.
 BEFORE = 0  # voltage at the grid point, before a spike there
@@ -113,9 +113,10 @@ AREA = 2
 WATCHED = 3
 
 
-# Taking a row out of an array, or an array out of a tuple, counts a reference up and down, which costs as much as a row
-# of arithmetic: what is done at every step is handed arrays, and indexes them to the end.  Each loop writes one row and
-# reads few: with more, the compiler would not find out that they do not overlap, and would go neuron by neuron.
+# Taking a row out of an array, or an array out of a tuple, counts a reference up and down, which costs as much as a
+# row of arithmetic: rows are taken once for many steps.  They are not indexed as parts of a matrix, and each loop
+# writes one of them and reads few: else the compiler does not find out that they do not overlap, and goes neuron by
+# neuron.
 
 
 @inlined
@@ -161,53 +162,94 @@ def _emit(ring, k, unit, n_receptors, state, weights, places, targets, offsets, 
 
 
 @inlined
-def _go_on(table, adaptive, k, n_receptors, state):
-    """From grid point ``k`` to the next."""
-    n = state.shape[1]
-    if n_receptors == 1:
-        for m in range(n):
-            moved = table[DRIFT, m] + table[ALPHA_MEM, m] * state[V, m] + table[GAIN, m] * state[CURRENTS_FROM, m]
-            state[V, m] = state[V, m] if state[HELD_TO, m] > k else moved
-        for m in range(n):
-            state[CURRENTS_FROM, m] *= table[DECAY, m]
-    else:
-        for m in range(n):
-            state[V, m] = state[V, m] if state[HELD_TO, m] > k else table[DRIFT, m] + table[ALPHA_MEM, m] * state[V, m]
-        for r in range(n_receptors):
-            for m in range(n):
-                moved = table[natural(DECAY + n_receptors + r), m] * state[natural(CURRENTS_FROM + r), m]
-                state[V, m] += 0.0 if state[HELD_TO, m] > k else moved
-            for m in range(n):
-                state[natural(CURRENTS_FROM + r), m] *= table[natural(DECAY + r), m]
-    if adaptive:
-        for m in range(n):
-            state[ADAPT, m] *= table[ALPHA_ADAPT, m]
+def _move(drift, alpha, gain, current, held, k, v):
+    """Voltages from grid point ``k`` to the next, with one current."""
+    for m in range(v.size):
+        moved = drift[m] + alpha[m] * v[m] + gain[m] * current[m]
+        v[m] = v[m] if held[m] > k else moved
 
 
 @inlined
-def _trace(trace, at, k, limited, threshold, limit, n_receptors, state):
-    """Write down what is at a grid point before its spikes."""
-    n = state.shape[1]
-    for m in range(n):
-        trace[BEFORE, at, m] = state[V, m]
-    for m in range(n):
-        over = state[V, m] - threshold[m] - state[ADAPT, m]
-        trace[DISTANCE, at, m] = math.nan if state[HELD_TO, m] >= k else over
+def _add_gain(gain, current, held, k, v):
+    """What another current adds to them."""
+    for m in range(v.size):
+        v[m] += 0.0 if held[m] > k else gain[m] * current[m]
+
+
+@inlined
+def _scale(factor, values):
+    for m in range(values.size):
+        values[m] *= factor[m]
+
+
+@inlined
+def _copy(values, to):
+    for m in range(values.size):
+        to[m] = values[m]
+
+
+@inlined
+def _watch(v, k, share, peak, where, area):
+    """Keep the maximum of the voltage, where it was, and its integral."""
+    for m in range(v.size):
+        where[m] = k if v[m] > peak[m] else where[m]
+    for m in range(v.size):
+        peak[m] = max(v[m], peak[m])
+    for m in range(v.size):
+        area[m] += share * v[m]
+
+
+@inlined
+def _distances(v, threshold, adapt, held, k, distance):
+    """How far voltages are above their thresholds; NaN where they are held."""
+    for m in range(v.size):
+        over = v[m] - threshold[m] - adapt[m]
+        distance[m] = math.nan if held[m] >= k else over
+
+
+@inlined
+def _fire(threshold, reset, steps_held, beta, k, adaptive, holds, limited, limit, v, adapt, held, count, fired):
+    """Mark who spikes at a grid point, and set the state behind the spikes; how many there are."""
+    hits = 0
+    for m in range(v.size):
+        hits += np.int64((v[m] >= threshold[m] + adapt[m]) & (held[m] < k))
+    if hits == 0:
+        return 0
+    for m in range(v.size):
+        fired[m] = 1.0 if (v[m] >= threshold[m] + adapt[m]) & (held[m] < k) else 0.0
     if limited:
-        for m in range(n):
-            spent = (limit[m] > 0) & (state[COUNT, m] >= limit[m])
-            trace[DISTANCE, at, m] = -math.inf if spent else trace[DISTANCE, at, m]
+        for m in range(v.size):
+            fired[m] = 0.0 if (limit[m] > 0) & (count[m] >= limit[m]) else fired[m]
+    for m in range(v.size):
+        v[m] = reset[m] if fired[m] > 0.0 else v[m]
+    for m in range(v.size):
+        count[m] += fired[m]
+    if adaptive:
+        for m in range(v.size):
+            adapt[m] += fired[m] * beta[m]
+    if holds:
+        for m in range(v.size):
+            held[m] = k + steps_held[m] if fired[m] > 0.0 else held[m]
+    return hits
 
 
 @inlined
-def _trace_behind(trace, at, n_receptors, state):
-    """Write down what is at a grid point behind its spikes."""
-    n = state.shape[1]
-    for m in range(n):
-        trace[ADAPTED, at, m] = state[ADAPT, m]
-    for r in range(n_receptors):
-        for m in range(n):
-            trace[natural(TRACED_FROM + r), at, m] = state[natural(CURRENTS_FROM + r), m]
+def _list(k, at, fired, units, steps):
+    """Write down who spikes; how many spikes there were so far, also where there is no room for them."""
+    if at + fired.size <= units.size:
+        # each is written, and the next one over it where it does not spike: no branch to be guessed wrong
+        for m in range(fired.size):
+            units[natural(at)] = m
+            steps[natural(at)] = k
+            at += np.int64(fired[m])
+    else:
+        for m in range(fired.size):
+            if fired[m] > 0.0:
+                if at < units.size:
+                    units[natural(at)] = m
+                    steps[natural(at)] = k
+                at += 1
+    return at
 
 
 @called
@@ -221,78 +263,79 @@ def advance(scheme, events, event_steps, b, k0, k1, e, state, trace, recorder, f
     table, limit, weights, steps_of, ring = scheme.table, scheme.limit, scheme.weights, scheme.steps_of, scheme.ring
     places, targets = scheme.synapses.places, scheme.synapses.targets
     offsets, rows, currents = scheme.wiring.offsets, scheme.wiring.ints, scheme.currents
-    last, dt, adaptive, limited = scheme.last, scheme.dt, scheme.adaptive, scheme.limited
-    spiking = scheme.spiking
+    last, dt, adaptive, limited, holds = scheme.last, scheme.dt, scheme.adaptive, scheme.limited, scheme.holds
+    spiking, recurrent = scheme.spiking, rows.shape[1] > 0
     ints, samples, watch, probe_steps = events.ints, recorder.samples, recorder.watch, recorder.probe_steps
-    units, steps, threshold = found.units, found.steps, table[THRESHOLD]
+    units, steps = found.units, found.steps
     plain = ints.shape[0] == PLAIN_ROWS
-    n_receptors = (table.shape[0] - DECAY) // 2
-    traced, deep = trace.shape[1] > 0, trace.shape[0] > LIGHT_ROWS
+    two = table.shape[0] > DECAY + 2
+    v, adapt, held, count, fired = state[V], state[ADAPT], state[HELD_TO], state[COUNT], state[FIRED]
+    exc, inh = state[CURRENTS_FROM], state[CURRENTS_FROM + two]
+    threshold, reset, steps_held, beta = table[THRESHOLD], table[RESET], table[STEPS_HELD], table[BETA]
+    drift, alpha, fade = table[DRIFT], table[ALPHA_MEM], table[ALPHA_ADAPT]
+    decay_exc, decay_inh, gain_exc, gain_inh = table[DECAY], table[DECAY + two], table[DECAY + 1 + two], table[-1]
+    traced, deep, watched = trace.shape[1] > 0, trace.shape[0] > LIGHT_ROWS, watch.shape[2] > 0
+    seen = watch[b if watched else 0]
+    peak, where, area = seen[PEAK], seen[PEAK_STEP], seen[AREA]
     probe = np.searchsorted(probe_steps, k0)
     end = events.offsets[b + 1] - 1  # the last is the end of the window
     for k in range(k0, k1):
         while e < end and event_steps[e] <= k:
-            first = 0 if plain else ints[START, e]
-            stop = n if plain else ints[STOP, e]
-            _deposit(state, CURRENTS_FROM, ints[RECEPTOR, e], ints[ROW, e], first, stop, weights, places, targets)
+            receptor, row = ints[RECEPTOR, e], ints[ROW, e]
+            if plain and receptor == 0:
+                for m in range(n):
+                    exc[m] += weights[natural(row + m)]
+            elif plain:
+                _deposit(state, CURRENTS_FROM, receptor, row, 0, n, weights, places, targets)
+            else:
+                first, stop = ints[START, e], ints[STOP, e]
+                _deposit(state, CURRENTS_FROM, receptor, row, first, stop, weights, places, targets)
             e += 1
         if currents.shape[1] > 0:
-            for r in range(n_receptors):
+            for r in range(1 + two):
                 for m in range(n):
                     state[natural(CURRENTS_FROM + r), m] += currents[b, k, r, m]
         if ring > 1:
-            slot = CURRENTS_FROM + (1 + k % ring) * n_receptors
-            for r in range(n_receptors):
+            slot = CURRENTS_FROM + (1 + k % ring) * (1 + two)
+            for r in range(1 + two):
                 for m in range(n):
                     state[natural(CURRENTS_FROM + r), m] += state[natural(slot + r), m]
                 for m in range(n):
                     state[natural(slot + r), m] = 0.0
         if probe < probe_steps.size and probe_steps[probe] == k:
-            for m in range(n):
-                samples[b, probe, m] = state[V, m]
+            _copy(v, samples[b, probe])
             probe += 1
-        if watch.shape[2] > 0:
-            share = dt if 0 < k < last else 0.5 * dt
-            for m in range(n):
-                watch[b, PEAK_STEP, m] = k if state[V, m] > watch[b, PEAK, m] else watch[b, PEAK_STEP, m]
-            for m in range(n):
-                watch[b, PEAK, m] = max(state[V, m], watch[b, PEAK, m])
-            for m in range(n):
-                watch[b, AREA, m] += share * state[V, m]
-        if not spiking:
-            if traced and deep:
-                for m in range(n):
-                    trace[BEFORE, natural(k - k0), m] = state[V, m]
-                for m in range(n):
-                    trace[DISTANCE, natural(k - k0), m] = -math.inf
-                _trace_behind(trace, natural(k - k0), n_receptors, state)
-            if k < last:
-                _go_on(table, False, k, n_receptors, state)
-            continue
-        hits = 0
-        for m in range(n):
-            hits += np.int64((state[V, m] >= threshold[m] + state[ADAPT, m]) & (state[HELD_TO, m] < k))
+        if watched:
+            _watch(v, k, dt if 0 < k < last else 0.5 * dt, peak, where, area)
         if traced:
-            _trace(trace, natural(k - k0), k, limited, threshold, limit, n_receptors, state)
-        if hits > 0:
-            for m in range(n):
-                if state[V, m] >= threshold[m] + state[ADAPT, m] and state[HELD_TO, m] < k:
-                    if limit[m] > 0 and state[COUNT, m] >= limit[m]:
-                        continue
-                    if at < units.size:
-                        units[at] = m
-                        steps[at] = k
-                    at += 1
-                    state[V, m] = table[RESET, m]
-                    state[ADAPT, m] += table[BETA, m]
-                    state[HELD_TO, m] = k + table[STEPS_HELD, m]
-                    state[COUNT, m] += 1.0
-                    if offsets[m + 1] > offsets[m]:
-                        _emit(ring, k, m, n_receptors, state, weights, places, targets, offsets, rows, steps_of)
+            _copy(v, trace[BEFORE, k - k0])
+            distance = trace[DISTANCE, k - k0]
+            _distances(v, threshold, adapt, held, k, distance)
+            if limited:
+                for m in range(n):
+                    distance[m] = -math.inf if (limit[m] > 0) & (count[m] >= limit[m]) else distance[m]
+        if spiking and _fire(
+            threshold, reset, steps_held, beta, k, adaptive, holds, limited, limit, v, adapt, held, count, fired
+        ):
+            at = _list(k, at, fired, units, steps)
+            if recurrent:
+                for m in range(n):
+                    if fired[m] > 0.0:
+                        _emit(ring, k, m, 1 + two, state, weights, places, targets, offsets, rows, steps_of)
         if traced and deep:
-            _trace_behind(trace, natural(k - k0), n_receptors, state)
-        if k < last:
-            _go_on(table, adaptive, k, n_receptors, state)
+            _copy(adapt, trace[ADAPTED, k - k0])
+            _copy(exc, trace[TRACED_FROM, k - k0])
+            if two:
+                _copy(inh, trace[TRACED_FROM + 1, k - k0])
+        if k == last:
+            break
+        _move(drift, alpha, gain_exc, exc, held, k, v)
+        _scale(decay_exc, exc)
+        if two:
+            _add_gain(gain_inh, inh, held, k, v)
+            _scale(decay_inh, inh)
+        if adaptive:
+            _scale(fade, adapt)
     return e, at
 
 

@@ -172,79 +172,87 @@ def _by_spike(
 
 
 @inlined
-def _of_coefficients(table, n_receptors, lam, trace, at, coefficients):
-    """Derivatives by decays and gains of the step that leads on from a grid point."""
-    n = lam.shape[1]
-    for m in range(n):
-        behind = table[RESET, m] if trace[DISTANCE, at, m] >= 0.0 else trace[BEFORE, at, m]
-        coefficients[BY_ALPHA_MEM, m] += lam[LAM_V, m] * (behind - table[LEAK, m])
-    for m in range(n):
-        coefficients[BY_ALPHA_ADAPT, m] += lam[LAM_A, m] * trace[ADAPTED, at, m]
-    for r in range(n_receptors):
-        of_decay, of_gain = natural(BY_RECEPTORS + r), natural(BY_RECEPTORS + n_receptors + r)
-        own, current = natural(LAM_I + r), natural(TRACED_FROM + r)
-        for m in range(n):
-            coefficients[of_decay, m] += lam[own, m] * trace[current, at, m]
-        for m in range(n):
-            coefficients[of_gain, m] += lam[LAM_V, m] * trace[current, at, m]
+def _add_product(a, b, total):
+    for m in range(total.size):
+        total[m] += a[m] * b[m]
 
 
 @inlined
-def _step_back(table, adaptive, holds, kind, height, sharpness, detached, trace, at, lam, coefficients):
+def _of_alpha(reset, leak, lam_v, before, distance, of_alpha):
+    """Derivative by the decay of the voltage behind the spikes of a grid point."""
+    for m in range(lam_v.size):
+        behind = reset[m] if distance[m] >= 0.0 else before[m]
+        of_alpha[m] += lam_v[m] * (behind - leak[m])
+
+
+@inlined
+def _currents_back(decay, gain, lam_v, lam_i):
+    for m in range(lam_v.size):
+        lam_i[m] = decay[m] * lam_i[m] + gain[m] * lam_v[m]
+
+
+@inlined
+def _seed(k, share, probed, probe_bar, integral, peak, at_peak, watched, seed):
+    """``dL/dV`` of what was recorded at a grid point."""
+    for m in range(seed.size):
+        seed[m] = 0.0
+    if probed:
+        for m in range(seed.size):
+            seed[m] += probe_bar[m]
+    if watched:
+        for m in range(seed.size):
+            seed[m] += share * integral[m]
+        for m in range(seed.size):
+            seed[m] += peak[m] if at_peak[m] == k else 0.0
+
+
+@inlined
+def _voltage_back(alpha, seed, lam_v):
+    """Over a grid point of neurons that do not spike."""
+    for m in range(lam_v.size):
+        lam_v[m] = alpha[m] * lam_v[m] + seed[m]
+
+
+@inlined
+def _spikes_back(
+    pseudo, adaptive, holds, alpha, fade, reset, beta, before, distance, seed, dz, on, faded, pull, lam_v, lam_a,
+    lam_held, of_threshold, of_reset, of_beta,
+):  # fmt: skip
     """Over the spikes of one grid point, all neurons side by side."""
-    n = lam.shape[1]
+    kind, height, sharpness, detached = pseudo
+    n = lam_v.size
     for m in range(n):
-        lam[ON, m] = table[ALPHA_MEM, m] * lam[LAM_V, m] + lam[LAM_HELD, m]
+        on[m] = alpha[m] * lam_v[m] + lam_held[m]
     if not detached:
         for m in range(n):
-            lam[BY_SPIKE, m] += (table[RESET, m] - trace[BEFORE, at, m]) * lam[ON, m]
-    surrogates(kind, height, sharpness, trace, DISTANCE, at, lam, PULL)
+            dz[m] += (reset[m] - before[m]) * on[m]
+    surrogates(kind, height, sharpness, distance, pull)
     if adaptive:
         for m in range(n):
-            lam[FADED, m] = table[ALPHA_ADAPT, m] * lam[LAM_A, m]
+            faded[m] = fade[m] * lam_a[m]
         if not detached:
             for m in range(n):
-                lam[BY_SPIKE, m] += table[BETA, m] * lam[FADED, m]
+                dz[m] += beta[m] * faded[m]
         for m in range(n):
-            coefficients[BY_BETA, m] += lam[FADED, m] if trace[DISTANCE, at, m] >= 0.0 else 0.0
+            of_beta[m] += faded[m] if distance[m] >= 0.0 else 0.0
         for m in range(n):
-            lam[LAM_A, m] = lam[FADED, m] - lam[PULL, m] * lam[BY_SPIKE, m]
+            lam_a[m] = faded[m] - pull[m] * dz[m]
     for m in range(n):
-        lam[PULL, m] *= lam[BY_SPIKE, m]
+        pull[m] *= dz[m]
     for m in range(n):
-        coefficients[BY_THRESHOLD, m] -= lam[PULL, m]
+        of_threshold[m] -= pull[m]
     for m in range(n):
-        coefficients[BY_RESET, m] += lam[ON, m] if trace[DISTANCE, at, m] >= 0.0 else 0.0
+        of_reset[m] += on[m] if distance[m] >= 0.0 else 0.0
     for m in range(n):
-        lam[PULL, m] += lam[SEED, m] + (0.0 if trace[DISTANCE, at, m] >= 0.0 else lam[ON, m])
+        pull[m] += seed[m] + (0.0 if distance[m] >= 0.0 else on[m])
     if not holds:
         for m in range(n):
-            lam[LAM_V, m] = lam[PULL, m]
-        return
-    for m in range(n):
-        free = trace[DISTANCE, at, m] == trace[DISTANCE, at, m]
-        lam[LAM_V, m] = lam[PULL, m] if free else 0.0
-    for m in range(n):
-        free = trace[DISTANCE, at, m] == trace[DISTANCE, at, m]
-        lam[LAM_HELD, m] = 0.0 if free else lam[PULL, m]
-
-
-@inlined
-def _seed(b, k, last, dt, probe, samples, integral, peak, watch, lam):
-    """``dL/dV`` of what was recorded at a grid point; the sampled time before."""
-    n = lam.shape[1]
-    if probe >= 0 and samples.shape[1] > 0:
-        for m in range(n):
-            lam[SEED, m] = samples[b, natural(probe), m]
+            lam_v[m] = pull[m]
     else:
         for m in range(n):
-            lam[SEED, m] = 0.0
-    if integral.shape[1] > 0:
-        share = dt if 0 < k < last else 0.5 * dt
+            lam_v[m] = pull[m] if distance[m] == distance[m] else 0.0
         for m in range(n):
-            lam[SEED, m] += share * integral[b, m]
-        for m in range(n):
-            lam[SEED, m] += peak[b, m] if watch[b, PEAK_STEP, m] == k else 0.0
+            lam_held[m] = 0.0 if distance[m] == distance[m] else pull[m]
 
 
 def _grid_adjoint(
@@ -276,18 +284,27 @@ def _grid_adjoint(
     table, last, every, dt, ring = scheme.table, scheme.last, scheme.every, scheme.dt, scheme.ring
     weights, places, targets = scheme.weights, scheme.synapses.places, scheme.synapses.targets
     offsets, rows, steps_of, adaptive = scheme.wiring.offsets, scheme.wiring.ints, scheme.steps_of, scheme.adaptive
-    kind, height, sharpness, detached = pseudo.kind, pseudo.height, pseudo.sharpness, pseudo.detached
+    spiking, holds = scheme.spiking, scheme.holds
     ints, probe_steps, watch = events.ints, recorder.probe_steps, recorder.watch
     samples, integral, peak, of_spikes = given.samples, given.integral, given.peak, given.spikes
     following, along = given.following, given.along
-    spiking, holds = scheme.spiking, scheme.holds
-    plain = ints.shape[0] == PLAIN_ROWS
-    n_receptors = (table.shape[0] - DECAY) // 2
-    deep, recurrent = trace.shape[0] > LIGHT_ROWS, rows.shape[1] > 0
+    plain, two = ints.shape[0] == PLAIN_ROWS, table.shape[0] > DECAY + 2
+    n_receptors = 1 + two
+    deep, recurrent, watched = trace.shape[0] > LIGHT_ROWS, rows.shape[1] > 0, integral.shape[1] > 0
+    leak, alpha, reset, fade, beta = table[LEAK], table[ALPHA_MEM], table[RESET], table[ALPHA_ADAPT], table[BETA]
+    decay_exc, decay_inh, gain_exc, gain_inh = table[DECAY], table[DECAY + two], table[DECAY + n_receptors], table[-1]
+    lam_v, lam_a, dz, seed, lam_held = lam[LAM_V], lam[LAM_A], lam[BY_SPIKE], lam[SEED], lam[LAM_HELD]
+    on, faded, pull, lam_exc, lam_inh = lam[ON], lam[FADED], lam[PULL], lam[LAM_I], lam[LAM_I + two]
+    of_leak, of_threshold, of_reset = coefficients[BY_LEAK], coefficients[BY_THRESHOLD], coefficients[BY_RESET]
+    of_beta, of_alpha, of_fade = coefficients[BY_BETA], coefficients[BY_ALPHA_MEM], coefficients[BY_ALPHA_ADAPT]
+    of_decay_exc, of_decay_inh = coefficients[BY_RECEPTORS], coefficients[BY_RECEPTORS + two]
+    of_gain_exc, of_gain_inh = coefficients[BY_RECEPTORS + n_receptors], coefficients[-1]
     for b in range(first, stop):
         lam[:, :] = 0.0
         e = events.offsets[b + 1] - 2  # behind it is the end of the window
         probe = probe_steps.size - 1
+        own = b if watched else 0
+        of_area, of_peak, at_peak = integral[own], peak[own], watch[own, PEAK_STEP]
         for segment in range(last // every, -1, -1):
             k0, k1 = segment * every, min((segment + 1) * every, last + 1)
             if scheme.checkpoints.shape[1] > 0:
@@ -298,56 +315,74 @@ def _grid_adjoint(
             origin += np.searchsorted(event_steps[origin : events.offsets[b + 1] - 1], k0)
             advance(scheme, events, event_steps, b, k0, k1, origin, state, trace, silent, nowhere, 0)
             for k in range(k1 - 1, k0 - 1, -1):
-                at = natural(k - k0)
+                before, distance = trace[BEFORE, k - k0], trace[DISTANCE, k - k0]
                 if deep:
-                    _of_coefficients(table, n_receptors, lam, trace, at, coefficients)
+                    _of_alpha(reset, leak, lam_v, before, distance, of_alpha)
+                    _add_product(lam_a, trace[ADAPTED, k - k0], of_fade)
+                    current = trace[TRACED_FROM, k - k0]
+                    _add_product(lam_exc, current, of_decay_exc)
+                    _add_product(lam_v, current, of_gain_exc)
+                    if two:
+                        current = trace[TRACED_FROM + 1, k - k0]
+                        _add_product(lam_inh, current, of_decay_inh)
+                        _add_product(lam_v, current, of_gain_inh)
                 for m in range(n):
-                    coefficients[BY_LEAK, m] += (1.0 - table[ALPHA_MEM, m]) * lam[LAM_V, m]
-                for r in range(n_receptors):
-                    own, decay, gain = natural(LAM_I + r), natural(DECAY + r), natural(DECAY + n_receptors + r)
-                    for m in range(n):
-                        lam[own, m] = table[decay, m] * lam[own, m] + table[gain, m] * lam[LAM_V, m]
-                    if recurrent:
-                        put = natural((k % ring) * n_receptors + r)
+                    of_leak[m] += (1.0 - alpha[m]) * lam_v[m]
+                _currents_back(decay_exc, gain_exc, lam_v, lam_exc)
+                if two:
+                    _currents_back(decay_inh, gain_inh, lam_v, lam_inh)
+                if recurrent:
+                    for r in range(n_receptors):
                         for m in range(n):
-                            history[put, m] = lam[own, m]
-                    if kept.shape[2] > 0:
+                            history[natural((k % ring) * n_receptors + r), m] = lam[natural(LAM_I + r), m]
+                if kept.shape[2] > 0:
+                    for r in range(n_receptors):
                         for m in range(n):
-                            kept[b, r, k, m] = lam[own, m]
+                            kept[b, r, k, m] = lam[natural(LAM_I + r), m]
                 while e >= events.offsets[b] and event_steps[e] >= k:
-                    to = 0 if plain else ints[START, e]
-                    end = n if plain else ints[STOP, e]
                     receptor, row = ints[RECEPTOR, e], ints[ROW, e]
-                    _collect(lam, LAM_I, receptor, row, to, end, weights, by_weight, places, targets)
+                    if plain and receptor == 0:
+                        for m in range(n):
+                            by_weight[natural(row + m)] += lam_exc[m]
+                    elif plain:
+                        _collect(lam, LAM_I, receptor, row, 0, n, weights, by_weight, places, targets)
+                    else:
+                        to, end = ints[START, e], ints[STOP, e]
+                        _collect(lam, LAM_I, receptor, row, to, end, weights, by_weight, places, targets)
                     e -= 1
-                sampled = probe >= 0 and probe_steps[probe] == k
-                _seed(b, k, last, dt, probe if sampled else -1, samples, integral, peak, watch, lam)
-                probe -= sampled
+                probed = probe >= 0 and probe_steps[probe] == k
+                bars = samples[b, probe] if probed and samples.shape[1] > 0 else seed
+                share = dt if 0 < k < last else 0.5 * dt
+                _seed(k, share, probed and samples.shape[1] > 0, bars, of_area, of_peak, at_peak, watched, seed)
+                probe -= probed
                 if not spiking:
-                    for m in range(n):
-                        lam[LAM_V, m] = table[ALPHA_MEM, m] * lam[LAM_V, m] + lam[SEED, m]
+                    _voltage_back(alpha, seed, lam_v)
                     continue
                 if of_spikes.shape[1] > 0:
+                    of_own = of_spikes[b, k]
                     for m in range(n):
-                        lam[BY_SPIKE, m] = of_spikes[b, k, m]
+                        dz[m] = of_own[m]
                 else:
                     for m in range(n):
-                        lam[BY_SPIKE, m] = 0.0
+                        dz[m] = 0.0
                 for j in range(along.shape[0]):
-                    of_target = following[b, k, j]
+                    of_target, weights_of = following[b, k, j], along[j]
                     for m in range(n):
-                        lam[BY_SPIKE, m] += along[j, m] * of_target
+                        dz[m] += weights_of[m] * of_target
                 if recurrent:
                     for m in range(n):
-                        x = trace[DISTANCE, at, m]
+                        x = distance[m]
                         if x == x and offsets[m + 1] > offsets[m]:
-                            lam[BY_SPIKE, m] += _by_spike(
+                            dz[m] += _by_spike(
                                 last, ring, k, m, n_receptors, x >= 0.0,
                                 history, weights, places, targets, offsets, rows, steps_of, by_weight,
                             )  # fmt: skip
-                _step_back(table, adaptive, holds, kind, height, sharpness, detached, trace, at, lam, coefficients)
+                _spikes_back(
+                    pseudo, adaptive, holds, alpha, fade, reset, beta, before, distance, seed, dz, on, faded, pull,
+                    lam_v, lam_a, lam_held, of_threshold, of_reset, of_beta,
+                )  # fmt: skip
         for m in range(n):
-            by_start[m] += lam[LAM_V, m] + lam[LAM_HELD, m]
+            by_start[m] += lam_v[m] + lam_held[m]
 
 
 grid_adjoint = compile_kernel(_grid_adjoint)

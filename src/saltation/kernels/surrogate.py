@@ -12,33 +12,33 @@ GAUSSIAN = 5
 
 
 @inlined
-def surrogates(kind, height, sharpness, trace, row, at, values, to):
-    """Values ``values[to]`` at distances ``trace[row, at]``; 0 infinitely far away, and where the distance is NaN.
+def surrogates(kind, height, sharpness, distance, values):
+    """Values at distances of all neurons; 0 infinitely far away, and where the distance is NaN.
 
     One loop for each kind, so that each becomes vector instructions.
     """
-    n = values.shape[1]
+    n = distance.size
     if kind == SUPER_SPIKE:
         for m in range(n):
-            u = 1.0 + abs(trace[row, at, m]) * sharpness
-            values[to, m] = height / (u * u)
+            u = 1.0 + abs(distance[m]) * sharpness
+            values[m] = height / (u * u)
     elif kind == SIGMOID:
         for m in range(n):
-            fallen = decay(-abs(trace[row, at, m]) * sharpness)
-            values[to, m] = 4.0 * height * fallen / ((1.0 + fallen) * (1.0 + fallen))
+            fallen = decay(-abs(distance[m]) * sharpness)
+            values[m] = 4.0 * height * fallen / ((1.0 + fallen) * (1.0 + fallen))
     elif kind == TRIANGLE:
         for m in range(n):
-            values[to, m] = height * max(0.0, 1.0 - abs(trace[row, at, m]) * sharpness)
+            values[m] = height * max(0.0, 1.0 - abs(distance[m]) * sharpness)
     elif kind == ATAN:
         for m in range(n):
-            u = abs(trace[row, at, m]) * sharpness
-            values[to, m] = height / (1.0 + u * u)
+            u = abs(distance[m]) * sharpness
+            values[m] = height / (1.0 + u * u)
     elif kind == BOXCAR:
         for m in range(n):
-            values[to, m] = height if abs(trace[row, at, m]) * sharpness <= 1.0 else 0.0
+            values[m] = height if abs(distance[m]) * sharpness <= 1.0 else 0.0
     else:
         for m in range(n):
-            u = abs(trace[row, at, m]) * sharpness
-            values[to, m] = height * decay(-0.5 * u * u)
+            u = abs(distance[m]) * sharpness
+            values[m] = height * decay(-0.5 * u * u)
     for m in range(n):
-        values[to, m] = values[to, m] if trace[row, at, m] == trace[row, at, m] else 0.0
+        values[m] = values[m] if distance[m] == distance[m] else 0.0
