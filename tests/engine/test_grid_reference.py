@@ -82,6 +82,13 @@ def compare(net, stimulus, backend, record, seed=0, given=None):
         got = getattr(gradient, kind)[target]
         scale = max(np.abs(expected).max(initial=0.0), 1e-6)
         np.testing.assert_allclose(got, expected, rtol=1e-7, atol=1e-9 * scale, err_msg=f"{kind} {target}")
+    # without time constants the way back is another one
+    plain = run.gradient(voltage=voltage, time_constants=False)
+    for kind in ("weight", "v_th", "v_reset", "v_leak", "v_init", "beta"):
+        for target, value in getattr(plain, kind).items():
+            full = getattr(gradient, kind)[target]
+            np.testing.assert_allclose(value, full, rtol=1e-8, atol=1e-10 * max(np.abs(full).max(), 1e-6))
+    assert not any(value.any() for value in plain.tau_mem.values())
     return run, gradient, inputs, n_spikes
 
 

@@ -64,7 +64,7 @@ class Grid(Backend):
     checkpoint : int, optional
         Steps between checkpoints; all that the gradient needs is run again from them, so that memory holds one state
         for each checkpoint, and the steps of one segment.  By default about the square root of the number of steps,
-        more where little is simulated.
+        more where little is simulated; what is small, at most 128 MiB for a population, is kept and not run again.
     threads : int, optional
         Number of threads over samples, as in `Exact`.  Results do not depend on it.
 

@@ -45,6 +45,8 @@ Ints = NDArray[np.int64]
 
 # What is traced of a segment should stay in the cache of a core: that many numbers.
 _SEGMENT = 1 << 15
+# More numbers than these are not kept from the run for its gradient, which then makes them again.
+_MOST_KEPT = 1 << 24
 # A step of a neuron costs a fraction of its update by an event, by which chunks of samples are measured.
 _STEPS_PER_UPDATE = 8
 
@@ -131,6 +133,7 @@ def _run_component(
         probe_steps,
         np.zeros((job.batch, probe_steps.size, n) if probe_steps.size else (1, 0, 0)),
         np.zeros((job.batch, WATCHED, n) if job.request.watched(names) else (1, WATCHED, 0)),
+        empty(_kept(settings, scheme, job.batch, n)),
     )
     ends = np.zeros((job.batch, CURRENTS_FROM + n_receptors, n))
     status = np.zeros(job.batch, np.int64)
@@ -154,6 +157,14 @@ def _run_component(
     updates = job.batch * n * (last + 1) // _STEPS_PER_UPDATE
     parts = tuple(run_chunks(work, chunks(job.batch, updates, settings.threads), settings.threads))
     return GridRun(packed, table, scheme, parts, recorder, ends, status)
+
+
+def _kept(settings: GridSettings, scheme: Scheme, batch: int, n: int) -> tuple[int, int, int]:
+    """Shape of the distances to keep for the gradient: of a plain component, where they are not too many."""
+    simple = scheme.spiking and not (scheme.adaptive or scheme.holds or scheme.limited)
+    if not simple or settings.checkpoint is not None or batch * (scheme.last + 1) * n > _MOST_KEPT:
+        return 1, 0, n
+    return batch, scheme.last + 1, n
 
 
 def _without(spikes: Mapping[str, Spikes], drive: Mapping[str, Drive], batch: int) -> dict[str, Spikes]:

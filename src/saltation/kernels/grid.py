@@ -66,11 +66,16 @@ class Scheme(NamedTuple):
 
 
 class Recorder(NamedTuple):
-    """What is recorded: ``samples [batch, probe, neuron]``, ``watch [batch or 1, WATCHED, neuron or 0]``."""
+    """What is recorded: ``samples [batch, probe, neuron]``, ``watch [batch or 1, WATCHED, neuron or 0]``.
+
+    ``distances [batch, step or 0, neuron]`` of voltages from their thresholds are kept for the adjoint, which else runs
+    the steps again.
+    """
 
     probe_steps: Ints
     samples: Floats
     watch: Floats
+    distances: Floats
 
 
 class Found(NamedTuple):
@@ -212,18 +217,18 @@ def _fire(threshold, reset, steps_held, beta, k, adaptive, holds, limited, limit
     """Mark who spikes at a grid point, and set the state behind the spikes; how many there are."""
     hits = 0
     for m in range(v.size):
-        hits += np.int64((v[m] >= threshold[m] + adapt[m]) & (held[m] < k))
+        over = (v[m] >= threshold[m] + adapt[m]) & (held[m] < k)
+        fired[m] = 1.0 if over else 0.0
+        hits += np.int64(over)
     if hits == 0:
         return 0
-    for m in range(v.size):
-        fired[m] = 1.0 if (v[m] >= threshold[m] + adapt[m]) & (held[m] < k) else 0.0
     if limited:
         for m in range(v.size):
             fired[m] = 0.0 if (limit[m] > 0) & (count[m] >= limit[m]) else fired[m]
+        for m in range(v.size):
+            count[m] += fired[m]
     for m in range(v.size):
         v[m] = reset[m] if fired[m] > 0.0 else v[m]
-    for m in range(v.size):
-        count[m] += fired[m]
     if adaptive:
         for m in range(v.size):
             adapt[m] += fired[m] * beta[m]
@@ -272,6 +277,7 @@ def advance(scheme, events, event_steps, b, k0, k1, e, state, trace, recorder, f
     v, adapt, held, count, fired = state[V], state[ADAPT], state[HELD_TO], state[COUNT], state[FIRED]
     exc, inh = state[CURRENTS_FROM], state[CURRENTS_FROM + two]
     threshold, reset, steps_held, beta = table[THRESHOLD], table[RESET], table[STEPS_HELD], table[BETA]
+    kept = recorder.distances
     drift, alpha, fade = table[DRIFT], table[ALPHA_MEM], table[ALPHA_ADAPT]
     decay_exc, decay_inh, gain_exc, gain_inh = table[DECAY], table[DECAY + two], table[DECAY + 1 + two], table[-1]
     traced, deep, watched = trace.shape[1] > 0, trace.shape[0] > LIGHT_ROWS, watch.shape[2] > 0
@@ -307,6 +313,8 @@ def advance(scheme, events, event_steps, b, k0, k1, e, state, trace, recorder, f
             probe += 1
         if watched:
             _watch(v, k, dt if 0 < k < last else 0.5 * dt, peak, where, area)
+        if kept.shape[1] > 0:
+            _distances(v, threshold, adapt, held, k, kept[b, k])
         if traced:
             _copy(v, trace[BEFORE, k - k0])
             distance = trace[DISTANCE, k - k0]

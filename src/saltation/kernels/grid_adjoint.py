@@ -29,16 +29,19 @@ from saltation.kernels.grid import (
     LIGHT_ROWS,
     PEAK_STEP,
     RESET,
+    THRESHOLD,
     TRACED_FROM,
     WATCHED,
     Found,
     Recorder,
+    _copy,
+    _scale,
     advance,
     begin_sample,
 )
 from saltation.kernels.inlining import called, inlined
 from saltation.kernels.records import BY_SIGN, DELAY, PER_TARGET, PLAIN_ROWS, RECEPTOR, ROW, START, STOP
-from saltation.kernels.surrogate import surrogates
+from saltation.kernels.surrogate import pull_by_spike
 
 Floats = NDArray[np.float64]
 
@@ -192,13 +195,12 @@ def _currents_back(decay, gain, lam_v, lam_i):
 
 
 @inlined
-def _seed(k, share, probed, probe_bar, integral, peak, at_peak, watched, seed):
-    """``dL/dV`` of what was recorded at a grid point."""
+def _seed(k, share, bar, integral, peak, at_peak, watched, seed):
+    """``dL/dV`` of what was recorded at a grid point; ``bar`` of a sample there, or empty."""
     for m in range(seed.size):
         seed[m] = 0.0
-    if probed:
-        for m in range(seed.size):
-            seed[m] += probe_bar[m]
+    for m in range(bar.size):
+        seed[m] += bar[m]
     if watched:
         for m in range(seed.size):
             seed[m] += share * integral[m]
@@ -207,52 +209,60 @@ def _seed(k, share, probed, probe_bar, integral, peak, at_peak, watched, seed):
 
 
 @inlined
-def _voltage_back(alpha, seed, lam_v):
-    """Over a grid point of neurons that do not spike."""
-    for m in range(lam_v.size):
-        lam_v[m] = alpha[m] * lam_v[m] + seed[m]
+def _spikes_back(
+    pseudo, alpha, reset, threshold, distance, seeded, seed, dz, pull, lam_v, of_threshold, of_reset
+):  # fmt: skip
+    """Over the spikes of one grid point, all neurons side by side: without holds and adaptation."""
+    n = lam_v.size
+    if not pseudo.detached:
+        for m in range(n):
+            dz[m] += (reset[m] - threshold[m] - distance[m]) * (alpha[m] * lam_v[m])
+    pull_by_spike(pseudo.kind, pseudo.height, pseudo.sharpness, False, distance, dz, pull)
+    for m in range(n):
+        of_threshold[m] -= pull[m]
+    for m in range(n):
+        of_reset[m] += alpha[m] * lam_v[m] if distance[m] >= 0.0 else 0.0
+    for m in range(n):
+        lam_v[m] = pull[m] + (0.0 if distance[m] >= 0.0 else alpha[m] * lam_v[m])
+    if seeded:
+        for m in range(n):
+            lam_v[m] += seed[m]
 
 
 @inlined
-def _spikes_back(
-    pseudo, adaptive, holds, alpha, fade, reset, beta, before, distance, seed, dz, on, faded, pull, lam_v, lam_a,
-    lam_held, of_threshold, of_reset, of_beta,
+def _spikes_back_held(
+    pseudo, adaptive, alpha, fade, reset, beta, before, distance, seed, dz, on, faded, pull, lam_v, lam_a, lam_held,
+    of_threshold, of_reset, of_beta,
 ):  # fmt: skip
-    """Over the spikes of one grid point, all neurons side by side."""
-    kind, height, sharpness, detached = pseudo
+    """The same with holds, adaptation, and limits of the number of spikes."""
     n = lam_v.size
     for m in range(n):
         on[m] = alpha[m] * lam_v[m] + lam_held[m]
-    if not detached:
+    if not pseudo.detached:
         for m in range(n):
             dz[m] += (reset[m] - before[m]) * on[m]
-    surrogates(kind, height, sharpness, distance, pull)
     if adaptive:
         for m in range(n):
             faded[m] = fade[m] * lam_a[m]
-        if not detached:
+        if not pseudo.detached:
             for m in range(n):
                 dz[m] += beta[m] * faded[m]
+    pull_by_spike(pseudo.kind, pseudo.height, pseudo.sharpness, True, distance, dz, pull)
+    if adaptive:
         for m in range(n):
             of_beta[m] += faded[m] if distance[m] >= 0.0 else 0.0
         for m in range(n):
-            lam_a[m] = faded[m] - pull[m] * dz[m]
-    for m in range(n):
-        pull[m] *= dz[m]
+            lam_a[m] = faded[m] - pull[m]
     for m in range(n):
         of_threshold[m] -= pull[m]
     for m in range(n):
         of_reset[m] += on[m] if distance[m] >= 0.0 else 0.0
     for m in range(n):
         pull[m] += seed[m] + (0.0 if distance[m] >= 0.0 else on[m])
-    if not holds:
-        for m in range(n):
-            lam_v[m] = pull[m]
-    else:
-        for m in range(n):
-            lam_v[m] = pull[m] if distance[m] == distance[m] else 0.0
-        for m in range(n):
-            lam_held[m] = 0.0 if distance[m] == distance[m] else pull[m]
+    for m in range(n):
+        lam_v[m] = pull[m] if distance[m] == distance[m] else 0.0
+    for m in range(n):
+        lam_held[m] = 0.0 if distance[m] == distance[m] else pull[m]
 
 
 def _grid_adjoint(
@@ -278,18 +288,21 @@ def _grid_adjoint(
     ``kept [batch, receptor, step, neuron]`` takes ``lam_I`` of all grid points.
     """
     nothing = np.empty(0, np.int64)
-    silent = Recorder(nothing, np.empty((1, 0, 0)), np.empty((1, WATCHED, 0)))
+    no_bar = np.empty(0)
+    silent = Recorder(nothing, np.empty((1, 0, 0)), np.empty((1, WATCHED, 0)), np.empty((1, 0, 0)))
     nowhere = Found(nothing, nothing)
     n = state.shape[1]
     table, last, every, dt, ring = scheme.table, scheme.last, scheme.every, scheme.dt, scheme.ring
     weights, places, targets = scheme.weights, scheme.synapses.places, scheme.synapses.targets
     offsets, rows, steps_of, adaptive = scheme.wiring.offsets, scheme.wiring.ints, scheme.steps_of, scheme.adaptive
-    spiking, holds = scheme.spiking, scheme.holds
+    spiking, distances = scheme.spiking, recorder.distances
+    simple = not (scheme.holds or adaptive or scheme.limited)
     ints, probe_steps, watch = events.ints, recorder.probe_steps, recorder.watch
     samples, integral, peak, of_spikes = given.samples, given.integral, given.peak, given.spikes
     following, along = given.following, given.along
     plain, two = ints.shape[0] == PLAIN_ROWS, table.shape[0] > DECAY + 2
     n_receptors = 1 + two
+    threshold, known = table[THRESHOLD], distances.shape[1] > 0 and trace.shape[0] <= LIGHT_ROWS
     deep, recurrent, watched = trace.shape[0] > LIGHT_ROWS, rows.shape[1] > 0, integral.shape[1] > 0
     leak, alpha, reset, fade, beta = table[LEAK], table[ALPHA_MEM], table[RESET], table[ALPHA_ADAPT], table[BETA]
     decay_exc, decay_inh, gain_exc, gain_inh = table[DECAY], table[DECAY + two], table[DECAY + n_receptors], table[-1]
@@ -307,23 +320,26 @@ def _grid_adjoint(
         of_area, of_peak, at_peak = integral[own], peak[own], watch[own, PEAK_STEP]
         for segment in range(last // every, -1, -1):
             k0, k1 = segment * every, min((segment + 1) * every, last + 1)
-            if scheme.checkpoints.shape[1] > 0:
-                state[:, :] = scheme.checkpoints[b, segment]
-            else:
-                begin_sample(scheme, b, state)
-            origin = events.offsets[b]
-            origin += np.searchsorted(event_steps[origin : events.offsets[b + 1] - 1], k0)
-            advance(scheme, events, event_steps, b, k0, k1, origin, state, trace, silent, nowhere, 0)
+            if not known:
+                if scheme.checkpoints.shape[1] > 0:
+                    state[:, :] = scheme.checkpoints[b, segment]
+                else:
+                    begin_sample(scheme, b, state)
+                origin = events.offsets[b]
+                origin += np.searchsorted(event_steps[origin : events.offsets[b + 1] - 1], k0)
+                advance(scheme, events, event_steps, b, k0, k1, origin, state, trace, silent, nowhere, 0)
             for k in range(k1 - 1, k0 - 1, -1):
-                before, distance = trace[BEFORE, k - k0], trace[DISTANCE, k - k0]
+                at = 0 if known else k - k0
+                before = trace[BEFORE, at]
+                distance = distances[b, k] if known else trace[DISTANCE, at]
                 if deep:
                     _of_alpha(reset, leak, lam_v, before, distance, of_alpha)
-                    _add_product(lam_a, trace[ADAPTED, k - k0], of_fade)
-                    current = trace[TRACED_FROM, k - k0]
+                    _add_product(lam_a, trace[ADAPTED, at], of_fade)
+                    current = trace[TRACED_FROM, at]
                     _add_product(lam_exc, current, of_decay_exc)
                     _add_product(lam_v, current, of_gain_exc)
                     if two:
-                        current = trace[TRACED_FROM + 1, k - k0]
+                        current = trace[TRACED_FROM + 1, at]
                         _add_product(lam_inh, current, of_decay_inh)
                         _add_product(lam_v, current, of_gain_inh)
                 for m in range(n):
@@ -351,21 +367,31 @@ def _grid_adjoint(
                         _collect(lam, LAM_I, receptor, row, to, end, weights, by_weight, places, targets)
                     e -= 1
                 probed = probe >= 0 and probe_steps[probe] == k
-                bars = samples[b, probe] if probed and samples.shape[1] > 0 else seed
-                share = dt if 0 < k < last else 0.5 * dt
-                _seed(k, share, probed and samples.shape[1] > 0, bars, of_area, of_peak, at_peak, watched, seed)
+                barred = probed and samples.shape[1] > 0
+                seeded = barred or watched
+                if seeded:
+                    bar = samples[b, probe] if barred else no_bar
+                    _seed(k, dt if 0 < k < last else 0.5 * dt, bar, of_area, of_peak, at_peak, watched, seed)
+                elif not simple:
+                    for m in range(n):
+                        seed[m] = 0.0
                 probe -= probed
                 if not spiking:
-                    _voltage_back(alpha, seed, lam_v)
+                    _scale(alpha, lam_v)
+                    if seeded:
+                        for m in range(n):
+                            lam_v[m] += seed[m]
                     continue
                 if of_spikes.shape[1] > 0:
-                    of_own = of_spikes[b, k]
+                    _copy(of_spikes[b, k], dz)
+                elif along.shape[0] > 0:
+                    of_target, weights_of = following[b, k, 0], along[0]
                     for m in range(n):
-                        dz[m] = of_own[m]
+                        dz[m] = weights_of[m] * of_target
                 else:
                     for m in range(n):
                         dz[m] = 0.0
-                for j in range(along.shape[0]):
+                for j in range(0 if of_spikes.shape[1] > 0 else 1, along.shape[0]):
                     of_target, weights_of = following[b, k, j], along[j]
                     for m in range(n):
                         dz[m] += weights_of[m] * of_target
@@ -377,10 +403,15 @@ def _grid_adjoint(
                                 last, ring, k, m, n_receptors, x >= 0.0,
                                 history, weights, places, targets, offsets, rows, steps_of, by_weight,
                             )  # fmt: skip
-                _spikes_back(
-                    pseudo, adaptive, holds, alpha, fade, reset, beta, before, distance, seed, dz, on, faded, pull,
-                    lam_v, lam_a, lam_held, of_threshold, of_reset, of_beta,
-                )  # fmt: skip
+                if simple:
+                    _spikes_back(
+                        pseudo, alpha, reset, threshold, distance, seeded, seed, dz, pull, lam_v, of_threshold, of_reset
+                    )
+                else:
+                    _spikes_back_held(
+                        pseudo, adaptive, alpha, fade, reset, beta, before, distance, seed, dz, on, faded, pull,
+                        lam_v, lam_a, lam_held, of_threshold, of_reset, of_beta,
+                    )  # fmt: skip
         for m in range(n):
             by_start[m] += lam_v[m] + lam_held[m]
 

@@ -12,8 +12,10 @@ GAUSSIAN = 5
 
 
 @inlined
-def surrogates(kind, height, sharpness, distance, values):
-    """Values at distances of all neurons; 0 infinitely far away, and where the distance is NaN.
+def pull_by_spike(kind, height, sharpness, holds, distance, dz, values):
+    """Surrogates at the distances of all neurons times ``dz``; 0 infinitely far away, and where the distance is NaN.
+
+    Only where neurons are held are there distances that are NaN.
 
     One loop for each kind, so that each becomes vector instructions.
     """
@@ -21,24 +23,25 @@ def surrogates(kind, height, sharpness, distance, values):
     if kind == SUPER_SPIKE:
         for m in range(n):
             u = 1.0 + abs(distance[m]) * sharpness
-            values[m] = height / (u * u)
+            values[m] = dz[m] * (height / (u * u))
     elif kind == SIGMOID:
         for m in range(n):
             fallen = decay(-abs(distance[m]) * sharpness)
-            values[m] = 4.0 * height * fallen / ((1.0 + fallen) * (1.0 + fallen))
+            values[m] = dz[m] * 4.0 * height * fallen / ((1.0 + fallen) * (1.0 + fallen))
     elif kind == TRIANGLE:
         for m in range(n):
-            values[m] = height * max(0.0, 1.0 - abs(distance[m]) * sharpness)
+            values[m] = dz[m] * height * max(0.0, 1.0 - abs(distance[m]) * sharpness)
     elif kind == ATAN:
         for m in range(n):
             u = abs(distance[m]) * sharpness
-            values[m] = height / (1.0 + u * u)
+            values[m] = dz[m] * (height / (1.0 + u * u))
     elif kind == BOXCAR:
         for m in range(n):
-            values[m] = height if abs(distance[m]) * sharpness <= 1.0 else 0.0
+            values[m] = dz[m] * height if abs(distance[m]) * sharpness <= 1.0 else 0.0
     else:
         for m in range(n):
             u = abs(distance[m]) * sharpness
-            values[m] = height * decay(-0.5 * u * u)
-    for m in range(n):
-        values[m] = values[m] if distance[m] == distance[m] else 0.0
+            values[m] = dz[m] * height * decay(-0.5 * u * u)
+    if holds:
+        for m in range(n):
+            values[m] = values[m] if distance[m] == distance[m] else 0.0
