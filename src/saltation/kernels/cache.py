@@ -72,6 +72,12 @@ def compile_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return _kept(lambda **options: numba.njit(nogil=True, error_model="numpy", **options)(function))
 
 
+def compile_inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile as a kernel what only compiled code calls: without the ways into it from Python and C."""
+    alone = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return _kept(lambda **options: numba.njit(nogil=True, error_model="numpy", **alone, **options)(function))
+
+
 def compile_handler(function: Callable[..., Any]) -> Any:
     """Compile a function of an address, now, into one that C can call: ``int64 f(int64)``; kept on disk too."""
     signature = types.int64(types.int64)
