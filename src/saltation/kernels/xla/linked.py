@@ -1,8 +1,8 @@
 """Compiled functions that compiled code calls by a symbol.
 
-Numba makes all that a function calls a part of it: compiled again for each of its callers, and kept with each.  That is
-right for what is small.  What is not is compiled once, and its address given to the linker under a name that is the same
-in every process, so that callers kept on disk find it.
+Numba makes all that a function calls a part of it: compiled again for each of its callers, and kept with each.  That
+is right for what is small.  What is not is compiled once, and its address given to the linker under a name that is the
+same in every process, so that callers kept on disk find it.
 """
 
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from numba.np.numpy_support import as_dtype
 
 
 def linked(name: str, function: Any, arguments: tuple[Any, ...]) -> tuple[Callable[..., Any], Any]:
-    """Compile a function for arguments of these types, or load it; what to call in its place, and the type of its result.
+    """Compile a function for arguments of these types, or load it.
 
-    Before a caller is loaded, all that it calls has to be.
+    Gives what to call in its place, and the type of its result.  All that a caller calls is loaded before it is.
     """
     function.compile(arguments)
     found = function.overloads[arguments]
@@ -50,17 +50,18 @@ def linked(name: str, function: Any, arguments: tuple[Any, ...]) -> tuple[Callab
     return call, signature.return_type
 
 
+# Of every axis of an example: more than the settings that are looked up.
+_LONG = 32
+
+
 def example(kind: Any) -> Any:
-    """A value of a type: zeros in arrays long enough for all that is looked up in them."""
+    """A value of a type, with zeros in its arrays."""
     if isinstance(kind, types.Array):
         array = np.zeros((_LONG,) * kind.ndim, as_dtype(kind.dtype))
         array.flags.writeable = kind.mutable
         return array
     if isinstance(kind, types.BaseTuple):
-        values = [example(each) for each in kind.types]
-        return kind.instance_class(*values) if isinstance(kind, types.BaseNamedTuple) else tuple(values)
+        values = [example(each) for each in kind]  # pyright: ignore[reportGeneralTypeIssues]
+        make = getattr(kind, "instance_class", None)
+        return tuple(values) if make is None else make(*values)
     return as_dtype(kind).type(0)
-
-
-# Of every axis of an example: more than there are settings, lest one be beyond the end.
-_LONG = 32
