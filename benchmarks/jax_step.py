@@ -91,6 +91,8 @@ def first_steps(case_name: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         for what in ("cold", "warm"):
             variables = {**os.environ, "SALTATION_CACHE_DIR": folder}
+            # as where it is installed, which leaves bytecode
+            variables.pop("PYTHONDONTWRITEBYTECODE", None)
             start = time.perf_counter()
             command = [sys.executable, __file__, "--only", FIRST, "--case", case_name]
             subprocess.run(command, env=variables, check=True, capture_output=True)

@@ -143,6 +143,8 @@ def environment(kernel_cache: Path | None, threads: int) -> dict[str, str]:
     """Environment variables: those of now, with the number of threads, and for Saltation where kernels are kept."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     variables = {**os.environ, **{name: str(threads) for name in names}}
+    # pip has left bytecode of the peers; that of what runs from its source is kept from a first round on
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     if kernel_cache is None:
         variables.pop("PYTHONPATH", None)  # what it names is for this script's environment
     else:

@@ -51,6 +51,12 @@ def test_squared_distance_is_that_of_torch(silent_time):
     np.testing.assert_allclose(gradient, tensor.grad, rtol=1e-13)
 
 
+def test_a_label_without_a_neuron_is_no_number():
+    first = jnp.array([[1e-3, 2e-3, 3e-3]] * 4)
+    losses = [float(front.ttfs_cross_entropy(first[:1], jnp.array([label]), tau0=1e-3)) for label in (-1, 2, 3, -4)]
+    assert losses[0] == losses[1] and np.isnan(losses[2:]).all()
+
+
 def test_what_has_failed_is_not_taken_for_silence():
     first = jnp.asarray(np.where(FIRST == 2e-3, np.nan, FIRST)).at[0].set(jnp.nan)
     assert jnp.isnan(front.ttfs_cross_entropy(first, LABELS, tau0=1e-3))

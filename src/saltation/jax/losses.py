@@ -68,12 +68,12 @@ def ttfs_cross_entropy(
         raise ParameterError(
             f"ttfs_cross_entropy.alpha must be >= 0; got {alpha!r}; it weighs a penalty of late spikes"
         )
-    of_label = jnp.take_along_axis(first, targets[:, None], axis=1)[:, 0]
+    of_label = _of_labels(first, targets)
     fired = of_label != jnp.inf
     # Before the logarithm and not after it: a masked inf would still make a NaN on the way back.
     times = jnp.where(fired[:, None], first, 0.0)
     score = jax.nn.log_softmax(-times / tau0, axis=1)
-    losses = -jnp.take_along_axis(score, targets[:, None], axis=1)[:, 0]
+    losses = -_of_labels(score, targets)
     if alpha > 0.0:
         if tau1 is None:
             raise ParameterError("ttfs_cross_entropy.tau1 must be given where alpha > 0; got None; it is in seconds")
@@ -208,7 +208,7 @@ def max_over_time_cross_entropy(v: jax.Array, labels: Any) -> jax.Array:
     largest = v.max(axis=1) if v.ndim == 3 else v
     targets = _checked_scores("max_over_time_cross_entropy", "v", largest, labels)
     score = jax.nn.log_softmax(largest, axis=1)
-    return -jnp.take_along_axis(score, targets[:, None], axis=1).mean()
+    return -_of_labels(score, targets).mean()
 
 
 def _checked_scores(owner: str, name: str, scores: Any, labels: Any) -> jax.Array:
@@ -224,6 +224,16 @@ def _checked_scores(owner: str, name: str, scores: Any, labels: Any) -> jax.Arra
             f"{targets.shape}, dtype {targets.dtype}; one-hot labels become numbers by .argmax(1)"
         )
     return targets
+
+
+def _of_labels(scores: jax.Array, targets: jax.Array) -> jax.Array:
+    """What belongs to each sample's label, NaN where there is no such neuron.
+
+    `jnp.take_along_axis` gives the same and becomes a scatter on the way back, which takes XLA long to compile.
+    """
+    n = scores.shape[1]
+    chosen = jnp.where(targets < 0, targets + n, targets)[:, None] == jnp.arange(n)
+    return jnp.where(chosen.any(axis=1), jnp.where(chosen, scores, 0.0).sum(axis=1), jnp.nan)
 
 
 def _check_positive(where: str, value: float) -> None:

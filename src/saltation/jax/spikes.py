@@ -7,11 +7,15 @@ from typing import Any, final
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from saltation import model
 from saltation.errors import ParameterError
 from saltation.jax.precision import require_float64
 from saltation.model.checks import integer
+
+# Up to so many pairs of a unit and an event in a sample, the first event of each unit is looked for among all.
+_FEW = 4096
 
 
 @final
@@ -118,14 +122,18 @@ class Spikes:
         Array([[ 1,  0, -1]], dtype=int32)
         """
         require_float64("Spikes.from_latencies")
-        given = jnp.asarray(times, jnp.float64)
+        # what is known is sorted by NumPy: each operation outside of ``jit`` would be compiled for itself
+        traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(times))
+        xp: Any = jnp if traced else np
+        given = xp.asarray(times, xp.float64)
         if given.ndim != 2 or given.shape[1] == 0:
             raise ParameterError(f"Spikes.from_latencies.times must be [batch, units]; got shape {given.shape}")
-        order = jnp.argsort(given, axis=1, stable=True)
-        ordered = jnp.take_along_axis(given, order, axis=1)
-        there = ordered != jnp.inf
-        units = jnp.where(there, order, -1).astype(jnp.int32)
-        return Spikes(ordered, units, there.sum(axis=1, dtype=jnp.int32), given.shape[1])
+        order = xp.argsort(given, axis=1, stable=True)
+        ordered = xp.take_along_axis(given, order, axis=1)
+        there = ordered != xp.inf
+        units = xp.where(there, order, -1).astype(xp.int32)
+        count = there.sum(axis=1, dtype=xp.int32)
+        return Spikes(jnp.asarray(ordered), jnp.asarray(units), jnp.asarray(count), given.shape[1])
 
     # ------------------------------------------------------------------------------------------ sizes
     @property
@@ -167,14 +175,29 @@ class Spikes:
         Array([[  inf, 0.001]], dtype=float64)
         """
         n = self._width("first", n_units)
+        if not self.capacity:
+            return jnp.full((self.batch, n), jnp.inf)
+        found = self._first_of_few(n) if n * self.capacity <= _FEW else self._first_of_many(n)
+        # of what failed, all times are NaN, the first too
+        return jnp.where(self.failed()[:, None], self.times[:, :1], found)
+
+    def _first_of_few(self, n: int) -> jax.Array:
+        """First times by a look at all events for each unit: less to compile than a scatter and its reverse."""
+        columns = jnp.arange(self.capacity, dtype=jnp.int32)
+        own = self.units[:, None, :] == jnp.arange(n, dtype=jnp.int32)[:, None]
+        index = jnp.where(own, columns, self.capacity).min(axis=2)
+        chosen = index[:, :, None] == columns
+        times = jnp.where(chosen, self.times[:, None, :], 0.0).sum(axis=2)
+        return jnp.where(index < self.capacity, times, jnp.inf)
+
+    def _first_of_many(self, n: int) -> jax.Array:
+        """First times by the events that there are."""
         rows, units = self._places(n)
         columns = jnp.broadcast_to(jnp.arange(self.capacity, dtype=jnp.int32), self.times.shape)
         nowhere = jnp.full((self.batch, n), self.capacity, jnp.int32)
         index = nowhere.at[rows, units].min(columns, mode="drop")
         padded = jnp.concatenate([self.times, jnp.full((self.batch, 1), jnp.inf)], axis=1)
-        found = jnp.take_along_axis(padded, index, axis=1)
-        # of what failed, all times are NaN, the first too
-        return jnp.where(self.failed()[:, None], self.times[:, :1], found) if self.capacity else found
+        return jnp.take_along_axis(padded, index, axis=1)
 
     def failed(self) -> jax.Array:
         """Whether the run that made a sample has failed, bool [batch]."""

@@ -25,6 +25,10 @@ _LOG = logging.getLogger(__name__)
 _LOCK = threading.Lock()
 ENVIRONMENT = "SALTATION_CACHE_DIR"
 
+# Nobody calls a kernel as a function of C, and the way into it costs time to compile and to load.
+_KERNEL: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_INNER: dict[str, Any] = {**_KERNEL, "no_cpython_wrapper": True}
+
 
 @cache
 def source_hash() -> str:
@@ -69,7 +73,12 @@ def cache_folder() -> Path | None:
 
 def compile_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel on its first call: no GIL, no exceptions from arithmetic, kept on disk."""
-    return _kept(lambda **options: numba.njit(nogil=True, error_model="numpy", **options)(function))
+    return _kept(lambda **options: numba.njit(**_KERNEL, **options)(function))
+
+
+def compile_inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile as a kernel what only compiled code calls: without a way into it from Python."""
+    return _kept(lambda **options: numba.njit(**_INNER, **options)(function))
 
 
 def compile_handler(function: Callable[..., Any]) -> Any:

@@ -12,9 +12,9 @@ from numba.extending import register_jitable
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let kernels call a function, and make it part of each that does."""
-    return register_jitable(forceinline=True)(function)
+    return register_jitable(forceinline=True, no_cfunc_wrapper=True)(function)
 
 
 def called(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let compiled code call a function, once compiled for all its callers: for what is done once in a call."""
-    return register_jitable(function)
+    return register_jitable(no_cfunc_wrapper=True)(function)

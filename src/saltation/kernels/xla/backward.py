@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from saltation.kernels.cache import compile_kernel
+from saltation.kernels.cache import compile_inner
 from saltation.kernels.inlining import called
 from saltation.kernels.padded import collect, hand_back
 from saltation.kernels.records import (
@@ -240,5 +240,5 @@ def _return_to_sources(frame, call, given, undoing):
             undoing.results.parameters[m, 1] += undoing.leak[m]
 
 
-prepare_back = compile_kernel(_prepare_back)
-return_to_sources = compile_kernel(_return_to_sources)
+prepare_back = compile_inner(_prepare_back)
+return_to_sources = compile_inner(_return_to_sources)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from saltation.kernels.cache import compile_kernel
+from saltation.kernels.cache import compile_inner
 from saltation.kernels.events import make_events
 from saltation.kernels.inlining import called
 from saltation.kernels.padded import PARAMETER, UNFINISHED, blank, blank_values, compact, spread
@@ -324,6 +324,6 @@ def _deliver(frame, call, given, work, recurrent):
         status[b] = work.status[b]
 
 
-prepare = compile_kernel(_prepare)
-deliver = compile_kernel(_deliver)
-with_more_room = compile_kernel(_with_more_room)
+prepare = compile_inner(_prepare)
+deliver = compile_inner(_deliver)
+with_more_room = compile_inner(_with_more_room)

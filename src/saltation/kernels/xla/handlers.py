@@ -1,9 +1,9 @@
 """The handlers themselves: a call prepared, its kernel, its results delivered.
 
-Only what is here is compiled for each model; all else once.
+Only what is here is compiled for each model; all else once, to be called by its symbol (:mod:`.linked`).
 """
 
-# ruff: noqa: F821  the physics of a model is bound to these names when a handler is specialised
+# ruff: noqa: F821  the physics of a model, and what is called, are bound to these names when a handler is specialised
 # pyright: reportUndefinedVariable=false
 
 import numpy as np
@@ -12,8 +12,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from saltation.kernels.padded import UNFINISHED
 from saltation.kernels.queue import CELL, PLACES
 from saltation.kernels.rows import LANES
-from saltation.kernels.xla.backward import gaps_of, prepare_back, return_to_sources
-from saltation.kernels.xla.forward import deliver, prepare, with_more_room
+from saltation.kernels.xla.backward import gaps_of
 from saltation.kernels.xla.frame import answers_metadata, calls_within, extent, result, small_ints
 from saltation.kernels.xla.layout import BY_WEIGHT, KEEP, MAX_EVENTS, STATUS, TIMED
 
@@ -30,9 +29,9 @@ def completed(table, n):
     return parameters
 
 
-def run_wide(given, work, parameters, at, used, logged, own):
-    """Run samples from ``at`` on with all neurons side by side; next sample, spikes, and nothing of a log."""
-    at, used = compiled(
+def wide_arguments(given, work, parameters, at, used, logged, own):
+    """What ``wide`` is called with: samples from ``at`` on, with all neurons side by side."""
+    return (
         at,
         work.status.size,
         parameters,
@@ -53,12 +52,11 @@ def run_wide(given, work, parameters, at, used, logged, own):
         work.probes,
         work.report,
     )
-    return at, used, logged, own
 
 
-def run_narrow(given, work, parameters, at, used, logged, own):
-    """Run samples from ``at`` on neuron by neuron."""
-    at, used = compiled(
+def narrow_arguments(given, work, parameters, at, used, logged, own):
+    """What ``narrow`` is called with: samples from ``at`` on, neuron by neuron."""
+    return (
         at,
         work.status.size,
         parameters,
@@ -81,12 +79,11 @@ def run_narrow(given, work, parameters, at, used, logged, own):
         work.probes,
         work.report,
     )
-    return at, used, logged, own
 
 
-def run_queue(given, work, parameters, at, used, logged, own):
-    """Run samples from ``at`` on by the event queue."""
-    return compiled(
+def queue_arguments(given, work, parameters, at, used, logged, own):
+    """What ``queue`` is called with: samples from ``at`` on."""
+    return (
         at,
         work.status.size,
         given.duration,
@@ -124,9 +121,9 @@ def run_queue(given, work, parameters, at, used, logged, own):
     )
 
 
-def undo_wide(given, undoing, parameters):
-    """The adjoint of all samples with all neurons side by side."""
-    compiled(
+def wide_adjoint_arguments(given, undoing, parameters):
+    """What its adjoint is called with: all samples with all neurons side by side."""
+    return (
         np.int64(0),
         undoing.offsets.size - 1,
         given.settings[TIMED] != 0,
@@ -149,9 +146,9 @@ def undo_wide(given, undoing, parameters):
     )
 
 
-def undo_narrow(given, undoing, parameters):
-    """The adjoint of all samples neuron by neuron."""
-    compiled(
+def narrow_adjoint_arguments(given, undoing, parameters):
+    """What its adjoint is called with: all samples neuron by neuron."""
+    return (
         np.int64(0),
         undoing.offsets.size - 1,
         given.settings[TIMED] != 0,
@@ -174,9 +171,9 @@ def undo_narrow(given, undoing, parameters):
     )
 
 
-def undo_queue(given, undoing, parameters):
-    """The adjoint of all samples by the log of the event queue."""
-    compiled(
+def queue_adjoint_arguments(given, undoing, parameters):
+    """What its adjoint is called with: all samples by the log of the event queue."""
+    return (
         np.int64(0),
         undoing.offsets.size - 1,
         given.settings[TIMED] != 0,
@@ -199,6 +196,17 @@ def undo_queue(given, undoing, parameters):
         undoing.marks[0],
         undoing.results,
     )
+
+
+def run_apart(given, work, parameters, at, used, logged, own):
+    """Run samples from ``at`` on, of neurons that do not hear each other; next sample, spikes, and nothing of a log."""
+    at, used = compiled(*arguments(given, work, parameters, at, used, logged, own))
+    return at, used, logged, own
+
+
+def run_recurrent(given, work, parameters, at, used, logged, own):
+    """Run samples from ``at`` on; next sample, spikes, entries of the log and arrivals of own spikes."""
+    return compiled(*arguments(given, work, parameters, at, used, logged, own))
 
 
 def forward(frame):
@@ -234,6 +242,6 @@ def backward(frame):
     for call in range(calls_within(result(frame, BY_WEIGHT), 1)):
         given, undoing = prepare_back(frame, call, RECURRENT)
         if not undoing.failed:
-            undo(given, undoing, completed(given.table, given.limit.size))
+            compiled(*arguments(given, undoing, completed(given.table, given.limit.size)))
         return_to_sources(frame, call, given, undoing)
     return 0
