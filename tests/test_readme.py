@@ -14,7 +14,7 @@ def test_examples():
     pytest.importorskip("torch")
     names: dict = {}
     pytest.importorskip("jax")
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
     exec(compile(BLOCKS[0], "README (NumPy)", "exec"), names)
     assert names["run"].voltage["out"].shape == (64, 3)
     assert names["g"].weight["in", "hid"].any()
@@ -26,4 +26,15 @@ def test_examples():
     exec(compile(BLOCKS[2], "README (JAX)", "exec"), names)
     assert set(names["gradient"]) == {"weight_in_hid", "weight_hid_hid", "weight_hid_out"}
     assert all(names["jax"].numpy.isfinite(value).all() for value in names["gradient"].values())
+    exec(compile(BLOCKS[3], "README (grid)", "exec"), names)
+    assert names["run"].voltage["hid"].shape == (64, 61, 120)
     assert isinstance(names["net"], sal.Network)
+    assert names["apply"](names["init"](), {"in": names["stimulus"]}).voltage("out").shape == (64, 3)
+
+
+def test_examples_of_the_page_on_grids():
+    page = (Path(__file__).parents[1] / "docs" / "grid.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    names: dict = {}
+    exec(compile(block, "docs/grid.md", "exec"), names)
+    assert names["run"].voltage["hid"].shape == (8, 61, 40)

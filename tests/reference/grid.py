@@ -123,10 +123,8 @@ def simulate(net, inputs, last, dt, given, surrogate, detached=False):
             voltages[name].append(v[name])
             if threshold is None:
                 continue
-            limit = net.populations[name].max_spikes
-            allowed = ~held if limit is None else ~held & (count[name] < torch.as_tensor(np.array(limit)))
             x = v[name] - threshold - adapt[name]
-            spike = Spike.apply(x, allowed, surrogate)
+            spike = Spike.apply(x, ~held, surrogate)
             trains[name].append(spike)
             reset = spike.detach() if detached else spike
             v[name] = v[name] + reset * (given["v_reset", name] - v[name])
@@ -135,6 +133,9 @@ def simulate(net, inputs, last, dt, given, surrogate, detached=False):
             steps_held = torch.round(given["t_refrac", name].detach() / dt).long().expand(n_of[name])
             until[name] = torch.where(spike.detach() > 0, k + steps_held, until[name])
             count[name] = count[name] + spike.detach()
+            limit = net.populations[name].max_spikes
+            if limit is not None:  # it stays where it was reset to
+                until[name] = torch.where(count[name] < torch.as_tensor(np.array(limit)), until[name], 10**9)
             for projection, matrix, late in synapses:
                 if projection.pre == name:
                     send(k, projection, matrix, late, spike)

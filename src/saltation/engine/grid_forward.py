@@ -25,6 +25,7 @@ from saltation.kernels.grid import (
     AREA,
     COUNT,
     CURRENTS_FROM,
+    FOR_EVER,
     HELD_TO,
     PEAK,
     PEAK_STEP,
@@ -113,7 +114,7 @@ def _run_component(
         dt,
         packed.spiking,
         "beta" in packed.names,
-        bool(table.rows[STEPS_HELD].any()) or job.state is not None,
+        bool(table.rows[STEPS_HELD].any() or packed.limit.any()) or job.state is not None,
         bool(packed.limit.any()),
         last,
         every,
@@ -161,7 +162,7 @@ def _run_component(
 
 def _kept(settings: GridSettings, scheme: Scheme, batch: int, n: int) -> tuple[int, int, int]:
     """Shape of the distances to keep for the gradient: of a plain component, where they are not too many."""
-    simple = scheme.spiking and not (scheme.adaptive or scheme.holds or scheme.limited)
+    simple = scheme.spiking and not (scheme.adaptive or scheme.holds)
     if not simple or settings.checkpoint is not None or batch * (scheme.last + 1) * n > _MOST_KEPT:
         return 1, 0, n
     return batch, scheme.last + 1, n
@@ -196,7 +197,7 @@ def _start(packed: PackedComponent, state: State | None, dt: float, n_receptors:
         if x.shape[1] > 1 + n_receptors:
             start[:, ADAPT] = x[:, -1]
         release = np.concatenate([state.release[name] for name in names], axis=1)
-        start[:, HELD_TO] = np.where(np.isfinite(release), np.rint(np.maximum(release, -dt) / dt), -1.0)
+        start[:, HELD_TO] = np.clip(np.rint(release / dt), -1.0, FOR_EVER)
         start[:, COUNT] = np.concatenate([state.count[name] for name in names], axis=1)
     return start
 

@@ -12,6 +12,9 @@ from saltation.jax.grid_coefficients import Coefficients, Way
 from saltation.model import Population
 from saltation.model.surrogates import Surrogate
 
+# Steps of a hold that does not end: behind the last spike that is allowed.
+_FOR_EVER = 1 << 30
+
 
 class Wanted(NamedTuple):
     """What is needed of a population: its spikes, its voltages at all steps, their maximum, their integral."""
@@ -133,8 +136,8 @@ def _scan(step: Any, carry: Any, xs: Any, n_steps: int, checkpoint: int | None) 
 
 def _begin(v: Any, given: Coefficients, population: Population, wanted: Wanted) -> _Cell:
     spiking = given.threshold is not None
-    holds = spiking and bool(np.any(given.steps_held))
     limited = getattr(population, "max_spikes", None) is not None
+    holds = limited or (spiking and bool(np.any(given.steps_held)))
     return _Cell(
         v,
         tuple(jnp.zeros_like(v) for _ in given.decay),
@@ -156,18 +159,20 @@ def _fire(
     z = spike(cell.v - threshold, surrogate)
     if cell.held is not None:
         z = jnp.where(cell.held > 0, 0.0, z)
-    if cell.count is not None:
-        z = jnp.where(cell.count < jnp.asarray(population.max_spikes), z, 0.0)  # type: ignore[attr-defined]
     back = jax.lax.stop_gradient(z) if detached else z
     fired = z > 0.0
     held = None
     if cell.held is not None:
         held = jnp.where(fired, jnp.asarray(given.steps_held, jnp.int32), jnp.maximum(cell.held - 1, 0))
+    count = None
+    if cell.count is not None:
+        count = cell.count + fired
+        held = jnp.where(count < jnp.asarray(population.max_spikes), held, _FOR_EVER)  # type: ignore[attr-defined]
     return z, cell._replace(
         v=cell.v + back * (given.reset - cell.v),
         adapt=None if cell.adapt is None else cell.adapt + back * given.beta,
         held=held,
-        count=None if cell.count is None else cell.count + fired,
+        count=count,
     )
 
 

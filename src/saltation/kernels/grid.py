@@ -38,8 +38,8 @@ Ints = NDArray[np.int64]
 class Scheme(NamedTuple):
     """What is the same for all samples of a component.
 
-    ``spiking``, ``adaptive``, ``holds``, ``limited``: whether neurons spike, thresholds adapt, neurons are held after a
-    spike, and numbers of spikes are limited; ``last``: the last grid point of the window; ``every``: steps between
+    ``spiking``, ``adaptive``, ``holds``, ``limited``: whether neurons spike, thresholds adapt, neurons are held after
+    spikes, and numbers of spikes are limited; ``last``: the last grid point of the window; ``every``: steps between
     checkpoints; ``ring``: grid points for which currents to come are kept; ``table [row, neuron]``: the coefficients;
     ``currents [batch, step or 0, receptor, neuron]``: what values on the grid bring; ``steps_of``: the steps of each
     delay; ``start [batch or 1, row, neuron]``: the state at the beginning, and ``checkpoints [batch, segment, row,
@@ -96,6 +96,9 @@ ALPHA_ADAPT = 6
 DRIFT = 7  # (1 - alpha) v_leak
 DECAY = 8  # of each receptor, then the gain of each
 
+# A grid point behind every other: the end of the hold after the last spike that is allowed.
+FOR_EVER = 1e18
+
 # Rows of the state of a sample; currents, then those to come, follow.
 V = 0
 ADAPT = 1
@@ -106,7 +109,7 @@ CURRENTS_FROM = 5
 
 # Rows of what is traced of each step; currents after its arrivals follow where there are as many rows.
 BEFORE = 0  # voltage at the grid point, before a spike there
-DISTANCE = 1  # of it from the threshold; NaN while held, -inf where no more spikes are allowed
+DISTANCE = 1  # of it from the threshold; NaN while held
 LIGHT_ROWS = 2
 ADAPTED = 2  # behind a spike
 TRACED_FROM = 3
@@ -222,11 +225,6 @@ def _fire(threshold, reset, steps_held, beta, k, adaptive, holds, limited, limit
         hits += np.int64(over)
     if hits == 0:
         return 0
-    if limited:
-        for m in range(v.size):
-            fired[m] = 0.0 if (limit[m] > 0) & (count[m] >= limit[m]) else fired[m]
-        for m in range(v.size):
-            count[m] += fired[m]
     for m in range(v.size):
         v[m] = reset[m] if fired[m] > 0.0 else v[m]
     if adaptive:
@@ -235,6 +233,11 @@ def _fire(threshold, reset, steps_held, beta, k, adaptive, holds, limited, limit
     if holds:
         for m in range(v.size):
             held[m] = k + steps_held[m] if fired[m] > 0.0 else held[m]
+    if limited:
+        for m in range(v.size):
+            count[m] += fired[m]
+        for m in range(v.size):
+            held[m] = FOR_EVER if (limit[m] > 0) & (count[m] >= limit[m]) else held[m]
     return hits
 
 
@@ -317,11 +320,7 @@ def advance(scheme, events, event_steps, b, k0, k1, e, state, trace, recorder, f
             _distances(v, threshold, adapt, held, k, kept[b, k])
         if traced:
             _copy(v, trace[BEFORE, k - k0])
-            distance = trace[DISTANCE, k - k0]
-            _distances(v, threshold, adapt, held, k, distance)
-            if limited:
-                for m in range(n):
-                    distance[m] = -math.inf if (limit[m] > 0) & (count[m] >= limit[m]) else distance[m]
+            _distances(v, threshold, adapt, held, k, trace[DISTANCE, k - k0])
         if spiking and _fire(
             threshold, reset, steps_held, beta, k, adaptive, holds, limited, limit, v, adapt, held, count, fired
         ):

@@ -234,7 +234,7 @@ def _spikes_back_held(
     pseudo, adaptive, alpha, fade, reset, beta, before, distance, seed, dz, on, faded, pull, lam_v, lam_a, lam_held,
     of_threshold, of_reset, of_beta,
 ):  # fmt: skip
-    """The same with holds, adaptation, and limits of the number of spikes."""
+    """The same with holds and adaptation."""
     n = lam_v.size
     for m in range(n):
         on[m] = alpha[m] * lam_v[m] + lam_held[m]
@@ -296,7 +296,7 @@ def _grid_adjoint(
     weights, places, targets = scheme.weights, scheme.synapses.places, scheme.synapses.targets
     offsets, rows, steps_of, adaptive = scheme.wiring.offsets, scheme.wiring.ints, scheme.steps_of, scheme.adaptive
     spiking, distances = scheme.spiking, recorder.distances
-    simple = not (scheme.holds or adaptive or scheme.limited)
+    simple = not (scheme.holds or adaptive)
     ints, probe_steps, watch = events.ints, recorder.probe_steps, recorder.watch
     samples, integral, peak, of_spikes = given.samples, given.integral, given.peak, given.spikes
     following, along = given.following, given.along
