@@ -17,9 +17,10 @@ from peers_report import table
 RESULTS = Path(__file__).parent / "results" / "grid.json"
 SCHEMA_VERSION = 1
 INTRODUCTION = """\
-The same training step on a grid of 60 steps (Yin-Yang, 5-120-3, batch 150): surrogate gradients, the mean voltage of
-leaky integrators, Adam. *Plain PyTorch loop* is the same equations as one writes them by hand, in float32; ours from PyTorch
-computes in float64, all that run under JAX in float32, each in one compiled loop over the batches of an epoch."""
+The same training step on a grid of 60 steps (Yin-Yang, 5-120-3, batch 150): surrogate gradients, the mean voltage
+of leaky integrators, Adam. *Plain PyTorch loop* is the same equations as one writes them by hand, in float32; ours
+from PyTorch computes in float64, all that run under JAX in float32, each in one compiled loop over the batches of
+an epoch."""
 
 
 def ratios(record: dict[str, Any]) -> str:

@@ -298,20 +298,25 @@ def _check(name: str, value: Any, dtypes: tuple[torch.dtype, ...], hint: str) ->
         )
 
 
+_LEAVES = ("times", "units", "offsets", "train")
+
+
 def _flatten(spikes: Spikes) -> tuple[list[Any], int]:
-    return [spikes.times, spikes.units, spikes.offsets, spikes.train], spikes.n_units
+    leaves = [spikes.times, spikes.units, spikes.offsets]
+    # as a leaf, None would be handed to whoever maps a function over tensors
+    return leaves if spikes.train is None else [*leaves, spikes.train], spikes.n_units
 
 
 def _flatten_with_keys(spikes: Spikes) -> tuple[list[tuple[Any, Any]], int]:
     leaves, n_units = _flatten(spikes)
-    names = ("times", "units", "offsets", "train")
-    return [(pytree.GetAttrKey(name), leaf) for name, leaf in zip(names, leaves, strict=True)], n_units
+    return [(pytree.GetAttrKey(name), leaf) for name, leaf in zip(_LEAVES, leaves, strict=False)], n_units
 
 
 def _unflatten(leaves: Iterable[Any], n_units: int) -> Spikes:
     # Leaves may be anything while a tree is mapped, so that the checks of __init__ have no place here.
     spikes = object.__new__(Spikes)
-    for name, leaf in zip(("times", "units", "offsets", "train"), leaves, strict=True):
+    object.__setattr__(spikes, "train", None)
+    for name, leaf in zip(_LEAVES, leaves, strict=False):
         object.__setattr__(spikes, name, leaf)
     object.__setattr__(spikes, "n_units", n_units)
     return spikes
