@@ -173,6 +173,11 @@ def load(path: Path, epochs: int, choice_epochs: int) -> dict[str, Any]:
         "chosen_from": CHOSEN_FROM,
         "published": PUBLISHED,
     }
+    return begun(path, about)
+
+
+def begun(path: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """The record that is there, which must be of the same kind, or an empty one."""
     if not path.exists():
         return {**about, "choice": [], "settings": {}, "runs": [], "summary": {}}
     record = json.loads(path.read_text(encoding="utf-8"))

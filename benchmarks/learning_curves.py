@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from delay_learning import add, done
+from delay_learning import add, begun, done
 
 from saltation.cli import installation
 from saltation.experiments.bench.report import header, write_json
@@ -135,14 +135,7 @@ def load(path: Path, epochs: int) -> dict[str, Any]:
         "epochs": epochs,
         "candidates": CANDIDATES,
     }
-    if not path.exists():
-        return {**about, "choice": [], "settings": {}, "runs": [], "summary": {}}
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if {name: record.get(name) for name in about} != about:
-        raise click.ClickException(
-            f"{path} holds other results (version, epochs or candidates): give another file with --out."
-        )
-    return record
+    return begun(path, about)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 
 import saltation as sal
 from reference import networks
-from saltation.errors import GradientError, ParameterError
+from saltation.errors import GradientError, ParameterError, SimulationError
 
 DT = 5e-4
 DURATION = 0.03
@@ -159,5 +159,38 @@ def test_what_overflows_has_a_status():
     net.add("out", sal.LI(1))
     net.connect("in", "out", weight=[[1e308]])
     init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION)
-    out = apply(init(), {"in": sal.Spikes.from_lists([([0.0, 1e-3, 2e-3], [0, 0, 0]), ([], [])])})
+    given = {"in": sal.jax.as_spikes(sal.Spikes.from_lists([([0.0, 1e-3, 2e-3], [0, 0, 0]), ([], [])], n_units=1))}
+    with pytest.raises(SimulationError, match="NOT_FINITE"):
+        apply(init(), given)
+    out = jax.jit(apply)(init(), given)
+    np.testing.assert_array_equal(np.isnan(out.voltage("out")), [[True], [False]])
     np.testing.assert_array_equal(out.status, [int(sal.Status.NOT_FINITE), 0])
+
+
+@pytest.mark.parametrize("time", [1.1 * DURATION, -1e-3, np.nan])
+def test_events_that_cannot_be_laid_on_the_grid_are_not_dropped(time):
+    net = networks.random_network(3, "lif")
+    init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION)
+    times, units = jnp.array([[1e-3, time], [1e-3, 2e-3]]), jnp.array([[0, 1], [0, 1]], jnp.int32)
+    given = {"in": sal.jax.Spikes(times, units, jnp.array([2, 2], jnp.int32), 3)}
+    with pytest.raises(SimulationError, match="STIMULUS"):
+        apply(init(), given)
+    out = jax.jit(apply)(init(), given)
+    gradient = jax.jit(jax.grad(lambda params: apply(params, given).voltage("out").sum()))(init())
+    np.testing.assert_array_equal(out.status, [int(sal.jax.Status.STIMULUS), 0])
+    np.testing.assert_array_equal(np.isnan(out.voltage("out")).all(axis=1), [True, False])
+    assert all(np.isnan(value).all() for value in gradient.values())
+
+
+def test_parameters_and_probes_out_of_range():
+    net = networks.random_network(3, "lif")
+    given = {"in": as_jax(networks.stimulus(3, BATCH, np.random.default_rng(5), duration=DURATION))}
+    init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION, trainable=("tau_mem",))
+    moved = init() | {"tau_mem_a": jnp.asarray(-1e-2)}
+    assert (jax.jit(apply)(moved, given).status == int(sal.jax.Status.PARAMETER)).all()
+    with pytest.raises(ParameterError, match="time constants"):
+        apply(moved, given)
+    late = {"out": sal.Voltage([2 * DURATION])}
+    init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION, record=late)
+    with pytest.raises(ParameterError, match="window"):
+        apply(init(), given)

@@ -13,7 +13,7 @@ from saltation.engine.threads import default_threads
 from saltation.errors import ParameterError
 from saltation.model import Spikes
 from saltation.model.checks import SECONDS, number
-from saltation.model.surrogates import SuperSpike, Surrogate
+from saltation.model.surrogates import SURROGATES, SuperSpike, Surrogate
 
 
 def grid_points(backend: Backend, duration: float) -> int:
@@ -101,7 +101,7 @@ class Grid(Backend):
         """Check the arguments."""
         number("Grid", "dt", self.dt, minimum=0.0, strict=True, hint=SECONDS)
         given: Any = self.surrogate
-        if not isinstance(given, Surrogate):
+        if type(given) not in SURROGATES:
             raise ParameterError(
                 f"Grid.surrogate must be SuperSpike(...), Sigmoid(...), Triangle(...), ATan(...), Boxcar(...) or "
                 f"Gaussian(...); got {given!r}"

@@ -14,6 +14,7 @@ from saltation import model
 from saltation.engine.grid import Grid
 from saltation.engine.grid_table import steps
 from saltation.engine.plan import Plan, compile_network
+from saltation.engine.training import TIME_CONSTANTS
 from saltation.errors import GradientError, ParameterError
 from saltation.jax.chain import Recorded
 from saltation.jax.grid_coefficients import Way, coefficients, ways
@@ -21,7 +22,7 @@ from saltation.jax.grid_scan import Course, Wanted, run_component
 from saltation.jax.output import Output
 from saltation.jax.part import Slot
 from saltation.jax.spikes import Spikes
-from saltation.jax.trouble import Status
+from saltation.jax.trouble import Status, complain
 from saltation.model import Input, MaxVoltage, Network, SpikeTrain, Voltage, VoltageIntegral
 
 
@@ -93,7 +94,11 @@ class GridChain:
             )
             courses.update(came)
             trains.update({name: course.train for name, course in came.items() if course.train is not None})
-        return self._output(courses, stimulus, dt, batch)
+        sound = [_sound(kind, value) for (kind, _), value in given.items()]
+        status = _status(stimulus, courses, sound, last, dt, batch)
+        complain([name for name in courses], (), status, ())
+        every = sum((value.sum() for value in given.values()), jnp.zeros((), dtype))
+        return self._output(courses, stimulus, dt, last, status, every)
 
     def _start(self, name: str, value: Any, batch: int) -> Any:
         population = self.network.populations[name]
@@ -111,23 +116,56 @@ class GridChain:
             any(isinstance(probe, VoltageIntegral) for probe in probes),
         )
 
-    def _output(self, courses: Mapping[str, Course], stimulus: Mapping[str, Any], dt: float, batch: int) -> Output:
+    def _output(
+        self, courses: Mapping[str, Course], stimulus: Mapping[str, Any], dt: float, last: int, status: Any, every: Any
+    ) -> Output:
         voltages: dict[str, Any] = {}
+        # 0, or NaN in a sample that failed; times the sum of all parameters, so that their gradients are NaN too
+        mark = jnp.where(status == int(Status.OK), 0.0, jnp.nan) * every
         for name, probes, bare in self.recorded:
             course = courses[name]
             values: list[Any] = []
             for probe in probes:
                 if isinstance(probe, Voltage):
-                    values.append(jnp.moveaxis(course.voltage[steps(probe.times, dt)], 0, 1))
+                    at = steps(probe.times, dt)
+                    if at.max() > last:
+                        raise ParameterError(
+                            f"record[{name!r}]: times must lie in the window; got {float(probe.times[-1])} s"
+                        )
+                    values.append(jnp.moveaxis(course.voltage[at], 0, 1))
                 elif isinstance(probe, SpikeTrain):
                     values.append(jnp.moveaxis(course.train, 0, 1))
                 else:
                     values.append(course.peak if isinstance(probe, MaxVoltage) else course.area)
+            values = [v + mark.astype(v.dtype).reshape(-1, *[1] * (v.ndim - 1)) for v in values]
             voltages[name] = values[0] if bare else tuple(values)
-        finite = [jnp.isfinite(jax.lax.stop_gradient(course.end)).all(axis=1) for course in courses.values()]
-        failed = ~jnp.stack(finite).all(axis=0) if finite else jnp.zeros(batch, bool)
-        status = jnp.where(failed, int(Status.NOT_FINITE), int(Status.OK)).astype(jnp.int32)
         return Output({n: s for n, s in stimulus.items() if isinstance(s, Spikes)}, voltages, status)
+
+
+def _sound(kind: str, value: Any) -> Any:
+    """Whether the values of a parameter are allowed, as a model that is not traced checks it."""
+    value = jax.lax.stop_gradient(value)
+    least = value > 0.0 if kind in TIME_CONSTANTS else value >= 0.0 if kind == "beta" else True
+    return jnp.all(jnp.isfinite(value) & least)
+
+
+def _status(
+    stimulus: Mapping[str, Any], courses: Mapping[str, Course], sound: list[Any], last: int, dt: float, batch: int
+) -> Any:
+    """Status of each sample: its events first, then the parameters, then whether its state stayed finite."""
+    status = jnp.full(batch, int(Status.OK), jnp.int32)
+    for course in courses.values():
+        finite = jnp.isfinite(jax.lax.stop_gradient(course.end)).all(axis=1)
+        status = jnp.where(finite, status, int(Status.NOT_FINITE))
+    for each in sound:
+        status = jnp.where(each, status, int(Status.PARAMETER))
+    for events in stimulus.values():
+        if isinstance(events, Spikes):
+            times = jax.lax.stop_gradient(events.times)
+            there = (times >= 0.0) & (times <= (last + 0.5) * dt) & (events.units < events.n_units)
+            missing = (events.count > events.capacity) | ~(there | (events.units < 0)).all(axis=1) | events.failed()
+            status = jnp.where(missing, int(Status.STIMULUS), status)
+    return status
 
 
 def _arriving(found: list[Way], trains: Mapping[str, Any], post: str, receptor: int, shape: Any, dtype: Any) -> Any:

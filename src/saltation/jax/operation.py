@@ -101,7 +101,7 @@ def _way(part: Part, batch: int, sources: Sequence[Source]) -> Any:
 def _outcome(part: Part, found: Sequence[Any]) -> Outcome:
     status, samples, watch, *rest = found
     spikes = tuple(Train(*rest[3 * i : 3 * i + 3]) for i in range(len(part.capacity)))
-    complain(part, status, spikes)
+    complain(part.names, part.capacity, status, spikes)
     return Outcome(status, samples, watch[:, PEAK], watch[:, AREA], spikes)
 
 

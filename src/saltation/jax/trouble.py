@@ -8,7 +8,6 @@ import numpy as np
 from jax.core import Tracer
 
 from saltation.errors import ParameterError, SimulationError
-from saltation.jax.part import Part
 from saltation.kernels import padded, records
 
 
@@ -45,15 +44,18 @@ _CAUSES = {
 }
 
 
-def complain(part: Part, status: Any, spikes: Sequence[Any]) -> None:
-    """Raise an error for failed samples, if the status can be looked at: outside of ``jit`` and ``vmap``."""
+def complain(populations: Sequence[str], capacity: Sequence[int], status: Any, spikes: Sequence[Any]) -> None:
+    """Raise an error for failed samples, if the status can be looked at: outside of ``jit`` and ``vmap``.
+
+    ``capacity`` and ``spikes`` are those of each population that spikes event by event.
+    """
     if isinstance(status, Tracer):
         return
     seen = np.asarray(status)
     failed = np.flatnonzero(seen)
     if not failed.size:
         return
-    names = ", ".join(repr(name) for name in part.names)
+    names = ", ".join(repr(name) for name in populations)
     shown = ", ".join(map(str, failed[:10])) + (", ..." if failed.size > 10 else "")
     kind = Status(int(seen[failed[0]]))
     if kind == Status.PARAMETER:
@@ -66,10 +68,10 @@ def complain(part: Part, status: Any, spikes: Sequence[Any]) -> None:
     if kind == Status.CAPACITY:
         needed = {
             name: int(np.asarray(train.count).max(initial=0))
-            for name, room, train in zip(part.names, part.capacity, spikes, strict=True)
+            for name, room, train in zip(populations, capacity, spikes, strict=True)
             if np.asarray(train.count).max(initial=0) > room
         }
-        had = {name: room for name, room in zip(part.names, part.capacity, strict=True) if name in needed}
+        had = {name: room for name, room in zip(populations, capacity, strict=True) if name in needed}
         raise SimulationError(
             f"{head}: the capacity must be at least {needed}; got {had}; pass capacity={needed} or more, of which "
             "saltation.jax.capacities(network, stimulus, duration) gives a suggestion",

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, final
 
 import numpy as np
@@ -26,6 +26,11 @@ class Surrogate(ABC):
     >>> sal.SuperSpike(beta=10.0).derivative([-0.1, 0.0, 0.1])
     array([0.25, 1.  , 0.25])
     """
+
+    def __post_init__(self) -> None:
+        """Check the arguments: all are positive numbers."""
+        for field in fields(self):
+            number(type(self).__name__, field.name, getattr(self, field.name), minimum=0.0, strict=True)
 
     @property
     @abstractmethod
@@ -51,11 +56,6 @@ class Surrogate(ABC):
         array([0.5, 0.5, 0. ])
         """
         return self.height * self.shape(np.abs(np.asarray(x, np.float64)) * self.sharpness, np)
-
-
-def _positive(owner: str, **values: float) -> None:
-    for name, value in values.items():
-        number(owner, name, value, minimum=0.0, strict=True)
 
 
 @final
@@ -85,10 +85,6 @@ class SuperSpike(Surrogate):
     """
 
     beta: float = 10.0
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        _positive("SuperSpike", beta=self.beta)
 
     @property
     def height(self) -> float:
@@ -132,10 +128,6 @@ class Sigmoid(Surrogate):
     """
 
     beta: float = 4.0
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        _positive("Sigmoid", beta=self.beta)
 
     @property
     def height(self) -> float:
@@ -184,10 +176,6 @@ class Triangle(Surrogate):
     width: float = 1.0
     scale: float = 1.0
 
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        _positive("Triangle", width=self.width, scale=self.scale)
-
     @property
     def height(self) -> float:
         """Its value at the threshold."""
@@ -230,10 +218,6 @@ class ATan(Surrogate):
     """
 
     alpha: float = 2.0
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        _positive("ATan", alpha=self.alpha)
 
     @property
     def height(self) -> float:
@@ -278,10 +262,6 @@ class Boxcar(Surrogate):
 
     width: float = 1.0
 
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        _positive("Boxcar", width=self.width)
-
     @property
     def height(self) -> float:
         """Its value at the threshold."""
@@ -324,10 +304,6 @@ class Gaussian(Surrogate):
     """
 
     sigma: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        _positive("Gaussian", sigma=self.sigma)
 
     @property
     def height(self) -> float:

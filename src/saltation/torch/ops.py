@@ -16,6 +16,7 @@ the functions below too. Nothing of the physics is here.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -297,10 +298,14 @@ def _arrays(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
     return [_array(tensor) for tensor in tensors]
 
 
-def _stimulus(specification: Specification, tensors: Sequence[Tensor]) -> dict[str, Spikes | NDArray[Any]]:
-    """Events of each input, or its values on a grid, which stand in the place of times."""
-    found: dict[str, Spikes | NDArray[Any]] = {}
+def _stimulus(
+    specification: Specification, tensors: Sequence[Tensor], known: Mapping[str, Spikes] = MappingProxyType({})
+) -> dict[str, Spikes | NDArray[Any]]:
+    """Events of each input, of which some are known, or its values on a grid, which stand in the place of times."""
+    found: dict[str, Spikes | NDArray[Any]] = {**known}
     for i, (name, size) in enumerate(specification.inputs):
+        if name in known:
+            continue
         of_input = tensors[3 * i : 3 * i + 3]
         is_event = of_input[0].ndim == 1
         found[name] = _events([(name, size)], of_input)[name] if is_event else _array(of_input[0])
@@ -348,8 +353,7 @@ def simulated(
     throw: bool,
 ) -> Run:
     """Run on tensors and on what was ``seen``; ``records`` are those inputs that are known to be in order."""
-    given = [name for name, _ in specification.inputs if name not in records]
-    events: dict[str, Spikes | NDArray[Any]] = dict(records) if not given else _stimulus(specification, stimulus)
+    events = _stimulus(specification, stimulus, records)
     return _simulate(specification, _arrays(parameters), events, seen, duration, throw)
 
 
