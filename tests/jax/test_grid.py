@@ -100,6 +100,26 @@ def test_listed_synapses_and_values():
     compare(run, expected, out, found, net)
 
 
+def test_few_units_that_drive_many_are_multiplied_step_by_step():
+    rng = np.random.default_rng(9)
+    net = sal.Network()
+    net.add("in", sal.Input(2))
+    net.add("more", sal.Input(9))
+    net.add("a", sal.LIF(12, tau_mem=10e-3, tau_syn_exc=5e-3, tau_syn_inh=7e-3))
+    net.add("out", sal.LI(1, tau_mem=10e-3, tau_syn=5e-3))
+    net.connect("in", "a", weight=rng.normal(3, 2, (2, 12)), delay=rng.uniform(0, 3e-3, (2, 12)))
+    net.connect("more", "a", weight=rng.normal(1, 1, (9, 12)), delay=1e-3)
+    net.connect("a", "a", weight=rng.normal(0, 0.5, (12, 12)), delay=2e-3)
+    net.connect("a", "out", weight=rng.normal(0, 1, (12, 1)))
+    stimulus = {
+        "in": networks.stimulus(2, BATCH, rng, duration=DURATION),
+        "more": networks.stimulus(9, BATCH, rng, duration=DURATION),
+    }
+    run, expected, out, found = both(net, stimulus, sal.Grid(DT))
+    assert run.spikes["a"].n_events > 10
+    compare(run, expected, out, found, net)
+
+
 def test_float32_follows_the_parameters():
     net = networks.random_network(3, "lif")
     stimulus = {"in": networks.stimulus(3, BATCH, np.random.default_rng(5), duration=DURATION)}

@@ -1,6 +1,6 @@
 """A network on a time grid under JAX: components in order, each a scan, and products of matrices between them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
@@ -73,11 +73,9 @@ class GridChain:
             for key in component.incoming + component.internal:
                 projection = self.network.projections[key]
                 found += ways(key, projection, populations[projection.post], value, dt, last)
+            outer = [(_later(trains[way.pre], way.late), way) for way in found if way.pre in trains]
             drive = {
-                name: tuple(
-                    _arriving(found, trains, name, r, (last + 1, batch, population.size), dtype)
-                    for r in range(len(population.receptors))
-                )
+                name: tuple(_arriving(outer, name, r) for r in range(len(population.receptors)))
                 for name, population in populations.items()
             }
             came = run_component(
@@ -85,8 +83,10 @@ class GridChain:
                 {name: coefficients(name, population, value, dt) for name, population in populations.items()},
                 {name: self._start(name, value, batch) for name in populations},
                 [way for way in found if way.pre in populations],
+                [(train, way) for train, way in outer if _narrow(way)],
                 drive,
                 {name: self._wanted(name) for name in populations},
+                last + 1,
                 dt,
                 self.backend.surrogate,
                 self.backend.detach_reset,
@@ -168,16 +168,27 @@ def _status(
     return status
 
 
-def _arriving(found: list[Way], trains: Mapping[str, Any], post: str, receptor: int, shape: Any, dtype: Any) -> Any:
-    """Currents of a population from those that have been run, ``[step, batch, neuron]``."""
-    total: Any = jnp.zeros(shape, dtype)
-    for way in found:
-        if way.post == post and way.receptor == receptor and way.pre in trains:
-            current = trains[way.pre] @ way.weights
-            if way.late:
-                current = jnp.concatenate((jnp.zeros_like(current[: way.late]), current[: shape[0] - way.late]))
-            total = total + current
+def _narrow(way: Way) -> bool:
+    """Whether to multiply step by step: what is read then is much smaller than the currents that are not kept."""
+    n_pre, n_post = way.weights.shape
+    return 4 * n_pre <= n_post
+
+
+def _arriving(outer: Sequence[tuple[Any, Way]], post: str, receptor: int) -> Any:
+    """Currents of a population from those that have been run, ``[step, batch, neuron]``; None if there are none."""
+    total: Any = None
+    for train, way in outer:
+        if way.post == post and way.receptor == receptor and not _narrow(way):
+            # as one product of matrices: the gradient of a stack of them took four times as long
+            current = train.reshape(-1, way.weights.shape[0]) @ way.weights
+            current = current.reshape(*train.shape[:2], way.weights.shape[1])
+            total = current if total is None else total + current
     return total
+
+
+def _later(train: Any, late: int) -> Any:
+    """What arrives at each step of what left ``late`` steps before."""
+    return jnp.concatenate((jnp.zeros_like(train[:late]), train[: train.shape[0] - late])) if late else train
 
 
 def _train(name: str, size: int, events: Any, dt: float, last: int, dtype: Any) -> Any:

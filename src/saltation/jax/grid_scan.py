@@ -65,8 +65,10 @@ def run_component(
     given: Mapping[str, Coefficients],
     start: Mapping[str, Any],
     inside: Sequence[Way],
+    outside: Sequence[tuple[Any, Way]],
     drive: Mapping[str, tuple[Any, ...]],
     wanted: Mapping[str, Wanted],
+    n_steps: int,
     dt: float,
     surrogate: Surrogate,
     detached: bool,
@@ -74,17 +76,18 @@ def run_component(
 ) -> dict[str, Course]:
     """Run populations that depend on one another.
 
-    ``start`` are their initial voltages ``[batch, neuron]``, ``drive`` the currents that arrive from outside, ``[step,
-    batch, neuron]`` for each receptor, and ``inside`` the ways of their own spikes.
+    ``start`` are their initial voltages ``[batch, neuron]`` and ``inside`` the ways of their own spikes.  What arrives
+    from outside comes as ``outside``, trains ``[step, batch, unit]`` and their ways, or is multiplied already:
+    ``drive``, the currents ``[step, batch, neuron]`` of each receptor or None.
     """
-    first = next(iter(drive.values()))[0]
-    n_steps, last = first.shape[0], first.shape[0] - 1
+    last = n_steps - 1
+    ways = [*inside, *(way for _, way in outside)]
     memory = {pre: max(way.late for way in inside if way.pre == pre) for pre in {way.pre for way in inside}}
     past = {pre: jnp.zeros((late, *start[pre].shape), start[pre].dtype) for pre, late in sorted(memory.items()) if late}
 
     def step(carry: Any, at: Any) -> tuple[Any, Any]:
         cells, past = carry
-        k, arriving = at
+        k, arriving, outer = at
         trains: dict[str, Any] = {}
         behind: dict[str, _Cell] = {}
         seen: dict[str, tuple[Any, Any]] = {}
@@ -95,9 +98,10 @@ def run_component(
                 cell.v if wanted[name].voltage else None,
             )
         currents = {name: list(arriving[name]) for name in cells}
-        for way in inside:
-            z = trains[way.pre] if way.late == 0 else past[way.pre][(k - way.late) % memory[way.pre]]
-            currents[way.post][way.receptor] = currents[way.post][way.receptor] + z @ way.weights
+        own = [trains[way.pre] if way.late == 0 else past[way.pre][(k - way.late) % memory[way.pre]] for way in inside]
+        for z, way in zip([*own, *outer], ways, strict=True):
+            before = currents[way.post][way.receptor]
+            currents[way.post][way.receptor] = z @ way.weights if before is None else before + z @ way.weights
         share = jnp.where((k == 0) | (k == last), 0.5 * dt, dt)
         following = {
             name: _go_on(behind[name], cells[name].v, currents[name], given[name], wanted[name], share)
@@ -110,7 +114,7 @@ def run_component(
     # than to write down all that it computes
     step = jax.checkpoint(step, prevent_cse=False, policy=jax.checkpoint_policies.dots_saveable)
     cells = {name: _begin(start[name], given[name], populations[name], wanted[name]) for name in populations}
-    xs = (jnp.arange(n_steps), drive)
+    xs = (jnp.arange(n_steps), drive, [train for train, _ in outside])
     (cells, _), seen = _scan(step, (cells, past), xs, n_steps, checkpoint)
     return {name: Course(seen[name][0], seen[name][1], cell.peak, cell.area, cell.v) for name, cell in cells.items()}
 
@@ -180,7 +184,8 @@ def _go_on(
     behind: _Cell, before: Any, arriving: Sequence[Any], given: Coefficients, wanted: Wanted, share: Any
 ) -> _Cell:
     """From the state behind a grid point's spikes to the next; ``before`` is the voltage before them."""
-    currents = tuple(own + more for own, more in zip(behind.currents, arriving, strict=True))
+    pairs = zip(behind.currents, arriving, strict=True)
+    currents = tuple(own if more is None else own + more for own, more in pairs)
     v = given.leak + given.alpha * (behind.v - given.leak)
     for current, gain in zip(currents, given.gain, strict=True):
         v = v + gain * current
