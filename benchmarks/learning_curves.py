@@ -32,7 +32,7 @@ from saltation.experiments.yinyang import RECIPES, Settings, evaluate, train
 from saltation.experiments.yinyang.task import SEEDS, labelled
 
 RESULTS = Path(__file__).parent / "results" / "learning_curves.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 WORK = Path("runs") / "learning_curves"
 LAST = 3  # epochs whose validation accuracy is averaged for the choice
 CHOICE_SEEDS = (11, 12)
@@ -134,6 +134,7 @@ def load(path: Path, epochs: int) -> dict[str, Any]:
         "benchmark": "learning_curves",
         "epochs": epochs,
         "candidates": CANDIDATES,
+        "base": BASE.to_dict(),
     }
     return begun(path, about)
 

@@ -14,7 +14,7 @@ from pages import PERFORMANCE, load_record, replace_block
 
 RESULTS = Path(__file__).parent / "results" / "learning_curves.json"
 FIGURE = PERFORMANCE.parent / "images" / "learning_curves.png"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 COLOURS = {"exact": "#2060A0", "surrogate": "#C05020", "eventprop on a grid": "#508040"}
 INTRODUCTION = """\
 Yin-Yang, 5-200-3, leaky integrators as outputs, the highest voltage decides; same network, same initial weights,

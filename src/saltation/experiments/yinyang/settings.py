@@ -160,8 +160,7 @@ RECIPES = {
         readout="max_voltage",
         hidden_mean=2.0,
         hidden_std=1.2,
-        out_mean=0.0,
-        out_std=0.3,
+        out_sum=12.0,
     ),
 }
 """``published`` is that of the paper.
@@ -170,5 +169,7 @@ There, an output neuron fires after the first seven hidden spikes, before most i
 most hidden neurons within a few epochs, and how well it ends depends on the seed.  ``default`` starts
 with output weights that need many hidden spikes, so that most neurons stay in use; it takes smaller batches, tells the
 first spike from the second more sharply and lets the learning rate fall along a cosine.  ``voltage`` reads the largest
-voltages of leaky integrators, which surrogate gradients can train too.
+voltages of leaky integrators, which surrogate gradients can train too.  Its output weights are positive on average: where
+those of an output happen to pull it down from the start, its largest voltage is that of the very beginning, which no
+weight moves, and its class may never be learned.
 """
