@@ -169,7 +169,7 @@ There, an output neuron fires after the first seven hidden spikes, before most i
 most hidden neurons within a few epochs, and how well it ends depends on the seed.  ``default`` starts
 with output weights that need many hidden spikes, so that most neurons stay in use; it takes smaller batches, tells the
 first spike from the second more sharply and lets the learning rate fall along a cosine.  ``voltage`` reads the largest
-voltages of leaky integrators, which surrogate gradients can train too.  Its output weights are positive on average: where
-those of an output happen to pull it down from the start, its largest voltage is that of the very beginning, which no
-weight moves, and its class may never be learned.
+voltages of leaky integrators, which surrogate gradients can train too.  Its output weights are positive on average:
+where those of an output happen to pull it down from the start, its largest voltage is that of the very beginning, which
+no weight moves, and its class may never be learned.
 """
