@@ -98,7 +98,7 @@ def conditions(record: dict[str, Any]) -> str:
     seeds = sorted({each["seed"] for each in record["runs"]})
     return (
         f"Seeds {seeds[0]} to {seeds[-1]}, {record['epochs']} epochs; mean and sample standard deviation. "
-        f"{run['machine']['processor']}, {run['date'][:10]}, load {run['load_average']}. "
+        f"{run['machine']['processor']}, {run['date'][:10]}, load {run['load_average']:.1f}. "
         "`python benchmarks/learning_curves.py`."
     )
 

@@ -31,10 +31,21 @@ def test_split_depends_on_the_seed_alone():
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("held_out", [0, 10, -1])
-def test_split_refuses(held_out):
-    with pytest.raises(ParameterError, match="held_out must be from 1 to 9"):
-        split(numbered(10), held_out)
+@pytest.mark.parametrize(
+    ("held_out", "seed", "message"),
+    [
+        (0, 0, "held_out must be an integer >= 1; got 0"),
+        (-1, 0, "held_out must be an integer >= 1; got -1"),
+        (10, 0, "held_out must be from 1 to 9"),
+        (1.5, 0, r"held_out must be an integer >= 1; got 1\.5"),
+        (True, 0, "held_out must be an integer"),
+        (3, "x", "seed must be an integer >= 0; got 'x'"),
+        (3, -1, "seed must be an integer >= 0; got -1"),
+    ],
+)
+def test_split_refuses(held_out, seed, message):
+    with pytest.raises(ParameterError, match=message):
+        split(numbered(10), held_out, seed)
 
 
 def test_values_are_brightness_row_after_row():
@@ -50,6 +61,31 @@ def test_values_are_brightness_row_after_row():
 def test_images_that_do_not_fit(pixels, labels, message):
     with pytest.raises(ParameterError, match=message):
         Images(np.zeros(pixels, np.uint8), np.array(labels), NAMES)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"pixels": np.full((2, 3, 3), 0.5)}, "pixels must be an array of uint8; got an array .* float64"),
+        ({"pixels": np.full((2, 3, 3), 300)}, "pixels must be an array of uint8; got an array .* int64"),
+        ({"pixels": [[[0]], [[1]]]}, "pixels must be an array of uint8; got .*list"),
+        ({"labels": np.array([0.0, 1.5])}, "labels must be an array of integers; got an array .* float64"),
+        ({"labels": np.array([True, False])}, "labels must be an array of integers; got an array .* bool"),
+        ({"labels": [0, 1]}, "labels must be an array of integers; got .*list"),
+        ({"brightest": 16}, "pixels must be at most brightest, 16; got 17"),
+        ({"brightest": 0}, "brightest must be an integer >= 1; got 0"),
+        ({"brightest": 20.5}, "brightest must be an integer >= 1; got 20.5"),
+    ],
+)
+def test_images_of_other_values(changes, message):
+    given = {"pixels": np.full((2, 3, 3), 17, np.uint8), "labels": np.array([0, 1], np.uint8), "names": NAMES}
+    assert Images(**given, brightest=17).values().max() == 1.0
+    with pytest.raises(ParameterError, match=message):
+        Images(**{**given, **changes})
+
+
+def test_no_pictures_are_allowed():
+    assert len(numbered(3)[:0]) == 0
 
 
 def test_digits():

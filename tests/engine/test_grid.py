@@ -17,30 +17,47 @@ def stimulus(seed=5, batch=BATCH):
     return {"in": networks.stimulus(3, batch, np.random.default_rng(seed), duration=DURATION)}
 
 
+STEPS = (4e-5, 2e-5, 1e-5, 5e-6)
+
+
+def trains(run, name="a"):
+    """Spike times of each neuron in each sample."""
+    size = run.plan.populations[name].size
+    return {(b, n): t[u == n] for b, (t, u) in enumerate(run.spikes[name].to_lists()) for n in range(size)}
+
+
+def in_whole_steps(net):
+    """Delays and refractory times on the coarsest grid: what they are moved by is the same for all spikes."""
+    delays = {key: np.rint(p.delay / STEPS[0]) * STEPS[0] for key, p in net.projections.items()}
+    return net.replace(delay=delays, t_refrac={"a": np.rint(net.populations["a"].t_refrac / STEPS[0]) * STEPS[0]})
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
     "options", [{}, {"recurrent": True, "delay": "pre", "refractory": True}], ids=["forward", "loop"]
 )
 def test_spike_times_and_voltages_converge_with_the_first_order(model, options):
-    net, given = networks.random_network(3, model, **options), stimulus()
+    net, given = in_whole_steps(networks.random_network(3, model, **options)), stimulus(batch=64)
     record = {"out": (sal.MaxVoltage(), sal.VoltageIntegral())}
     exact = sal.simulate(net, given, DURATION, record=record)
-    errors = []
-    for dt in (1e-5, 2.5e-6):
-        run = sal.simulate(net, given, DURATION, record=record, backend=sal.Grid(dt))
-        # the same spikes in the same order, but for those at the very end
-        first, second = (s.first() for s in (exact.spikes["a"], run.spikes["a"]))
-        np.testing.assert_array_equal(np.isinf(first), np.isinf(second))
-        there = np.isfinite(first)
-        off = np.abs(first[there] - second[there])
-        volts = max(np.abs(a - b).max() for a, b in zip(run.voltage["out"], exact.voltage["out"], strict=True))
-        errors.append((off.max(), volts))
-    assert there.sum() > 3
-    (times, volts), (fine_times, fine_volts) = errors
-    assert times < 2e-4
-    # a quarter of the step: about a quarter of the error, which depends on where spikes lie between grid points
-    assert fine_times < 0.6 * times
-    assert fine_volts < 0.6 * volts
+    runs = [sal.simulate(net, given, DURATION, record=record, backend=sal.Grid(dt)) for dt in STEPS]
+    # a spike that barely happens may be missing on a grid: neurons with as many spikes in all runs are compared, and
+    # the voltages of samples all of whose neurons are
+    expected, found = trains(exact), [trains(run) for run in runs]
+    matched = [at for at, times in expected.items() if all(each[at].size == times.size for each in found)]
+    n_spikes, n_matched = exact.spikes["a"].n_events, sum(expected[at].size for at in matched)
+    assert n_matched > 0.85 * n_spikes > 250
+    whole = [b for b in range(64) if all((b, n) in matched for n in range(4))]
+    assert len(whole) > 40
+    errors = {
+        "times": [np.mean(np.concatenate([np.abs(each[at] - expected[at]) for at in matched])) for each in found],
+        "maximum": [np.abs(run.voltage["out"][0] - exact.voltage["out"][0])[whole].mean() for run in runs],
+        "integral": [np.abs(run.voltage["out"][1] - exact.voltage["out"][1])[whole].mean() for run in runs],
+    }
+    for name, means in errors.items():
+        order = np.polyfit(np.log(STEPS), np.log(means), 1)[0]
+        assert 0.8 < order < 1.2, (name, order)
+    assert errors["times"][0] < 5 * STEPS[0]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -124,8 +141,10 @@ def test_a_window_of_parts_of_steps_ends_with_the_window():
     net.add("in", sal.Input(1))
     net.add("out", sal.LIF(1))
     net.connect("in", "out", weight=[[2000.0]])
-    run = sal.simulate(net, {"in": sal.Spikes.from_lists([([9.8e-3], [0])])}, 9.8e-3 + 6e-4, backend=sal.Grid(1e-3))
-    assert run.spikes["out"].n_events == 0 or run.spikes["out"].times.max() <= run.duration
+    # it arrives at 9 ms, and the spike is at the last grid point, 10 ms, which is the end of the window
+    run = sal.simulate(net, {"in": sal.Spikes.from_lists([([8.8e-3], [0])])}, 9.8e-3, backend=sal.Grid(1e-3))
+    assert run.spikes["out"].n_events > 0
+    assert run.spikes["out"].times.max() == run.duration
     with pytest.raises(GradientError, match="whole steps"):
         _ = run.state
 
@@ -151,6 +170,9 @@ def test_what_overflows_fails():
         ({"dt": -1e-3}, "dt"),
         ({"dt": 1e-3, "surrogate": "superspike"}, "SuperSpike"),
         ({"dt": 1e-3, "gradient": "exact"}, "'surrogate' or 'eventprop'"),
+        ({"dt": 1e-3, "detach_reset": "no"}, r"detach_reset must be True or False; got 'no'"),
+        ({"dt": 1e-3, "detach_reset": 1}, "detach_reset"),
+        ({"dt": 1e-3, "detach_reset": None}, "detach_reset"),
         ({"dt": 1e-3, "checkpoint": 0}, "checkpoint"),
         ({"dt": 1e-3, "threads": 1.5}, "threads"),
         ({"dt": 1e-3, "threads": True}, "threads"),
@@ -159,6 +181,56 @@ def test_what_overflows_fails():
 def test_bad_arguments(arguments, message):
     with pytest.raises(ParameterError, match=message):
         sal.Grid(**arguments)
+
+
+def test_a_numpy_bool_is_a_bool():
+    assert sal.Grid(1e-3, detach_reset=np.bool_(True)).detach_reset
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("dt", "needed"), [(1e-30, r"3e\+28"), (1e-12, r"3e\+10"), (5e-324, "inf")])
+@pytest.mark.parametrize("gradient", ["surrogate", "eventprop"])
+def test_too_many_steps(dt, needed, gradient):
+    net = networks.random_network(3, "lif")
+    with pytest.raises(ParameterError, match=rf"at most 2147483647 steps; got {needed} steps.*larger dt"):
+        sal.simulate(net, stimulus(), DURATION, backend=sal.Grid(dt, gradient=gradient))
+
+
+@pytest.mark.filterwarnings("error")
+def test_times_of_too_many_steps():
+    net = networks.random_network(3, "lif")
+    net = net.replace(t_refrac={"a": 1e3})  # for ever, as far as the window goes
+    silence = {"in": sal.Spikes.empty(1, 3)}
+    assert sal.simulate(net, silence, 1e-9, backend=sal.Grid(1e-10)).spikes["a"].n_events == 0
+    with pytest.raises(ParameterError, match=r"at most 2\*\*53 steps; got 1e\+23 steps.*larger dt"):
+        sal.simulate(net, silence, 1e-17, backend=sal.Grid(1e-20))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["c16", "c8", "U8", "O", "M8[s]"])
+def test_values_that_are_not_real_numbers(dtype):
+    net = networks.random_network(3, "lif")
+    values = np.ones((1, 3, 3)).astype("i8").astype(dtype)
+    with pytest.raises(ParameterError, match=r"stimulus\['in'\] must be Spikes, or real numbers.*got the dtype"):
+        sal.simulate(net, {"in": values}, 2e-3, backend=sal.Grid(1e-3))
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4", "u1", "?"])
+def test_values_of_any_real_dtype(dtype):
+    net, values = networks.random_network(3, "lif"), np.ones((1, 3, 3))
+    runs = [
+        sal.simulate(net, {"in": each}, 2e-3, backend=sal.Grid(1e-3), record={"out": sal.MaxVoltage()})
+        for each in (values, values.astype(dtype))
+    ]
+    np.testing.assert_array_equal(runs[0].voltage["out"], runs[1].voltage["out"])
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_cotangents():
+    net = networks.random_network(3, "lif")
+    run = sal.simulate(net, stimulus(), DURATION, backend=sal.Grid(1e-3), record={"out": sal.MaxVoltage()})
+    with pytest.raises(ParameterError, match="must be real numbers; got the dtype complex128"):
+        run.gradient(voltage={"out": np.full((BATCH, 2), 1j)})
 
 
 @pytest.mark.parametrize("surrogate", [sal.SuperSpike, sal.Sigmoid, sal.Triangle, sal.ATan, sal.Boxcar, sal.Gaussian])

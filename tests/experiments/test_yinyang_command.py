@@ -165,6 +165,27 @@ def test_a_decay_without_its_schedule_is_refused(run):
     assert result.exit_code == 2 and "--decay belongs to the exponential schedule" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--dt", "1e-3"), "--dt belongs to the grid"),
+        (("--gradient", "eventprop"), "--gradient belongs to the grid"),
+        (("--dt", "1e-3", "--gradient", "surrogate"), "--dt and --gradient belong to the grid"),
+        (("--delay-learning-rate", "1e-4"), "--delay-learning-rate belongs to delays that are learned"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(run, tmp_path, options, message):
+    result = run(*SMALL, *BRIEF, *options)
+    assert result.exit_code == 2 and message in result.stderr and "or take --" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_resumed_may_be_what_uses_an_option(run):
+    chosen = ("--backend", "grid", "--dt", "2e-3", "--recipe", "voltage")
+    assert run(*SMALL, *BRIEF, *chosen, "--epochs", "1").exit_code == 0
+    assert run("--resume", *BRIEF, "--dt", "2e-3").exit_code == 0
+
+
 def test_a_cosine_is_not_made_longer_afterwards(run):
     assert run(*SMALL, *BRIEF, "--epochs", "2").exit_code == 0
     result = run("--resume", "--epochs", "4", *BRIEF)

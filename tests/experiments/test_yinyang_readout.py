@@ -128,6 +128,7 @@ def test_the_command_on_a_grid(tmp_path):
         ({"backend": "chip"}, "backend must be one of"),
         ({"gradient": "none"}, "gradient must be one of"),
         ({"dt": 0.0}, "dt"),
+        ({"backend": "grid", "readout": "max_voltage", "dt": 0.1}, "dt must be <= 0.06; got 0.1"),
         ({"backend": "grid"}, "eventprop"),
         ({"backend": "grid", "readout": "max_voltage", "delays": "axonal"}, "without learned delays"),
     ],
@@ -135,6 +136,12 @@ def test_the_command_on_a_grid(tmp_path):
 def test_settings_that_do_not_go_together(changes, message):
     with pytest.raises(ParameterError, match=message):
         Settings(**changes)
+
+
+def test_a_step_may_be_as_long_as_the_window():
+    settings = Settings(backend="grid", readout="max_voltage", dt=60e-3)
+    assert settings.dt == settings.duration
+    assert Settings(dt=0.1).backend == "exact"  # which has no steps
 
 
 def test_the_grid_and_the_events_see_the_same_network():

@@ -102,6 +102,21 @@ def sparse():
     return net
 
 
+def as_many_synapses_as_axons():
+    net = sal.Network()
+    net.add("in", sal.Input(4))
+    net.add("out", sal.LIF(4))
+    crossed, like = sal.Sparse([3, 1, 0, 1], [0, 0, 1, 2], (4, 4)), sal.Sparse(range(4), range(4), (4, 4))
+    late, equal = RNG.uniform(0, 1e-3, 4), np.full(4, 1e-3)
+    net.connect("in", "out", weight=np.ones(4), connectivity=crossed, delay=late, delay_of="axon")
+    net.connect("in", "out", weight=np.ones(4), connectivity=crossed, delay=equal, delay_of="axon", name="equal")
+    for name, delay in (("like", late), ("equal like", equal)):
+        for kind in ("axon", "synapse"):
+            options = {"connectivity": like, "delay": delay, "delay_of": kind}
+            net.connect("out", "out", weight=RNG.normal(size=4), name=f"{name}, {kind}", **options)
+    return net
+
+
 def names():
     net = sal.Network()
     net.add("in_to_hid", sal.Input(2))
@@ -116,7 +131,17 @@ def names():
     return net
 
 
-BUILDERS = [dense, recurrent_with_delays, two_receptors, shared_or_not, convolutions, one_dimension, sparse, names]
+BUILDERS = [
+    dense,
+    recurrent_with_delays,
+    two_receptors,
+    shared_or_not,
+    convolutions,
+    one_dimension,
+    sparse,
+    as_many_synapses_as_axons,
+    names,
+]
 
 
 def assert_equal(net, back, exact=True):
@@ -200,6 +225,27 @@ def matrix(projection):
         delay = delay[pre]
     rows = zip(pre.tolist(), post.tolist(), weight.tolist(), np.broadcast_to(delay, len(pre)).tolist(), strict=True)
     return projection.pre, projection.post, sorted(row for row in rows if row[2] != 0)
+
+
+def test_delays_behind_as_many_synapses_as_axons_are_those_of_synapses():
+    """A delay before the weights and one behind them add up, synapse by synapse."""
+    weight = np.zeros((3, 3))
+    pairs = np.array([[2, 0], [1, 2], [0, 2]])
+    weight[pairs[:, 0], pairs[:, 1]] = 1.0
+    one = np.ones(3)
+    graph = nir.NIRGraph(
+        nodes={
+            "in": nir.Input({"input": np.array([3])}),
+            "before": nir.Delay(np.array([1.0, 2.0, 3.0])),
+            "w": nir.Linear(weight.T, metadata={"saltation_synapses": pairs}),
+            "behind": nir.Delay(np.array([10.0, 20.0, 30.0])),
+            "lif": nir.CubaLIF(tau_mem=one, tau_syn=one, r=one, v_leak=0 * one, v_threshold=one),
+        },
+        edges=[("in", "before"), ("before", "w"), ("w", "behind"), ("behind", "lif")],
+    )
+    projection = sal.io.from_nir(graph, time_unit="s").projections["w"]
+    assert projection.delay_of == "synapse"
+    np.testing.assert_array_equal(projection.delay, [13.0, 32.0, 31.0])
 
 
 def test_nodes_of_another_graph_keep_their_names():

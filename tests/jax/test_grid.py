@@ -187,11 +187,13 @@ def test_what_overflows_has_a_status():
     np.testing.assert_array_equal(out.status, [int(sal.Status.NOT_FINITE), 0])
 
 
-@pytest.mark.parametrize("time", [1.1 * DURATION, -1e-3, np.nan])
-def test_events_that_cannot_be_laid_on_the_grid_are_not_dropped(time):
+@pytest.mark.parametrize(
+    ("time", "unit"), [(1.1 * DURATION, 1), (DURATION + 0.3 * DT, 1), (-1e-3, 1), (np.nan, 1), (2e-3, 3), (2e-3, -1)]
+)
+def test_events_that_cannot_be_laid_on_the_grid_are_not_dropped(time, unit):
     net = networks.random_network(3, "lif")
     init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION)
-    times, units = jnp.array([[1e-3, time], [1e-3, 2e-3]]), jnp.array([[0, 1], [0, 1]], jnp.int32)
+    times, units = jnp.array([[1e-3, time], [1e-3, 2e-3]]), jnp.array([[0, unit], [0, 1]], jnp.int32)
     given = {"in": sal.jax.Spikes(times, units, jnp.array([2, 2], jnp.int32), 3)}
     with pytest.raises(SimulationError, match="STIMULUS"):
         apply(init(), given)
@@ -210,7 +212,23 @@ def test_parameters_and_probes_out_of_range():
     assert (jax.jit(apply)(moved, given).status == int(sal.jax.Status.PARAMETER)).all()
     with pytest.raises(ParameterError, match="time constants"):
         apply(moved, given)
+    with pytest.raises(ParameterError, match="window"):
+        apply(init(), {"in": sal.Spikes.from_lists([([DURATION + 0.3 * DT], [0])] * BATCH, n_units=3)})
     late = {"out": sal.Voltage([2 * DURATION])}
     init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION, record=late)
     with pytest.raises(ParameterError, match="window"):
         apply(init(), given)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("v_reset", 1.5), ("v_init", 1.0), ("v_th", -1.0)])
+def test_neurons_that_would_start_above_their_threshold(kind, value):
+    net = networks.random_network(3, "lif")
+    given = {"in": as_jax(networks.stimulus(3, BATCH, np.random.default_rng(5), duration=DURATION))}
+    init, apply = sal.jax.build(net, backend=sal.Grid(DT), duration=DURATION, trainable=(kind,))
+    moved = init() | {f"{kind}_a": jnp.full_like(init()[f"{kind}_a"], value)}
+    assert (jax.jit(apply)(moved, given).status == int(sal.jax.Status.PARAMETER)).all()
+    with pytest.raises(ParameterError, match="v_reset and the initial voltage < v_th"):
+        apply(moved, given)
+    # a place with a time of inf is empty, whatever its unit
+    empty = sal.jax.Spikes(given["in"].times.at[0].set(jnp.inf), given["in"].units, given["in"].count, 3)
+    assert (jax.jit(apply)(init(), {"in": empty}).status == 0).all()

@@ -51,10 +51,45 @@ def test_squared_distance_is_that_of_torch(silent_time):
     np.testing.assert_allclose(gradient, tensor.grad, rtol=1e-13)
 
 
-def test_a_label_without_a_neuron_is_no_number():
-    first = jnp.array([[1e-3, 2e-3, 3e-3]] * 4)
-    losses = [float(front.ttfs_cross_entropy(first[:1], jnp.array([label]), tau0=1e-3)) for label in (-1, 2, 3, -4)]
-    assert losses[0] == losses[1] and np.isnan(losses[2:]).all()
+@pytest.mark.parametrize("label", [-1, 3, -4, 2**32])
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_a_label_without_a_neuron_is_refused(name, label):
+    function = partial(getattr(front, name), **ARGUMENTS[name])
+    first, labels = jnp.ones((2, 3)), np.array([0, label])
+    with pytest.raises(ParameterError, match=rf"{name}\.labels must be from 0 to 2.*; got {label} at index \(1,\)"):
+        function(first, labels)
+    with pytest.raises(ParameterError, match=r"\.labels must be from 0 to 2"):
+        jax.jit(lambda first: function(first, labels))(first)  # traced are the times, and the labels known
+
+
+@pytest.mark.parametrize("name", ["ttfs_cross_entropy", "max_over_time_cross_entropy"])
+def test_a_traced_label_without_a_neuron_is_no_number(name):
+    function = jax.jit(partial(getattr(front, name), **ARGUMENTS[name]))
+    first = jnp.array([[1e-3, 2e-3, 3e-3]])
+    losses = [float(function(first, jnp.array([label]))) for label in (2, -1, 3, -4)]
+    assert np.isfinite(losses[0]) and np.isnan(losses[1:]).all()
+
+
+def test_a_traced_label_without_a_neuron_is_wrong_and_not_silent():
+    first = jnp.array([[3e-3, 2e-3, INF]])
+    for label in (-1, -2, 3):
+        assert float(jax.jit(front.ttfs_accuracy)(first, jnp.array([label]))) == 0.0
+        assert int(jax.jit(front.ttfs_silent_labels)(first, jnp.array([label]))) == 0
+
+
+def test_a_target_that_is_no_time():
+    first = jnp.asarray(FIRST)
+    for bad in (np.nan, -INF):
+        target = np.array([1e-3, bad, INF])
+        for given in (target, jnp.asarray(target), target.tolist()):
+            with pytest.raises(ParameterError, match=rf"spike_time_mse\.target must be times.*{bad}"):
+                front.spike_time_mse(first, given)
+    traced = jax.jit(front.spike_time_mse)
+    assert jnp.isnan(traced(first, jnp.array([1e-3, np.nan, INF])))
+    assert jnp.isnan(traced(jnp.full((1, 1), INF), jnp.array([np.nan])))  # of a silent neuron too
+    np.testing.assert_allclose(
+        traced(first, jnp.array([1e-3, INF, 2e-3])), front.spike_time_mse(first, [1e-3, INF, 2e-3]), rtol=1e-14
+    )
 
 
 def test_what_has_failed_is_not_taken_for_silence():
@@ -70,6 +105,12 @@ def test_bad_arguments_are_named():
     for call, message in [
         (lambda: front.ttfs_cross_entropy(first, LABELS, tau0=0.0), "tau0 must be > 0"),
         (lambda: front.ttfs_cross_entropy(first, LABELS, tau0=1.0, alpha=-1.0), "alpha must be >= 0"),
+        (lambda: front.ttfs_cross_entropy(first, LABELS, tau0=INF), "tau0 must be > 0 and finite; got inf"),
+        (lambda: front.ttfs_cross_entropy(first, LABELS, tau0=np.nan), "tau0 must be > 0"),
+        (lambda: front.ttfs_cross_entropy(first, LABELS, tau0=1.0, alpha=np.nan), "alpha must be >= 0 .* got nan"),
+        (lambda: front.ttfs_cross_entropy(first, LABELS, tau0=1.0, tau1=1.0, alpha=INF), "alpha must be >= 0"),
+        (lambda: front.ttfs_cross_entropy(first, LABELS, tau0=1.0, tau1=INF, alpha=1.0), "tau1 must be > 0"),
+        (lambda: front.ttfs_cross_entropy(first, LABELS, tau0=1.0, tau1=np.nan), "tau1 must be > 0"),
         (lambda: front.ttfs_cross_entropy(first, LABELS, tau0=1.0, alpha=1.0), "tau1 must be given"),
         (lambda: front.ttfs_cross_entropy(first[0], LABELS, tau0=1.0), r"first must be \[batch, neuron\]"),
         (lambda: front.ttfs_accuracy(first, np.eye(4)), "labels must be integers"),

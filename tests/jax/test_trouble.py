@@ -79,6 +79,27 @@ def test_events_that_cannot_be(network, times, units, way):
     assert all_nan(jax.jit(jax.grad(lambda p: loss(apply(p))))(params)["weight_hid_out"])
 
 
+def test_a_window_that_ends_before_a_recorded_time(network, stimulus, way):
+    events = {"in": Spikes.from_numpy(stimulus)}
+    init, apply = build(network, capacity=9, record={"out": sal.Voltage([1.0, 5.0])})
+    for function in (apply, jax.jit(apply, static_argnums=2)):
+        with pytest.raises(ParameterError, match=r"in the window \[0, 4.0 s\]; got 5.0 s"):
+            function(init(), events, 4.0)
+    out = jax.jit(apply)(init(), events, 4.0)
+    assert out.status.tolist() == [Status.PARAMETER] * 2 and all_nan(out.voltage("out"))
+    assert jax.jit(apply)(init(), events, 5.0).status.tolist() == [Status.OK] * 2
+    with pytest.raises(ParameterError, match="make the duration longer"):
+        li(events["in"], np.ones((3, 1)), duration=4.0, readout=sal.Voltage([5.0]))
+
+
+def test_what_is_not_real_or_no_dict(network, stimulus, way):
+    params, apply = function(network, stimulus, capacity=9)
+    with pytest.raises(ParameterError, match=r"weight_in_hid.* must be real; got complex128"):
+        apply(params | {"weight_in_hid": params["weight_in_hid"] * 1j})
+    with pytest.raises(ParameterError, match="must be a dict of input population to Spikes; got NoneType"):
+        capacities(network, None, DURATION)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import saltation as sal
 from saltation.errors import NetworkError, ParameterError
 from saltation.model import ALIF, LI, LIF, Input, Network, Projection
 
@@ -155,3 +156,79 @@ def test_alif_joins_networks():
     net = Network()
     net.connect(net.add("in", Input(5)), net.add("hid", ALIF(4)), weight=W)
     assert net.replace(beta={"hid": 0.3}).populations["hid"].beta == 0.3
+
+
+CHAIN = sal.Sparse([2, 1, 0], [0, 0, 0], shape=(3, 1))
+LATE = [1e-3, 2e-3, 3e-3]
+
+
+def chain(delay, delay_of=None, links=CHAIN):
+    net = Network()
+    net.add("in", Input(3))
+    net.add("out", LIF(links.n_post))
+    net.connect("in", "out", weight=[1.0, 10.0, 100.0], delay=delay, connectivity=links, delay_of=delay_of)
+    return net
+
+
+def test_delays_of_as_many_synapses_as_axons_are_told_apart():
+    with pytest.raises(ParameterError, match=r"Projection\.delay must be told apart by delay_of .* 3; .*'synapse'"):
+        chain(LATE)
+    for kind, per_weight in (("axon", False), ("synapse", True)):
+        projection = chain(LATE, kind).projections["in", "out"]
+        assert (projection.delay_of, projection.delay_per_weight) == (kind, per_weight)
+    # what is the same either way needs no word: equal delays, and synapses in the order of the units that they leave
+    assert chain([1e-3] * 3).projections["in", "out"].delay_of == "axon"
+    in_order = sal.Sparse([0, 1, 2], [0, 0, 1], shape=(3, 2))
+    assert chain(LATE, links=in_order).projections["in", "out"].delay_of == "axon"
+    assert chain(1e-3).projections["in", "out"].delay_of is None
+    # nor does what the shape says
+    assert Projection("a", "b", W, np.zeros(5)) == Projection("a", "b", W, np.zeros(5), delay_of="axon")
+    assert Projection("a", "b", W, np.zeros((5, 4))).delay_of == "synapse"
+
+
+@pytest.mark.parametrize(
+    ("delay", "delay_of", "message"),
+    [
+        (1e-3, "axon", r"delay with delay_of='axon' must be an array \[5\]; got a scalar"),
+        (np.zeros((5, 4)), "axon", r"delay with delay_of='axon' must be an array \[5\]"),
+        (np.zeros(5), "synapse", r"delay with delay_of='synapse' must be an array \[5, 4\]"),
+        (np.zeros(5), "pre", r"delay_of must be None, 'axon' or 'synapse'; got 'pre'"),
+        (np.zeros(5), [], r"delay_of must be None, 'axon' or 'synapse'"),
+    ],
+)
+def test_delay_of_must_fit(delay, delay_of, message):
+    with pytest.raises(ParameterError, match=message):
+        Projection("a", "b", W, delay, delay_of=delay_of)
+
+
+@pytest.mark.parametrize("kind", ["axon", "synapse"])
+def test_replaced_delays_are_of_what_the_old_ones_were(kind):
+    net = chain(LATE, kind)
+    for delay in ([1e-3] * 3, LATE[::-1], LATE):
+        net = net.replace(delay={("in", "out"): delay}, weight={("in", "out"): np.ones(3)})
+        assert net.projections["in", "out"].delay_of == kind
+    for again in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert again.projections["in", "out"] == net.projections["in", "out"]
+    assert net.projections["in", "out"] != chain(LATE, "synapse" if kind == "axon" else "axon").projections["in", "out"]
+    # one delay for all says nothing of what several would be
+    with pytest.raises(ParameterError, match="delay_of"):
+        net.replace(delay={("in", "out"): 1e-3}).replace(delay={("in", "out"): LATE})
+
+
+@pytest.mark.parametrize("backend", [sal.Exact(), sal.Grid(1e-5, gradient="eventprop")], ids=["exact", "grid"])
+@pytest.mark.parametrize("kind", ["axon", "synapse"])
+def test_each_delay_acts_where_it_belongs(kind, backend):
+    """Against a matrix, of which it is clear: also after delays that happen to be equal."""
+    net = chain([1e-3] * 3, kind).replace(delay={("in", "out"): LATE})
+    twin = Network()
+    twin.add("in", Input(3))
+    twin.add("out", LIF(1))
+    weight = np.array([[100.0], [10.0], [1.0]])
+    twin.connect("in", "out", weight=weight, delay=LATE if kind == "axon" else LATE[::-1])
+    stimulus = {"in": sal.Spikes.from_lists([([0.0, 1e-4, 2e-4], [0, 1, 2])])}
+    one, two = (sal.simulate(each, stimulus, 10e-3, backend=backend) for each in (net, twin))
+    assert one.spikes["out"].n_events > 0
+    np.testing.assert_allclose(one.spikes["out"].times, two.spikes["out"].times, rtol=1e-12)
+    bars = {"out": np.ones(one.spikes["out"].n_events)}
+    found, expected = (run.gradient(spike_times=bars).delay["in", "out"] for run in (one, two))
+    np.testing.assert_allclose(found, expected if kind == "axon" else expected[::-1], rtol=1e-10)

@@ -85,3 +85,23 @@ def test_what_does_not_fit_is_refused():
         st.LIF(24, 27, duration=0.04, connectivity=CONV)
     with pytest.raises(ParameterError, match=r"LIF\.weight must be of shape \(3, 1, 3, 3\)"):
         st.LIF(25, 27, duration=0.04, connectivity=CONV, weight=np.zeros((25, 27)))
+
+
+@pytest.mark.parametrize("kind", ["axon", "synapse"])
+def test_learned_delays_stay_what_they_are(kind):
+    """Where there are as many synapses as axons, nothing but ``delay_of`` tells them apart, also when all are equal."""
+    links, late = sal.Sparse([2, 1, 0], [0, 0, 0], shape=(3, 1)), np.array([1e-3, 2e-3, 3e-3])
+    options = {"weight": [2.0, 8.0, 20.0], "connectivity": links, "trainable": ("delay",), "duration": 0.03}
+    layer = st.LIF(3, 1, delay=np.full(3, 1e-3), delay_of=kind, **options)
+    other = st.LIF(3, 1, delay=late, delay_of=kind, **options)
+    with torch.no_grad():
+        layer.delay.copy_(torch.as_tensor(late))
+    stimulus = st.Spikes.from_latencies(torch.tensor([[1e-3, 2e-3, 2.5e-3]], dtype=torch.float64))
+    times, expected = layer(stimulus).times, other(stimulus).times
+    assert times.numel() > 0
+    torch.testing.assert_close(times, expected, rtol=0, atol=0)
+    late = late if kind == "axon" else late[::-1].copy()
+    matrix = st.LIF(3, 1, weight=[[20.0], [8.0], [2.0]], delay=late, duration=0.03)
+    torch.testing.assert_close(times, matrix(stimulus).times, rtol=0, atol=1e-12)
+    with pytest.raises(ParameterError, match="delay_of"):
+        st.LIF(3, 1, delay=late, **options)

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from saltation.torch import (
     ttfs_silent_labels,
 )
 
-INF = torch.inf
+INF, NAN = torch.inf, torch.nan
 TAU0, TAU1, ALPHA = 2e-3, 10e-3, 0.3
 
 
@@ -103,6 +104,14 @@ def test_bump_silent_raises_the_weights_of_silent_neurons_alone_and_outside_auto
         (lambda f, n: ttfs_cross_entropy(f, n, tau0=1.0, alpha=1.0), r"ttfs_cross_entropy\.tau1"),
         (lambda f, n: ttfs_cross_entropy(f, n, tau0=1.0, tau1=-1.0, alpha=1.0), r"ttfs_cross_entropy\.tau1"),
         (lambda f, n: ttfs_cross_entropy(f, n, tau0=1.0, alpha=-1.0), r"ttfs_cross_entropy\.alpha"),
+        (lambda f, n: ttfs_cross_entropy(f, n, tau0=INF), r"tau0 must be > 0 and finite; got inf"),
+        (lambda f, n: ttfs_cross_entropy(f, n, tau0=NAN), r"tau0 must be > 0"),
+        (lambda f, n: ttfs_cross_entropy(f, n, tau0=1.0, alpha=NAN), r"alpha must be >= 0 and finite; got nan"),
+        (lambda f, n: ttfs_cross_entropy(f, n, tau0=1.0, tau1=1.0, alpha=INF), r"alpha must be >= 0"),
+        (lambda f, n: ttfs_cross_entropy(f, n, tau0=1.0, tau1=INF, alpha=1.0), r"tau1 must be > 0"),
+        (lambda f, n: ttfs_cross_entropy(f, n, tau0=1.0, tau1=NAN), r"tau1 must be > 0"),
+        (lambda f, n: spike_time_mse(f, torch.tensor([1.0, NAN])), r"target must be times.* got nan at index \(1,\)"),
+        (lambda f, n: spike_time_mse(f, torch.tensor([-INF, 1.0])), r"target must be times.* got -inf at index \(0,\)"),
         (lambda f, n: ttfs_cross_entropy(f[0], n, tau0=1.0), r"ttfs_cross_entropy\.first"),
         (lambda f, n: ttfs_cross_entropy(f, n[:1], tau0=1.0), r"ttfs_cross_entropy\.labels"),
         (lambda f, n: ttfs_accuracy(f, n.float()), r"ttfs_accuracy\.labels"),
@@ -116,3 +125,31 @@ def test_bump_silent_raises_the_weights_of_silent_neurons_alone_and_outside_auto
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ParameterError, match=message):
         call(torch.ones(2, 2), torch.tensor([0, 1]))
+
+
+OF_LABELS = [partial(ttfs_cross_entropy, tau0=1.0), ttfs_silent_labels, ttfs_accuracy, max_over_time_cross_entropy]
+
+
+@pytest.mark.parametrize("label", [-1, 2, -100])  # the last is one that PyTorch's own loss leaves out
+@pytest.mark.parametrize("function", OF_LABELS)
+def test_a_label_without_a_neuron_is_refused(function, label):
+    with pytest.raises(ParameterError, match=rf"\.labels must be from 0 to 1.*; got {label} at index \(1,\)"):
+        function(torch.ones(2, 2, requires_grad=True), torch.tensor([0, label]))
+
+
+@pytest.mark.parametrize("function", OF_LABELS)
+def test_values_are_not_looked_at_where_they_cannot_be(function):
+    first, labels = torch.tensor([[1.0, 2.0], [4.0, 3.0]]), torch.tensor([0, 1])
+    expected = function(first, labels)
+    compiled = torch.compile(function, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(first, labels), expected)
+    both = torch.vmap(function)(first.expand(3, 2, 2), labels.expand(3, 2))
+    torch.testing.assert_close(both, expected.expand(3))
+    assert function(first.to("meta"), labels.to("meta")).shape == ()
+
+
+def test_a_target_that_is_no_number_under_the_compiler():
+    first = torch.tensor([[1.0, INF]])
+    compiled = torch.compile(spike_time_mse, fullgraph=True, backend="eager")
+    for target, value in (([1.5, INF], 0.25), ([NAN, INF], NAN), ([1.0, NAN], NAN)):
+        assert compiled(first, torch.tensor(target)).item() == pytest.approx(value, nan_ok=True)

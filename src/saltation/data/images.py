@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.errors import ParameterError
+from saltation.model.checks import describe, explain, integer, is_array
 
 __all__ = ["Images", "split"]
 
@@ -21,11 +22,16 @@ class Images:
     pixels : ndarray of uint8, [n, height, width]
         Brightness, from 0 to `brightest`.
     labels : ndarray of int64, [n]
-        Class of each, from 0 on.
+        Class of each, from 0 on; other integers will do.
     names : tuple of str
         Name of each class.
     brightest : int
-        The largest value a pixel can have.
+        The largest value a pixel can have, >= 1.
+
+    Raises
+    ------
+    ParameterError
+        If an array is of another dtype or shape, or a value out of range.
 
     Examples
     --------
@@ -42,7 +48,13 @@ class Images:
     brightest: int = 255
 
     def __post_init__(self) -> None:
-        """Check that there is a label for each picture, and a name for each label."""
+        """Check that there is a label for each picture, a name for each label, and no pixel beyond the brightest."""
+        if not is_array(self.pixels) or self.pixels.dtype != np.uint8:
+            hint = "brightness from 0 to 1 becomes that by np.rint(255 * pixels).astype(np.uint8)"
+            raise ParameterError(explain("Images.pixels", "an array of uint8", describe(self.pixels), hint))
+        if not is_array(self.labels) or self.labels.dtype.kind not in "iu":
+            hint = "convert them by .astype(np.int64)"
+            raise ParameterError(explain("Images.labels", "an array of integers", describe(self.labels), hint))
         if self.pixels.ndim != 3 or self.labels.shape != self.pixels.shape[:1]:
             raise ParameterError(
                 f"Images: pixels must be [n, height, width] and labels [n]; got {self.pixels.shape} and "
@@ -53,6 +65,10 @@ class Images:
                 f"Images.labels must be from 0 to {len(self.names) - 1}, one for each name; got "
                 f"{self.labels.min()} to {self.labels.max()}"
             )
+        object.__setattr__(self, "brightest", integer("Images", "brightest", self.brightest, minimum=1))
+        if self.pixels.size and self.pixels.max() > self.brightest:
+            must = f"at most brightest, {self.brightest}"
+            raise ParameterError(explain("Images.pixels", must, f"{self.pixels.max()}", "give a larger brightest"))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -90,7 +106,7 @@ def split(images: Images, held_out: int, seed: int = 0) -> tuple[Images, Images]
     Raises
     ------
     ParameterError
-        If so many cannot be held out.
+        If so many cannot be held out, or an argument is no integer.
 
     Examples
     --------
@@ -100,7 +116,9 @@ def split(images: Images, held_out: int, seed: int = 0) -> tuple[Images, Images]
     >>> [len(part) for part in split(images, 3)]
     [7, 3]
     """
-    if not 1 <= held_out < len(images):
+    seed = integer("split", "seed", seed)
+    held_out = integer("split", "held_out", held_out, minimum=1)
+    if held_out >= len(images):
         raise ParameterError(
             f"split: held_out must be from 1 to {len(images) - 1}, since there are {len(images)} pictures; got "
             f"{held_out}"

@@ -8,7 +8,7 @@ import numpy as np
 from saltation.engine.backend import Backend, Job, Observation
 from saltation.engine.exact import Exact
 from saltation.engine.grid_forward import run_on_grid
-from saltation.engine.grid_table import steps
+from saltation.engine.grid_table import last_step
 from saltation.engine.threads import default_threads
 from saltation.errors import ParameterError
 from saltation.model import Spikes
@@ -22,11 +22,11 @@ def grid_points(backend: Backend, duration: float) -> int:
     Raises
     ------
     ParameterError
-        If the backend has no grid.
+        If the backend has no grid, or the window too many steps.
     """
     if not isinstance(backend, Grid):
         raise ParameterError(f"SpikeTrain() is on a grid; got the backend {backend!r}; run it with Grid(dt)")
-    return int(steps(duration, backend.dt)) + 1
+    return last_step(duration, backend.dt) + 1
 
 
 GRADIENTS = ("surrogate", "eventprop")
@@ -62,9 +62,10 @@ class Grid(Backend):
     detach_reset : bool
         Whether the surrogate gradient leaves out the way through the reset of the voltage and the adaptation.
     checkpoint : int, optional
-        Steps between checkpoints; all that the gradient needs is run again from them, so that memory holds one state
-        for each checkpoint, and the steps of one segment.  By default about the square root of the number of steps,
-        more where little is simulated; what is small, at most 128 MiB for a population, is kept and not run again.
+        Steps between checkpoints; all that the gradient needs of the states is run again from them, so that memory
+        holds one state for each checkpoint, and those of one segment.  Derivatives by spikes and currents are held for
+        all steps.  By default about the square root of the number of steps, more where little is simulated; what is
+        small, at most 128 MiB for a population, is kept and not run again.
     threads : int, optional
         Number of threads over samples, as in `Exact`.  Results do not depend on it.
 
@@ -108,6 +109,9 @@ class Grid(Backend):
             )
         if self.gradient not in GRADIENTS:
             raise ParameterError(f"Grid.gradient must be 'surrogate' or 'eventprop'; got {self.gradient!r}")
+        detach: Any = self.detach_reset
+        if not isinstance(detach, bool | np.bool_):
+            raise ParameterError(f"Grid.detach_reset must be True or False; got {detach!r}; pass a bool")
         for name in ("checkpoint", "threads"):
             value = getattr(self, name)
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -11,7 +11,7 @@ from saltation.engine.backend import Drive, Job, Observation, Status
 from saltation.engine.buffers import grown
 from saltation.engine.grid_drive import currents_of, fitted_drive
 from saltation.engine.grid_run import GridPart, GridRun, GridSettings
-from saltation.engine.grid_table import step_table, steps
+from saltation.engine.grid_table import last_step, step_table, steps
 from saltation.engine.grid_trace import GridTrace
 from saltation.engine.memory import empty
 from saltation.engine.observation import Probe, Request
@@ -57,7 +57,7 @@ def run_on_grid(
 ) -> Observation:
     """Run all components in order; the spikes of observed ones are taken as they are."""
     plan = job.plan
-    last = int(steps(job.duration, dt))
+    last = last_step(job.duration, dt)
     if last < 1:
         raise ParameterError(f"simulate.duration must be at least one step of the grid, {dt} s; got {job.duration} s")
     settings = GridSettings(dt, last, surrogate, detached, checkpoint, threads)

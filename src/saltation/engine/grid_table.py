@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation.engine.plan import PackedComponent, Plan, primary_table
+from saltation.errors import ParameterError
 from saltation.kernels.grid import (
     ALPHA_ADAPT,
     ALPHA_MEM,
@@ -51,9 +52,46 @@ class StepTable:
     rows: Floats
 
 
+# A window has no more steps than these; so many take hours for a single neuron.
+_MOST_STEPS = 2**31 - 1
+# Beyond these, float64 does not tell one step from the next.
+_MOST_COUNTED = 2**53
+
+
 def steps(times: Any, dt: float) -> NDArray[np.int64]:
-    """Nearest grid points of times."""
-    return np.rint(np.asarray(times, np.float64) / dt).astype(np.int64)
+    """Nearest grid points of times.
+
+    Raises
+    ------
+    ParameterError
+        If there are too many steps before the last of them to be counted.
+    """
+    with np.errstate(over="ignore"):
+        found = np.rint(np.asarray(times, np.float64) / dt)
+    most = float(found.max(initial=0.0))
+    if most > _MOST_COUNTED:
+        raise ParameterError(
+            f"a time (of an event, a delay, a refractory time) on a grid must be at most 2**53 steps; got {most:.3g} "
+            f"steps of Grid.dt = {dt} s; take a larger dt (dt and times are in seconds: 0.1 ms is 1e-4)"
+        )
+    return found.astype(np.int64)
+
+
+def last_step(duration: float, dt: float) -> int:
+    """The last grid point of a window.
+
+    Raises
+    ------
+    ParameterError
+        If the window has more steps than can be run.
+    """
+    needed = float(duration) / float(dt)
+    if needed > _MOST_STEPS:
+        raise ParameterError(
+            f"a window on a grid must have at most {_MOST_STEPS} steps; got {needed:.3g} steps, of {duration} s by "
+            f"Grid.dt = {dt} s; take a larger dt (dt and duration are in seconds: 0.1 ms is 1e-4)"
+        )
+    return int(steps(duration, dt))
 
 
 def step_table(plan: Plan, packed: PackedComponent, dt: float) -> StepTable:

@@ -142,9 +142,7 @@ def build(
                     "to build, or make it a static argument of jit"
                 )
             return chain.run(moved, events, check_duration(length))
-        if not isinstance(length, Tracer):
-            length = check_duration(length)
-        return chain.run(moved, events, jnp.asarray(length, jnp.float64))
+        return chain.run(moved, events, chain.window(length))
 
     return init, apply
 
@@ -216,6 +214,10 @@ def capacities(
     {'hid': 7}
     """
     number("capacities", "margin", margin, minimum=1.0)
+    if not isinstance(stimulus, Mapping):
+        raise ParameterError(
+            f"capacities.stimulus must be a dict of input population to Spikes; got {type(stimulus).__name__}"
+        )
     events = {name: value.to_numpy() if isinstance(value, Spikes) else value for name, value in stimulus.items()}
     run = simulate(network, events, duration, backend=backend)
     found: dict[str, int] = {}
@@ -265,6 +267,8 @@ def _checked_params(params: Any, names: Mapping[str, Slot], shapes: Mapping[Slot
         value = jnp.asarray(params[name])
         if value.shape != shapes[slot]:
             raise ParameterError(f"apply.params[{name!r}] must be of shape {shapes[slot]}; got {value.shape}")
+        if jnp.issubdtype(value.dtype, jnp.complexfloating):
+            raise ParameterError(f"apply.params[{name!r}] must be real; got {value.dtype}")
         moved[slot] = value
     return moved
 

@@ -8,9 +8,10 @@ from typing import Any, final
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from saltation.engine import Exact
-from saltation.engine.arguments import check_record
+from saltation.engine.arguments import check_duration, check_record
 from saltation.engine.exact import refuse_trains
 from saltation.engine.observation import Probe, Request
 from saltation.engine.plan import compile_network
@@ -20,6 +21,7 @@ from saltation.jax.operation import operation
 from saltation.jax.output import Output
 from saltation.jax.part import Part, Slot, Source, flat_values, make_part
 from saltation.jax.spikes import Spikes
+from saltation.jax.trouble import Status
 from saltation.model import Input, MaxVoltage, Network, Voltage
 
 Recorded = tuple[tuple[str, tuple[Probe, ...], bool], ...]
@@ -74,12 +76,31 @@ class Chain:
             if component.model != "input"
         )
 
+    @cached_property
+    def last_probe(self) -> float:
+        """The last of the times at which a voltage is recorded."""
+        probes = (probe for _, probes, _ in self.recorded for probe in probes if isinstance(probe, Voltage))
+        return max((float(probe.times.max(initial=0.0)) for probe in probes), default=0.0)
+
+    def window(self, duration: Any) -> Any:
+        """Check a duration, by itself and beside the probes; if it is traced, NaN fails all samples."""
+        if isinstance(duration, Tracer):
+            return jnp.where(duration >= self.last_probe, jnp.asarray(duration, jnp.float64), jnp.nan)
+        length = check_duration(duration)
+        if length < self.last_probe:
+            raise ParameterError(
+                f"record: times must lie in the window [0, {length} s]; got {self.last_probe} s; make the duration "
+                "longer"
+            )
+        return jnp.asarray(length, jnp.float64)
+
     def run(self, given: Mapping[Slot, jax.Array], stimulus: Mapping[str, Spikes], duration: Any) -> Output:
-        """Run it: ``given`` are the values of what moves, ``stimulus`` the events of each input, checked."""
+        """Run it: ``given`` are the values of what moves, ``stimulus`` the events of each input; all are checked."""
         spikes = dict(stimulus)
         batch = next((events.batch for events in spikes.values()), 1)
         voltages: dict[str, Any] = {}
-        status: Any = jnp.zeros(batch, jnp.int32)
+        # a duration that is none shows in every sample, before the events that are then beyond it
+        status: Any = jnp.full(batch, jnp.where(jnp.isnan(duration), int(Status.PARAMETER), int(Status.OK)), jnp.int32)
         for part in self.parts:
             sources = tuple(Source(spikes[name].times, spikes[name].units) for name in part.sources)
             outcome = operation(part, batch)(flat_values(part, given), sources, duration)

@@ -17,7 +17,7 @@ from saltation.engine.plan import Plan, compile_network
 from saltation.engine.training import TIME_CONSTANTS
 from saltation.errors import GradientError, ParameterError
 from saltation.jax.chain import Recorded
-from saltation.jax.grid_coefficients import Way, coefficients, ways
+from saltation.jax.grid_coefficients import Value, Way, coefficients, ways
 from saltation.jax.grid_scan import Course, Wanted, run_component
 from saltation.jax.output import Output
 from saltation.jax.part import Slot
@@ -62,7 +62,9 @@ class GridChain:
                 found = getattr(held[target], kind)
             return jnp.asarray(found, dtype)
 
-        trains = {name: _train(name, self.inputs[name], events, dt, last, dtype) for name, events in stimulus.items()}
+        trains = {
+            name: _train(name, self.inputs[name], events, dt, duration, dtype) for name, events in stimulus.items()
+        }
         batch = next((train.shape[1] for train in trains.values()), 1)
         courses: dict[str, Course] = {}
         for component in self.plan.components:
@@ -74,8 +76,11 @@ class GridChain:
                 projection = self.network.projections[key]
                 found += ways(key, projection, populations[projection.post], value, dt, last)
             outer = [(_later(trains[way.pre], way.late), way) for way in found if way.pre in trains]
+            # step by step where what is read then is much smaller than the currents that are not kept
+            stepwise = [4 * way.weights.shape[0] <= way.weights.shape[1] for _, way in outer]
+            multiplied = [each for each, later in zip(outer, stepwise, strict=True) if not later]
             drive = {
-                name: tuple(_arriving(outer, name, r) for r in range(len(population.receptors)))
+                name: tuple(_arriving(multiplied, name, r) for r in range(len(population.receptors)))
                 for name, population in populations.items()
             }
             came = run_component(
@@ -83,7 +88,7 @@ class GridChain:
                 {name: coefficients(name, population, value, dt) for name, population in populations.items()},
                 {name: self._start(name, value, batch) for name in populations},
                 [way for way in found if way.pre in populations],
-                [(train, way) for train, way in outer if _narrow(way)],
+                [each for each, later in zip(outer, stepwise, strict=True) if later],
                 drive,
                 {name: self._wanted(name) for name in populations},
                 last + 1,
@@ -95,10 +100,21 @@ class GridChain:
             courses.update(came)
             trains.update({name: course.train for name, course in came.items() if course.train is not None})
         sound = [_sound(kind, value) for (kind, _), value in given.items()]
-        status = _status(stimulus, courses, sound, last, dt, batch)
+        sound += [_below(value, name, kind) for name, kind in self._below_threshold]
+        status = _status(stimulus, courses, sound, duration, batch)
         complain([name for name in courses], (), status, ())
         every = sum((value.sum() for value in given.values()), jnp.zeros((), dtype))
         return self._output(courses, stimulus, dt, last, status, every)
+
+    @cached_property
+    def _below_threshold(self) -> list[tuple[str, str]]:
+        """Populations, and which of their parameters must stay below their threshold."""
+        return [
+            (name, kind)
+            for name, population in self.network.populations.items()
+            for kind in ("v_reset", "v_init")
+            if "v_th" in population.parameters() and kind in population.parameters()
+        ]
 
     def _start(self, name: str, value: Any, batch: int) -> Any:
         population = self.network.populations[name]
@@ -149,8 +165,13 @@ def _sound(kind: str, value: Any) -> Any:
     return jnp.all(jnp.isfinite(value) & least)
 
 
+def _below(value: Value, name: str, kind: str) -> Any:
+    """Whether a parameter is below the threshold of its neurons."""
+    return jnp.all(jax.lax.stop_gradient(value(kind, name)) < jax.lax.stop_gradient(value("v_th", name)))
+
+
 def _status(
-    stimulus: Mapping[str, Any], courses: Mapping[str, Course], sound: list[Any], last: int, dt: float, batch: int
+    stimulus: Mapping[str, Any], courses: Mapping[str, Course], sound: list[Any], duration: float, batch: int
 ) -> Any:
     """Status of each sample: its events first, then the parameters, then whether its state stayed finite."""
     status = jnp.full(batch, int(Status.OK), jnp.int32)
@@ -162,23 +183,18 @@ def _status(
     for events in stimulus.values():
         if isinstance(events, Spikes):
             times = jax.lax.stop_gradient(events.times)
-            there = (times >= 0.0) & (times <= (last + 0.5) * dt) & (events.units < events.n_units)
-            missing = (events.count > events.capacity) | ~(there | (events.units < 0)).all(axis=1) | events.failed()
+            there = (times >= 0.0) & (times <= duration) & (events.units >= 0) & (events.units < events.n_units)
+            # as for the kernels, a place is empty where its time is inf
+            missing = (events.count > events.capacity) | ~(there | (times == jnp.inf)).all(axis=1) | events.failed()
             status = jnp.where(missing, int(Status.STIMULUS), status)
     return status
 
 
-def _narrow(way: Way) -> bool:
-    """Whether to multiply step by step: what is read then is much smaller than the currents that are not kept."""
-    n_pre, n_post = way.weights.shape
-    return 4 * n_pre <= n_post
-
-
-def _arriving(outer: Sequence[tuple[Any, Way]], post: str, receptor: int) -> Any:
+def _arriving(multiplied: Sequence[tuple[Any, Way]], post: str, receptor: int) -> Any:
     """Currents of a population from those that have been run, ``[step, batch, neuron]``; None if there are none."""
     total: Any = None
-    for train, way in outer:
-        if way.post == post and way.receptor == receptor and not _narrow(way):
+    for train, way in multiplied:
+        if way.post == post and way.receptor == receptor:
             # as one product of matrices: the gradient of a stack of them took four times as long
             current = train.reshape(-1, way.weights.shape[0]) @ way.weights
             current = current.reshape(*train.shape[:2], way.weights.shape[1])
@@ -191,11 +207,12 @@ def _later(train: Any, late: int) -> Any:
     return jnp.concatenate((jnp.zeros_like(train[:late]), train[: train.shape[0] - late])) if late else train
 
 
-def _train(name: str, size: int, events: Any, dt: float, last: int, dtype: Any) -> Any:
+def _train(name: str, size: int, events: Any, dt: float, duration: float, dtype: Any) -> Any:
     """Events, or values ``[batch, step, unit]``, at every grid point, ``[step, batch, unit]``."""
+    last = int(steps(duration, dt))
     if isinstance(events, model.Spikes):
         at = steps(events.times, dt)
-        if events.n_events and int(at.max()) > last:
+        if events.n_events and events.times.max() > duration:
             raise ParameterError(
                 f"apply.stimulus[{name!r}]: times must lie in the window; got {float(events.times.max())} s; make it "
                 "longer, or cut the events"
@@ -212,7 +229,8 @@ def _train(name: str, size: int, events: Any, dt: float, last: int, dtype: Any) 
         values = jnp.moveaxis(jnp.asarray(events, dtype), 1, 0)
         return values if values.shape[0] == last + 1 else jnp.concatenate((values, jnp.zeros_like(values[:1])))
     times = _on_grid(events.times)
-    at = jnp.where(events.units >= 0, jnp.rint(jnp.where(jnp.isfinite(times), times, 0.0) / dt), last + 1)
+    there = (events.units >= 0) & jnp.isfinite(times)
+    at = jnp.where(there, jnp.rint(jnp.where(there, times, 0.0) / dt), last + 1)
     sample = jnp.arange(events.batch)[:, None]
     empty = jnp.zeros((last + 1, events.batch, events.n_units), dtype)
     return empty.at[at.astype(jnp.int32), sample, events.units].add(1.0, mode="drop")
@@ -245,9 +263,9 @@ def check_values(where: str, value: Any, size: int) -> Any:
             )
         return value
     values = jnp.asarray(value)
-    if values.ndim != 3 or values.shape[2] != size or not np.issubdtype(values.dtype, np.number):
+    if values.ndim != 3 or values.shape[2] != size or jnp.issubdtype(values.dtype, jnp.complexfloating):
         raise ParameterError(
-            f"{where} must be saltation.jax.Spikes, saltation.Spikes, or values [batch, step, {size}] on the grid of "
-            f"Grid(dt); got shape {values.shape}"
+            f"{where} must be saltation.jax.Spikes, saltation.Spikes, or real values [batch, step, {size}] on the grid "
+            f"of Grid(dt); got {values.dtype} of shape {values.shape}"
         )
     return values

@@ -110,9 +110,8 @@ def run_component(
         past = {pre: rows.at[k % memory[pre]].set(trains[pre]) for pre, rows in past.items()}
         return (following, past), seen
 
-    # on the way back a step is run again but for its products of matrices: its states alone are kept, which is faster
-    # than to write down all that it computes
-    step = jax.checkpoint(step, prevent_cse=False, policy=jax.checkpoint_policies.dots_saveable)
+    # on the way back a step is run again from its state, which is faster than to write down all that it computes
+    step = jax.checkpoint(step, prevent_cse=False)
     cells = {name: _begin(start[name], given[name], populations[name], wanted[name]) for name in populations}
     xs = (jnp.arange(n_steps), drive, [train for train, _ in outside])
     (cells, _), seen = _scan(step, (cells, past), xs, n_steps, checkpoint)

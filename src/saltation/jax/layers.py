@@ -11,11 +11,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from saltation import model
 from saltation.engine import Exact
-from saltation.engine.arguments import check_duration
 from saltation.engine.backends import check_backend
 from saltation.engine.observation import Probe
 from saltation.engine.training import TIME_CONSTANTS
@@ -252,8 +250,7 @@ def _run(
             "on a grid"
         )
     chain = Chain(net, shapes, recorded, rooms, chosen)
-    length = duration if isinstance(duration, Tracer) else check_duration(duration)
-    return chain.run(moved, {"in": events}, jnp.asarray(length, jnp.float64))
+    return chain.run(moved, {"in": events}, chain.window(duration))
 
 
 def _still(kind: str, target: Any, value: Any, moved: dict[Slot, Any]) -> Any:

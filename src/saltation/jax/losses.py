@@ -3,14 +3,21 @@
 First spike times are [batch, neuron] in seconds, inf where a neuron is silent. A time that does not exist moves with no
 parameter: its exact derivative is zero. What each loss makes of silence is said below. A NaN, that of a sample whose
 run has failed, stays a NaN.
+
+Labels are the numbers of neurons, from 0 on. Others are refused; where they are traced, as under ``jit``, they make a
+loss NaN, and for an accuracy they are wrong.
 """
 
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 
 from saltation.errors import ParameterError
+from saltation.model.checks import at_first, explain
 
 
 def ttfs_cross_entropy(
@@ -64,10 +71,12 @@ def ttfs_cross_entropy(
     """
     targets = _checked_scores("ttfs_cross_entropy", "first", first, labels)
     _check_positive("ttfs_cross_entropy.tau0", tau0)
-    if alpha < 0.0:
+    if not 0.0 <= alpha < math.inf:
         raise ParameterError(
-            f"ttfs_cross_entropy.alpha must be >= 0; got {alpha!r}; it weighs a penalty of late spikes"
+            f"ttfs_cross_entropy.alpha must be >= 0 and finite; got {alpha!r}; it weighs a penalty of late spikes"
         )
+    if tau1 is not None:
+        _check_positive("ttfs_cross_entropy.tau1", tau1)
     of_label = _of_labels(first, targets)
     fired = of_label != jnp.inf
     # Before the logarithm and not after it: a masked inf would still make a NaN on the way back.
@@ -77,7 +86,6 @@ def ttfs_cross_entropy(
     if alpha > 0.0:
         if tau1 is None:
             raise ParameterError("ttfs_cross_entropy.tau1 must be given where alpha > 0; got None; it is in seconds")
-        _check_positive("ttfs_cross_entropy.tau1", tau1)
         losses = losses + alpha * jnp.expm1(jnp.where(fired, of_label, 0.0) / tau1)
     return jnp.where(fired, losses, 0.0).mean()
 
@@ -93,7 +101,7 @@ def ttfs_silent_labels(first: jax.Array, labels: Any) -> jax.Array:
     2
     """
     targets = _checked_scores("ttfs_silent_labels", "first", first, labels)
-    return jnp.isinf(jnp.take_along_axis(first, targets[:, None], axis=1)).sum()
+    return jnp.isinf(_of_labels(first, targets)).sum()
 
 
 def ttfs_accuracy(first: jax.Array, labels: Any) -> jax.Array:
@@ -131,7 +139,8 @@ def spike_time_mse(first: jax.Array, target: Any, *, silent_time: float | None =
     first : Array, [batch, neuron]
         First spike times in seconds, inf where silent.
     target : array_like, broadcastable to [batch, neuron]
-        Wanted times in seconds; inf where any is as good.
+        Wanted times in seconds; inf where any is as good. A NaN or -inf is refused; a NaN that is traced, as under
+        ``jit``, makes the loss NaN.
     silent_time : float, optional
         Time in seconds that stands for silence in the value of the loss, such as the duration.
 
@@ -162,7 +171,10 @@ def spike_time_mse(first: jax.Array, target: Any, *, silent_time: float | None =
         raise ParameterError(
             f"spike_time_mse.target must broadcast to the shape of first, {first.shape}; got {jnp.shape(target)}"
         ) from None
-    asked = jnp.isfinite(wanted)
+    if _known(target):
+        given = np.asarray(target)
+        _refuse("spike_time_mse.target", given, ~(given > -math.inf), "times, or inf where any is as good", "use inf")
+    asked = wanted != jnp.inf  # a NaN is asked for, so that it stays one
     silent = jnp.isinf(first)
     instead = wanted if silent_time is None else jnp.full_like(first, silent_time)
     times = jnp.where(asked, jnp.where(silent, instead, first), 0.0)
@@ -223,7 +235,21 @@ def _checked_scores(owner: str, name: str, scores: Any, labels: Any) -> jax.Arra
             f"{owner}.labels must be integers [{scores.shape[0]}], one neuron for each sample; got shape "
             f"{targets.shape}, dtype {targets.dtype}; one-hot labels become numbers by .argmax(1)"
         )
+    if _known(labels):
+        given, n = np.asarray(labels), scores.shape[1]
+        must = f"from 0 to {n - 1}, the numbers of the neurons"
+        _refuse(f"{owner}.labels", given, (given < 0) | (given >= n), must, "classes are counted from 0")
     return targets
+
+
+def _known(values: Any) -> bool:
+    """Whether values can be looked at: no part of them is traced."""
+    return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
+
+
+def _refuse(where: str, given: np.ndarray, bad: np.ndarray, must: str, hint: str) -> None:
+    if bad.any():
+        raise ParameterError(explain(where, must, at_first(given, bad), hint))
 
 
 def _of_labels(scores: jax.Array, targets: jax.Array) -> jax.Array:
@@ -231,11 +257,10 @@ def _of_labels(scores: jax.Array, targets: jax.Array) -> jax.Array:
 
     `jnp.take_along_axis` gives the same and becomes a scatter on the way back, which takes XLA long to compile.
     """
-    n = scores.shape[1]
-    chosen = jnp.where(targets < 0, targets + n, targets)[:, None] == jnp.arange(n)
+    chosen = targets[:, None] == jnp.arange(scores.shape[1])
     return jnp.where(chosen.any(axis=1), jnp.where(chosen, scores, 0.0).sum(axis=1), jnp.nan)
 
 
 def _check_positive(where: str, value: float) -> None:
-    if not value > 0.0:
-        raise ParameterError(f"{where} must be > 0; got {value!r}; times are in seconds")
+    if not 0.0 < value < math.inf:
+        raise ParameterError(f"{where} must be > 0 and finite; got {value!r}; times are in seconds")

@@ -16,7 +16,8 @@ class Status(enum.IntEnum):
 
     ``EVENT_LIMIT`` and ``NOT_FINITE`` are those of `saltation.Status`.  ``CAPACITY``: a population has more spikes than
     there is room for.  ``STIMULUS``: a time that is NaN, negative or beyond the window, or a unit that does not exist.
-    ``PARAMETER``: a parameter out of its range.  ``UNFINISHED``: the kernel did not come to its end.
+    ``PARAMETER``: a parameter out of its range, or a traced duration that is, or that ends before a recorded time.
+    ``UNFINISHED``: the kernel did not come to its end.
 
     Examples
     --------

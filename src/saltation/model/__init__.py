@@ -12,7 +12,7 @@ from saltation.model.network import Network
 from saltation.model.neurons import ALIF, LI, LIF, Input, Neuron, Population
 from saltation.model.pooling import Pooled, SumPool2d
 from saltation.model.probes import MaxVoltage, SpikeTrain, Voltage, VoltageIntegral, VoltageSamples
-from saltation.model.projection import Connectivity, Projection, ProjectionKey, Receptor
+from saltation.model.projection import Connectivity, DelayOf, Projection, ProjectionKey, Receptor
 from saltation.model.spikes import Spikes
 from saltation.model.surrogates import ATan, Boxcar, Gaussian, Sigmoid, SuperSpike, Surrogate, Triangle
 
@@ -25,6 +25,7 @@ __all__ = [
     "Connectivity",
     "Conv1d",
     "Conv2d",
+    "DelayOf",
     "Gaussian",
     "Input",
     "MaxVoltage",

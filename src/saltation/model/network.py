@@ -11,7 +11,7 @@ from saltation.errors import NetworkError
 from saltation.model import structure
 from saltation.model.checks import describe, explain, suggest, text
 from saltation.model.neurons import Population
-from saltation.model.projection import Connectivity, Projection, ProjectionKey, Receptor
+from saltation.model.projection import Connectivity, DelayOf, Projection, ProjectionKey, Receptor
 from saltation.model.summary import edge, summary
 
 
@@ -113,6 +113,7 @@ class Network:
         name: str | None = None,
         receptor: Receptor | None = None,
         connectivity: Connectivity | None = None,
+        delay_of: DelayOf | None = None,
     ) -> ProjectionKey:
         """Add a projection, and return its key.
 
@@ -130,6 +131,9 @@ class Network:
             Receptor of `post`, if it has two; None lets the sign of each weight decide.
         connectivity : Sparse, Conv1d, Conv2d, SumPool2d or Pooled, optional
             Which synapses there are; None for all pairs.
+        delay_of : {None, "axon", "synapse"}
+            What each of several delays belongs to; needed where a `Sparse` has as many synapses as `pre` has units,
+            and `replace` keeps it (see `Projection`).
 
         Raises
         ------
@@ -150,7 +154,7 @@ class Network:
         """
         structure.check_known("Network.connect.pre", pre, self._populations)
         structure.check_known("Network.connect.post", post, self._populations)
-        projection = Projection(pre, post, weight, delay, receptor, name, connectivity)
+        projection = Projection(pre, post, weight, delay, receptor, name, connectivity, delay_of)
         structure.check_fit("Network.connect", projection, self._populations)
         if name is not None:
             structure.check_free("Network.connect.name", name, self._populations, self._projections)
@@ -184,7 +188,8 @@ class Network:
         weight : mapping of projection key to array_like, optional
             New weights, of the same shape.
         delay : mapping of projection key to array_like, optional
-            New delays.
+            New delays. Where the shape leaves open whether they are of axons or of synapses, they are what the old
+            ones were.
         **parameters : mapping of population name to array_like
             New values of parameters of neurons, e.g. ``tau_mem={"hid": 0.02}``.
 

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias, final
 
+import numpy as np
 import numpy.typing as npt
 
 from saltation.errors import ParameterError
@@ -16,6 +17,9 @@ from saltation.model.record import Record, set_fields
 Receptor: TypeAlias = Literal["exc", "inh"]
 """Name of one of two receptors."""
 
+DelayOf: TypeAlias = Literal["axon", "synapse"]
+"""What each delay of several belongs to: a unit of `pre`, or a weight."""
+
 ProjectionKey: TypeAlias = tuple[str, str] | str
 """What a projection is called: (pre, post), or its name."""
 
@@ -23,6 +27,8 @@ Connectivity: TypeAlias = Sparse | Conv1d | Conv2d | SumPool2d | Pooled
 """Which synapses there are, and which weight each of them has."""
 
 RECEPTORS: Final = ("exc", "inh")
+
+DELAYS_OF: Final = ("axon", "synapse")
 
 
 @final
@@ -52,6 +58,12 @@ class Projection(Record):
         Name, needed to tell apart several projections between the same two populations.
     connectivity : Sparse, Conv1d, Conv2d, SumPool2d or Pooled, optional
         Which synapses there are; None: all pairs have one.
+    delay_of : {None, "axon", "synapse"}
+        What each of several delays belongs to: a unit of `pre` ("axon", delays [n_pre]), or a weight ("synapse",
+        delays of the shape of weight). None: the shape decides. It cannot where a `Sparse` has as many synapses as
+        `pre` has units; different delays then need this argument, unless synapse m leaves unit m, for which both are
+        the same, and equal ones are those of axons. The projection keeps the answer, also for delays that
+        `Network.replace` brings; for one delay for all it is None.
 
     Raises
     ------
@@ -80,6 +92,7 @@ class Projection(Record):
     receptor: Receptor | None
     name: str | None
     connectivity: Connectivity | None
+    delay_of: DelayOf | None
 
     def __init__(
         self,
@@ -90,6 +103,7 @@ class Projection(Record):
         receptor: Receptor | None = None,
         name: str | None = None,
         connectivity: Connectivity | None = None,
+        delay_of: DelayOf | None = None,
     ) -> None:
         if connectivity is not None and not isinstance(connectivity, Connectivity):  # pyright: ignore[reportUnnecessaryIsInstance]
             must = "Sparse, Conv1d, Conv2d, SumPool2d or Pooled"
@@ -97,15 +111,19 @@ class Projection(Record):
         weights = _checked_weight(weight, connectivity)
         if receptor is not None and receptor not in RECEPTORS:
             raise ParameterError(explain("Projection.receptor", "None, 'exc' or 'inh'", describe(receptor)))
+        if delay_of is not None and delay_of not in DELAYS_OF:
+            raise ParameterError(explain("Projection.delay_of", "None, 'axon' or 'synapse'", describe(delay_of)))
+        delays, kind = _checked_delay(delay, weights, connectivity, delay_of)
         set_fields(
             self,
             pre=text("Projection", "pre", pre),
             post=text("Projection", "post", post),
             weight=weights,
-            delay=_checked_delay(delay, weights, connectivity),
+            delay=delays,
             receptor=receptor,
             name=None if name is None else text("Projection", "name", name),
             connectivity=connectivity,
+            delay_of=kind,
         )
 
     def with_values(self, values: Mapping[str, npt.ArrayLike]) -> "Projection":
@@ -113,7 +131,9 @@ class Projection(Record):
         links = self.connectivity
         weight = _checked_weight(values["weight"], links) if "weight" in values else self.weight
         fits = "delay" not in values and weight.shape == self.weight.shape
-        delay = self.delay if fits else _checked_delay(values.get("delay", self.delay), weight, links)
+        delay, kind = self.delay, self.delay_of
+        if not fits:
+            delay, kind = _checked_delay(values.get("delay", delay), weight, links, before=kind)
         new = object.__new__(Projection)
         set_fields(
             new,
@@ -124,6 +144,7 @@ class Projection(Record):
             receptor=self.receptor,
             name=self.name,
             connectivity=links,
+            delay_of=kind,
         )
         return new
 
@@ -142,7 +163,7 @@ class Projection(Record):
     @property
     def delay_per_weight(self) -> bool:
         """Whether each weight has a delay of its own."""
-        return self.delay.ndim > 0 and self.delay.shape == self.weight.shape
+        return self.delay_of == "synapse"
 
 
 def _checked_weight(weight: npt.ArrayLike, connectivity: Connectivity | None) -> FloatArray:
@@ -153,7 +174,39 @@ def _checked_weight(weight: npt.ArrayLike, connectivity: Connectivity | None) ->
     return checked
 
 
-def _checked_delay(delay: npt.ArrayLike, weight: FloatArray, connectivity: Connectivity | None) -> FloatArray:
+def _checked_delay(
+    delay: npt.ArrayLike,
+    weight: FloatArray,
+    connectivity: Connectivity | None,
+    delay_of: DelayOf | None = None,
+    *,
+    before: DelayOf | None = None,
+) -> tuple[FloatArray, DelayOf | None]:
+    """Delays, and what each of them belongs to; where the shape leaves that open, it is what it was ``before``."""
     n_pre = weight.shape[0] if connectivity is None else connectivity.n_pre
-    shapes = ((), (n_pre,), weight.shape)
-    return float_array("Projection", "delay", delay, shapes=shapes, minimum=0.0, hint=SECONDS)
+    allowed = {None: ((), (n_pre,), weight.shape), "axon": ((n_pre,),), "synapse": (weight.shape,)}
+    name = "delay" if delay_of is None else f"delay with delay_of={delay_of!r}"
+    checked = float_array("Projection", name, delay, shapes=allowed[delay_of], minimum=0.0, hint=SECONDS)
+    if checked.ndim == 0:
+        return checked, None
+    if checked.shape != (n_pre,):
+        return checked, "synapse"
+    if checked.shape != weight.shape:
+        return checked, "axon"
+    kind = delay_of or before
+    if kind is None and not _either_way(checked, connectivity):
+        must = f"told apart by delay_of where there are as many synapses as units of pre, {n_pre}"
+        hint = (
+            "each may be of a unit of pre or of a synapse: say which by net.connect(..., delay_of='axon') or "
+            "'synapse', which net.replace then keeps"
+        )
+        raise ParameterError(explain("Projection.delay", must, "different delays without it", hint))
+    return checked, kind or "axon"
+
+
+def _either_way(delay: FloatArray, connectivity: Connectivity | None) -> bool:
+    """Whether delays of axons are those of synapses: all are equal, or synapse m leaves unit m."""
+    if connectivity is None or np.all(delay == delay[0]):
+        return True
+    pre, _, place = connectivity.synapses()
+    return np.array_equal(pre, place)

@@ -45,7 +45,7 @@ def run(
     return list(_Run.apply(call, *parameters, *stimulus, *observed))
 
 
-def _transforming() -> bool:
+def transforming() -> bool:
     """Whether a transformation of `torch.func` is at work; where torch does not say so, it may be."""
     ask = getattr(torch._C, "_are_functorch_transforms_active", None)
     return True if ask is None else bool(ask())
@@ -106,7 +106,7 @@ class _Run(torch.autograd.Function):
         n_spikes = 3 * len(call.specification.spiking)
         real = (*cotangents[:n_spikes:3], *cotangents[n_spikes:-1])
         # somebody may want a derivative of this, or the tensors are those of a transformation
-        if torch.is_grad_enabled() or _transforming():
+        if torch.is_grad_enabled() or transforming():
             found: Sequence[Tensor] = _Gradients.apply(call, token, wanted, len(real), *tensors, *real)
         else:
             found = _adjoint_of(call, token, wanted, real, tensors)

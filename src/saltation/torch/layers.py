@@ -16,7 +16,7 @@ from saltation import model
 from saltation.engine import Backend
 from saltation.engine.observation import Probe, Record
 from saltation.errors import ParameterError
-from saltation.model import Connectivity, Input, MaxVoltage, Network, Population, SpikeTrain, VoltageSamples
+from saltation.model import Connectivity, DelayOf, Input, MaxVoltage, Network, Population, SpikeTrain, VoltageSamples
 from saltation.model.checks import SECONDS, integer, number, suggest
 from saltation.torch.calling import Events, Observed, call
 from saltation.torch.module import NetworkModule, set_up
@@ -58,6 +58,8 @@ class LIF(NetworkModule):
     connectivity : Sparse, Conv1d, Conv2d, SumPool2d or Pooled, optional
         Which synapses lead from the inputs to the neurons, None for all; ``weight`` is then of its ``weight_shape``,
         and the default weights count the synapses of a neuron, on average, in place of ``n_in``.
+    delay_of : {None, "axon", "synapse"}
+        What each of several delays belongs to, where the shape leaves that open; see `saltation.Network.connect`.
     trainable : sequence of str
         Kinds of parameters that are trained, as in `SNN`.
     backend : Exact or Grid, optional
@@ -99,13 +101,14 @@ class LIF(NetworkModule):
         recurrent: Weights | None = None,
         recurrent_delay: npt.ArrayLike = 0.0,
         connectivity: Connectivity | None = None,
+        delay_of: DelayOf | None = None,
         trainable: Sequence[str] = ("weight",),
         backend: Backend | None = None,
         **parameters: Any,
     ) -> None:
         weights = _driving(weight) if connectivity is None else _driving_listed(weight, connectivity)
         loop = (recurrent, recurrent_delay)
-        net = _network(model.LIF, n_in, n_out, parameters, weights, delay, *loop, connectivity)
+        net = _network(model.LIF, n_in, n_out, parameters, weights, delay, *loop, connectivity, delay_of)
         set_up(self, net, trainable, _trains(backend), backend, _name)
         self.duration = number("LIF", "duration", duration, minimum=0.0, strict=True, hint=SECONDS)
 
@@ -125,7 +128,7 @@ class ALIF(NetworkModule):
 
     Parameters
     ----------
-    n_in, n_out, duration, weight, delay, recurrent, recurrent_delay, connectivity, trainable, backend
+    n_in, n_out, duration, weight, delay, recurrent, recurrent_delay, connectivity, delay_of, trainable, backend
         As in `LIF`.
     **parameters
         Parameters of the neurons, such as ``tau_adapt=100e-3, beta=0.2``; see `saltation.ALIF`.
@@ -159,13 +162,14 @@ class ALIF(NetworkModule):
         recurrent: Weights | None = None,
         recurrent_delay: npt.ArrayLike = 0.0,
         connectivity: Connectivity | None = None,
+        delay_of: DelayOf | None = None,
         trainable: Sequence[str] = ("weight",),
         backend: Backend | None = None,
         **parameters: Any,
     ) -> None:
         weights = _driving(weight) if connectivity is None else _driving_listed(weight, connectivity)
         loop = (recurrent, recurrent_delay)
-        net = _network(model.ALIF, n_in, n_out, parameters, weights, delay, *loop, connectivity)
+        net = _network(model.ALIF, n_in, n_out, parameters, weights, delay, *loop, connectivity, delay_of)
         set_up(self, net, trainable, _trains(backend), backend, _name)
         self.duration = number("ALIF", "duration", duration, minimum=0.0, strict=True, hint=SECONDS)
 
@@ -194,7 +198,7 @@ class LI(NetworkModule):
     weight : array_like or callable, optional
         Initial weights ``[n_in, n_out]``, or a function of this shape. None draws ``w ~ N(0, 1 / n_in)`` from
         torch's generator.
-    delay, connectivity, trainable, backend
+    delay, connectivity, delay_of, trainable, backend
         As in `LIF`.
     **parameters
         Parameters of the neurons, such as ``tau_mem=20e-3``; see `saltation.LI`.
@@ -228,12 +232,13 @@ class LI(NetworkModule):
         weight: Weights | None = None,
         delay: npt.ArrayLike = 0.0,
         connectivity: Connectivity | None = None,
+        delay_of: DelayOf | None = None,
         trainable: Sequence[str] = ("weight",),
         backend: Backend | None = None,
         **parameters: Any,
     ) -> None:
         weights = _balanced(weight) if connectivity is None else _balanced_listed(weight, connectivity)
-        net = _network(model.LI, n_in, n_out, parameters, weights, delay, None, 0.0, connectivity)
+        net = _network(model.LI, n_in, n_out, parameters, weights, delay, None, 0.0, connectivity, delay_of)
         set_up(self, net, trainable, {"out": MaxVoltage() if readout is None else readout}, backend, _name)
         self.duration = number("LI", "duration", duration, minimum=0.0, strict=True, hint=SECONDS)
 
@@ -301,6 +306,7 @@ def _network(
     recurrent: Weights | None,
     recurrent_delay: npt.ArrayLike,
     connectivity: Connectivity | None,
+    delay_of: DelayOf | None,
 ) -> Network:
     owner = kind.__name__
     n_pre, n_post = (integer(owner, name, n, minimum=1) for name, n in (("n_in", n_in), ("n_out", n_out)))
@@ -316,7 +322,7 @@ def _network(
     net.add("out", neurons)
     shape = (n_pre, n_post) if connectivity is None else connectivity.weight_shape
     values = _initial(f"{owner}.weight", weight, shape)
-    net.connect("in", "out", weight=values, delay=delay, connectivity=connectivity)
+    net.connect("in", "out", weight=values, delay=delay, connectivity=connectivity, delay_of=delay_of)
     if recurrent is not None:
         values = _initial(f"{owner}.recurrent", recurrent, (n_post, n_post))
         net.connect("out", "out", weight=values, delay=recurrent_delay)

@@ -3,12 +3,19 @@
 First spike times are [batch, neuron] in seconds, inf where a neuron is silent. A time that does not exist
 moves with no parameter: its exact derivative is zero. What each loss makes of silence is said below, and none
 gives a NaN.
+
+Labels are the numbers of neurons, from 0 on. Others are refused, except under the compiler, which does not look at
+values.
 """
+
+import math
 
 import torch
 from torch import Tensor
 
 from saltation.errors import ParameterError
+from saltation.model.checks import at_first, explain
+from saltation.torch import eager
 
 
 def ttfs_cross_entropy(
@@ -63,10 +70,12 @@ def ttfs_cross_entropy(
     """
     _check_scores("ttfs_cross_entropy", "first", first, labels)
     _check_positive("ttfs_cross_entropy.tau0", tau0, "times are in seconds")
-    if alpha < 0.0:
+    if not 0.0 <= alpha < math.inf:
         raise ParameterError(
-            f"ttfs_cross_entropy.alpha must be >= 0; got {alpha!r}; it weighs a penalty of late spikes"
+            f"ttfs_cross_entropy.alpha must be >= 0 and finite; got {alpha!r}; it weighs a penalty of late spikes"
         )
+    if tau1 is not None:
+        _check_positive("ttfs_cross_entropy.tau1", tau1, "times are in seconds")
     of_label = first.gather(1, labels[:, None])[:, 0]
     fired = torch.isfinite(of_label)
     # Where before the logarithm and not after it: a masked inf would still make a NaN on the way back.
@@ -75,7 +84,6 @@ def ttfs_cross_entropy(
     if alpha > 0.0:
         if tau1 is None:
             raise ParameterError("ttfs_cross_entropy.tau1 must be given where alpha > 0; got None; it is in seconds")
-        _check_positive("ttfs_cross_entropy.tau1", tau1, "times are in seconds")
         losses = losses + alpha * torch.expm1(torch.where(fired, of_label, torch.zeros_like(of_label)) / tau1)
     return torch.where(fired, losses, torch.zeros_like(losses)).mean()
 
@@ -132,7 +140,8 @@ def spike_time_mse(first: Tensor, target: Tensor, *, silent_time: float | None =
     first : Tensor, [batch, neuron]
         First spike times in seconds, inf where silent.
     target : Tensor, broadcastable to [batch, neuron]
-        Wanted times in seconds; inf where any is as good.
+        Wanted times in seconds; inf where any is as good. A NaN or -inf is refused; under the compiler, which does not
+        look at values, a NaN makes the loss NaN.
     silent_time : float, optional
         Time in seconds that stands for silence in the value of the loss, such as the duration.
 
@@ -159,13 +168,17 @@ def spike_time_mse(first: Tensor, target: Tensor, *, silent_time: float | None =
     2e-06
     """
     try:
-        wanted = target.to(first.dtype).expand_as(first)
+        given = target.to(first.dtype)
+        wanted = given.expand_as(first)
     except RuntimeError:
         raise ParameterError(
             f"spike_time_mse.target must broadcast to the shape of first, {tuple(first.shape)}; got "
             f"{tuple(target.shape)}"
         ) from None
-    asked = torch.isfinite(wanted)
+    if _known(given):
+        bad = ~(given > -math.inf)
+        _refuse("spike_time_mse.target", given, bad, "times, or inf where any is as good", "use inf")
+    asked = wanted != math.inf  # a NaN is asked for, so that it stays one
     fired = torch.isfinite(first)
     instead = wanted if silent_time is None else torch.full_like(first, silent_time)
     zero = torch.zeros_like(first)
@@ -227,8 +240,26 @@ def _check_scores(owner: str, name: str, scores: Tensor, labels: Tensor) -> None
             f"{tuple(labels.shape)}, dtype {str(labels.dtype).removeprefix('torch.')}; one-hot labels become "
             "numbers by .argmax(1)"
         )
+    if _known(labels):
+        n = scores.shape[1]
+        must = f"from 0 to {n - 1}, the numbers of the neurons"
+        _refuse(f"{owner}.labels", labels, (labels < 0) | (labels >= n), must, "classes are counted from 0")
+
+
+def _known(values: Tensor) -> bool:
+    """Whether values can be looked at: no compiler, tracer or transformation is at work, and there are values."""
+    # the compiler first, which then follows nothing of the rest
+    if torch.compiler.is_compiling():
+        return False
+    return eager.possible((values,)) and not eager.transforming() and not values.is_meta
+
+
+def _refuse(where: str, given: Tensor, bad: Tensor, must: str, hint: str) -> None:
+    if bool(bad.any()):
+        text = at_first(given.detach().cpu().numpy(), bad.cpu().numpy())
+        raise ParameterError(explain(where, must, text, hint))
 
 
 def _check_positive(where: str, value: float, hint: str) -> None:
-    if not value > 0.0:
-        raise ParameterError(f"{where} must be > 0; got {value!r}; {hint}")
+    if not 0.0 < value < math.inf:
+        raise ParameterError(f"{where} must be > 0 and finite; got {value!r}; {hint}")

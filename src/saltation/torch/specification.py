@@ -24,6 +24,7 @@ from saltation.engine.training import probes_of, trained_kinds
 from saltation.errors import ParameterError
 from saltation.model import (
     Connectivity,
+    DelayOf,
     Input,
     Network,
     Population,
@@ -49,6 +50,7 @@ class Edge(NamedTuple):
     name: str | None
     receptor: Receptor | None
     delay: float | None
+    delay_of: DelayOf | None
     connectivity: Connectivity | None = None
 
     @property
@@ -149,6 +151,7 @@ class Specification:
                 name=edge.name,
                 receptor=edge.receptor,
                 connectivity=edge.connectivity,
+                delay_of=edge.delay_of,
             )
         return net
 
@@ -201,7 +204,7 @@ def specify(
         fixed = projection.delay.ndim == 0 and "delay" not in kinds
         delay = float(projection.delay) if fixed else None
         ends = (projection.pre, projection.post, projection.name, projection.receptor)
-        edges.append(Edge(*ends, delay, projection.connectivity))
+        edges.append(Edge(*ends, delay, projection.delay_of, projection.connectivity))
         for kind, value in (("weight", projection.weight), ("delay", projection.delay)):
             if kind == "weight" or not fixed:
                 slots.append(Slot(kind, key, value.shape, kind in kinds))

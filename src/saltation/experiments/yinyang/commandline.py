@@ -142,7 +142,20 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
             f"--decay belongs to the exponential schedule; the recipe {recipe!r} has the {settings.schedule} one. "
             "Leave it out, or take --recipe published"
         )
+    _refuse_idle(given, ("dt", "gradient"), settings.backend == "grid", "the grid", "--backend grid")
+    learned = "--delays axonal or synaptic"
+    _refuse_idle(given, ("delay_learning_rate",), settings.delays != "none", "delays that are learned", learned)
     return settings, recipe, frontend
+
+
+def _refuse_idle(given: dict[str, Any], names: tuple[str, ...], used: bool, owner: str, remedy: str) -> None:
+    """Refuse options that would have no effect; a folder that is resumed may be what uses them."""
+    idle = [f"--{name.replace('_', '-')}" for name in names if name in given]
+    if idle and not used:
+        raise ParameterError(
+            f"{' and '.join(idle)} {'belong' if idle[1:] else 'belongs'} to {owner}, and would change nothing here. "
+            f"Leave that out, or take {remedy}"
+        )
 
 
 def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, options: dict[str, Any]) -> None:

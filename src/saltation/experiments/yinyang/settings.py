@@ -73,7 +73,7 @@ class Settings(Recipe):
     gradient : str
         Of a grid: "surrogate", which needs a readout of voltages, or "eventprop" at the spikes it finds.
     dt : float
-        Step of the grid.
+        Step of the grid, at most `duration`.
     beta : float
         Sharpness of the surrogate, `saltation.SuperSpike`.
     train_points, held_out_points : int
@@ -143,6 +143,8 @@ class Settings(Recipe):
             number("Settings", "out_sum", self.out_sum)
         number("Settings", "alpha", self.alpha, minimum=0.0)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
+        if self.backend == "grid":
+            number("Settings", "dt", self.dt, maximum=self.duration, hint="a step is at most as long as the window")
 
     @property
     def surrogate_gradients(self) -> bool:
@@ -161,6 +163,7 @@ RECIPES = {
         hidden_mean=2.0,
         hidden_std=1.2,
         out_sum=12.0,
+        out_std=0.3,
     ),
 }
 """``published`` is that of the paper.

@@ -9,7 +9,7 @@ from saltation.errors import NetworkError, ParameterError
 from saltation.io._common import AnyArray
 from saltation.io.nir._library import called, note, values, whole
 from saltation.io.units import to_seconds
-from saltation.model import Conv1d, Conv2d, Pooled, Sparse, SumPool2d
+from saltation.model import Conv1d, Conv2d, DelayOf, Pooled, Sparse, SumPool2d
 from saltation.model.checks import explain
 
 WEIGHTS = ("Affine", "Conv1d", "Conv2d", "Linear")
@@ -28,6 +28,7 @@ class Folded(NamedTuple):
 
     weight: AnyArray
     delay: AnyArray
+    delay_of: DelayOf | None
     connectivity: Any
     bias: AnyArray
     core: str | None
@@ -277,33 +278,33 @@ def _built(where: str, kind: Any, *arguments: Any, **options: Any) -> Any:
 
 
 # -------------------------------------------------------------------------------------------- the whole of them
-def _arguments(state: _State, chain: Chain, out: AnyArray) -> tuple[AnyArray, AnyArray, Any]:
-    """Weight, delay and connectivity of a folded chain."""
+def _arguments(state: _State, chain: Chain, out: AnyArray) -> tuple[AnyArray, AnyArray, DelayOf | None, Any]:
+    """Weight, delay, what the delay belongs to, and connectivity of a folded chain."""
     where = f"the way {' -> '.join((chain.pre, *chain.steps, chain.port))}"
     weight, links = state.weight, state.links
     if weight is None and state.pool is None:  # each unit to its like
         links = Sparse(np.arange(state.n_pre), np.arange(state.n_pre), (state.n_pre, state.n_pre))
         each = np.ones(state.n_pre) if state.into is None else state.into
-        return each, _one_or_all(state.delay_in), links
+        return each, *_one_or_all(state.delay_in), links
     if weight is None:
         every = np.array(1.0) if state.into is None else np.array(state.into[0])
-        return every, _one_or_all(state.delay_in), state.pool
+        return every, *_one_or_all(state.delay_in), state.pool
     if state.into is not None and np.any(state.into != 1):
         rows = state.into if state.pool is None else np.full(state.pool.n_post, state.into[0])
         weight = _times_rows(weight, links, rows)
     weight = _times(weight, links, out, where)
     late = np.zeros(1) if state.delay_out is None else state.delay_out
     if np.all(late == late[0]):
-        return weight, _one_or_all(state.delay_in + late[0]), links
+        return weight, *_one_or_all(state.delay_in + late[0]), links
     if isinstance(links, Sparse):
-        return weight, state.delay_in[links.pre] + late[links.post], links
+        return weight, state.delay_in[links.pre] + late[links.post], "synapse", links
     if links is not None:
         raise NetworkError(f"{where} delays the units after a convolution or a pool differently; no projection does.")
-    return weight, state.delay_in[:, None] + late[None, :], links
+    return weight, state.delay_in[:, None] + late[None, :], "synapse", links
 
 
-def _one_or_all(delay: AnyArray) -> AnyArray:
-    return np.array(delay[0]) if np.all(delay == delay[0]) else delay
+def _one_or_all(delay: AnyArray) -> tuple[AnyArray, DelayOf | None]:
+    return (np.array(delay[0]), None) if np.all(delay == delay[0]) else (delay, "axon")
 
 
 def _times_rows(weight: AnyArray, links: Any, factor: AnyArray) -> AnyArray:

@@ -8,7 +8,7 @@ import numpy as np
 from saltation.errors import NetworkError, ParameterError
 from saltation.io._common import AnyArray
 from saltation.io.nir._library import called, library, note, values, words
-from saltation.io.nir.chains import Chain, fold, reached, scaled
+from saltation.io.nir.chains import Chain, Folded, fold, reached, scaled
 from saltation.io.nir.flat import Flat, flatten
 from saltation.io.nir.neurons import (
     Convention,
@@ -21,7 +21,7 @@ from saltation.io.nir.neurons import (
 )
 from saltation.io.nir.ways import Target, chains_of, check_all_used, populations_of, targets_of
 from saltation.io.units import TimeUnit, seconds
-from saltation.model import Input, Network
+from saltation.model import DelayOf, Input, Network, Sparse
 from saltation.model.checks import describe, explain, number
 
 
@@ -169,7 +169,7 @@ def _built(
         unnamed = each.core is None or cores.count(each.core) > 1 or note(flat.nodes[each.core], "unnamed") is not None
         name = _name(network, chain.pre, target.name, None if unnamed else each.core)
         weight = scaled(each, synapses[chain.port].gain, chain)
-        delay = _shaped_delay(flat, chain, each.delay, weight)
+        delay, delay_of = _shaped_delay(flat, chain, each, weight)
         network.connect(
             chain.pre,
             target.name,
@@ -178,6 +178,7 @@ def _built(
             name=name,
             receptor=receptor,
             connectivity=each.connectivity,
+            delay_of=delay_of,
         )
     return network
 
@@ -221,14 +222,17 @@ def _name(network: Network, pre: str, post: str, wanted: str | None) -> str | No
     return next(name for i in range(2, len(taken) + 3) if (name := f"{pre}_to_{post}_{i}") not in taken)
 
 
-def _shaped_delay(flat: Flat, chain: Chain, delay: AnyArray, weight: AnyArray) -> AnyArray:
-    """A delay with as many values as were noted, where they are equal."""
+def _shaped_delay(flat: Flat, chain: Chain, folded: Folded, weight: AnyArray) -> tuple[AnyArray, DelayOf | None]:
+    """A delay with as many values as were noted, and what each of them belongs to."""
+    delay = folded.delay
     for name in chain.steps:
         if flat.kind(name) == "Delay":
             noted = words(flat.nodes[name], "shape")
             if noted == ["axon"] and delay.ndim == 0:
-                return np.full(math.prod(np.shape(flat.nodes[name].delay)), delay)
-            if noted == ["weight"] and delay.shape != weight.shape:
+                return np.full(math.prod(np.shape(flat.nodes[name].delay)), delay), "axon"
+            if noted == ["weight"]:
+                if isinstance(folded.connectivity, Sparse) and folded.delay_of == "axon":
+                    delay = delay[folded.connectivity.pre]
                 columns = delay[:, None] if delay.ndim == 1 and weight.ndim == 2 else delay
-                return np.broadcast_to(columns, weight.shape)
-    return delay
+                return np.broadcast_to(columns, weight.shape), "synapse"
+    return delay, folded.delay_of

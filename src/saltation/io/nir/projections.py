@@ -165,7 +165,7 @@ def _delays(nir: Any, projection: Projection, shapes: Shapes, convention: Conven
     n_pre = math.prod(shape)
     if delay.ndim == 0:
         return (nir.Delay(delay=np.full(shape, delay)) if delay else None), None
-    if delay.shape == (n_pre,):
+    if delay.shape == (n_pre,) and not projection.delay_per_weight:
         noted = {PREFIX + "shape": "axon"} if np.all(delay == delay[0]) else {}
         return nir.Delay(delay=delay.reshape(shape), metadata=noted), None
     if delay.ndim == 2 and projection.connectivity is None:
@@ -174,6 +174,8 @@ def _delays(nir: Any, projection: Projection, shapes: Shapes, convention: Conven
             return nir.Delay(delay=delay[:, 0].reshape(shape), metadata=noted), None
         if np.all(delay == delay[:1]):
             return None, nir.Delay(delay=delay[0].copy(), metadata=noted)
+    if _is_one_to_one(projection):  # the delay of a synapse is that of its unit
+        return nir.Delay(delay=delay.reshape(shape), metadata={PREFIX + "shape": "weight"}), None
     raise NetworkError(
         f"to_nir cannot write projection {projection.key!r}: each synapse has a delay of its own, and NIR delays the "
         "whole signal of a unit, before the weights or after: one for each axon, or for each target, can be written."
