@@ -12,7 +12,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from saltation import model
 from saltation.engine.grid import Grid
-from saltation.engine.grid_table import steps
+from saltation.engine.grid_table import last_step, steps
 from saltation.engine.plan import Plan, compile_network
 from saltation.engine.training import TIME_CONSTANTS
 from saltation.errors import GradientError, ParameterError
@@ -49,7 +49,7 @@ class GridChain:
     def run(self, given: Mapping[Slot, jax.Array], stimulus: Mapping[str, Any], duration: float) -> Output:
         """Run it: ``given`` are the values of what moves, ``stimulus`` events or values of each input, checked."""
         dt = float(self.backend.dt)
-        last = int(steps(duration, dt))
+        last = last_step(duration, dt)
         if last < 1:
             raise ParameterError(f"apply.duration must be at least one step of the grid, {dt} s; got {duration} s")
         kinds = [value.dtype for value in given.values() if jnp.issubdtype(value.dtype, jnp.floating)]
@@ -209,7 +209,7 @@ def _later(train: Any, late: int) -> Any:
 
 def _train(name: str, size: int, events: Any, dt: float, duration: float, dtype: Any) -> Any:
     """Events, or values ``[batch, step, unit]``, at every grid point, ``[step, batch, unit]``."""
-    last = int(steps(duration, dt))
+    last = last_step(duration, dt)
     if isinstance(events, model.Spikes):
         at = steps(events.times, dt)
         if events.n_events and events.times.max() > duration:
