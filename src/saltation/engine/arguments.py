@@ -110,17 +110,7 @@ def check_stimulus(
 
 
 def _check_drive(argument: str, value: Any, size: int) -> NDArray[np.float64]:
-    try:
-        given = np.asarray(value)
-    except (TypeError, ValueError):
-        raise ParameterError(f"simulate.{argument} must be Spikes, or numbers [batch, step, {size}]") from None
-    if given.dtype.kind not in "fiub":
-        hint = "; pass .real, or the magnitude" if given.dtype.kind == "c" else "; convert it to float64 first"
-        raise ParameterError(
-            f"simulate.{argument} must be Spikes, or real numbers [batch, step, {size}]; got the dtype "
-            f"{given.dtype}{hint}"
-        )
-    array = np.asarray(given, np.float64)
+    array = _real(f"simulate.{argument}", value, f"Spikes, or numbers [batch, step, {size}]")
     if array.ndim != 3 or array.shape[2] != size:
         raise ParameterError(
             f"simulate.{argument} must be Spikes, or numbers [batch, step, unit] with as many units as the population, "
@@ -251,17 +241,21 @@ def by_name(argument: str, given: Any) -> Mapping[Any, Any]:
     return cast(Mapping[Any, Any], given)
 
 
-def float_values(argument: str, value: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """A float64 copy of a value with the given shape."""
+def _real(argument: str, value: Any, must: str) -> NDArray[np.float64]:
+    """A float64 copy of real numbers."""
     try:
         given = np.asarray(value)
-        array = None if given.dtype.kind == "c" else np.array(given, np.float64)
     except (TypeError, ValueError):
-        raise ParameterError(f"{argument} must be numbers of shape {shape}; got {value!r}") from None
-    if array is None:
-        raise ParameterError(
-            f"{argument} must be real numbers; got the dtype {given.dtype}; pass .real, or the magnitude"
-        )
+        raise ParameterError(f"{argument} must be {must}; got {value!r}") from None
+    if given.dtype.kind not in "fiub":
+        hint = "pass .real, or the magnitude" if given.dtype.kind == "c" else "convert it to float64 first"
+        raise ParameterError(f"{argument} must be {must}, all of them real; got the dtype {given.dtype}; {hint}")
+    return given.astype(np.float64)
+
+
+def float_values(argument: str, value: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """A float64 copy of a value with the given shape."""
+    array = _real(argument, value, f"numbers of shape {shape}")
     if array.shape != shape:
         raise ParameterError(f"{argument} must have the shape {shape} of what it belongs to; got {array.shape}")
     return array

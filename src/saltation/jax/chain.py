@@ -76,23 +76,12 @@ class Chain:
             if component.model != "input"
         )
 
-    @cached_property
-    def last_probe(self) -> float:
-        """The last of the times at which a voltage is recorded."""
-        probes = (probe for _, probes, _ in self.recorded for probe in probes if isinstance(probe, Voltage))
-        return max((float(probe.times.max(initial=0.0)) for probe in probes), default=0.0)
-
     def window(self, duration: Any) -> Any:
         """Check a duration, by itself and beside the probes; if it is traced, NaN fails all samples."""
         if isinstance(duration, Tracer):
-            return jnp.where(duration >= self.last_probe, jnp.asarray(duration, jnp.float64), jnp.nan)
-        length = check_duration(duration)
-        if length < self.last_probe:
-            raise ParameterError(
-                f"record: times must lie in the window [0, {length} s]; got {self.last_probe} s; make the duration "
-                "longer"
-            )
-        return jnp.asarray(length, jnp.float64)
+            last = last_probe(self.recorded)
+            return jnp.where(duration >= last, jnp.asarray(duration, jnp.float64), jnp.nan)
+        return jnp.asarray(check_probes(self.recorded, check_duration(duration)), jnp.float64)
 
     def run(self, given: Mapping[Slot, jax.Array], stimulus: Mapping[str, Spikes], duration: Any) -> Output:
         """Run it: ``given`` are the values of what moves, ``stimulus`` the events of each input; all are checked."""
@@ -125,6 +114,28 @@ def _value(part: Part, probe: Probe, outcome: Any, columns: slice) -> Any:
             return outcome.samples[:, :, columns]
         return outcome.samples[:, at, columns]
     return (outcome.peak if isinstance(probe, MaxVoltage) else outcome.area)[:, columns]
+
+
+def last_probe(recorded: Recorded) -> float:
+    """The last of the times at which a voltage is recorded."""
+    probes = (probe for _, probes, _ in recorded for probe in probes if isinstance(probe, Voltage))
+    return max((float(probe.times.max(initial=0.0)) for probe in probes), default=0.0)
+
+
+def check_probes(recorded: Recorded, duration: float) -> float:
+    """Give the duration, if all that is recorded lies in its window.
+
+    Raises
+    ------
+    ParameterError
+        If a voltage is recorded at a later time.
+    """
+    last = last_probe(recorded)
+    if last > duration:
+        raise ParameterError(
+            f"record: times must lie in the window [0, {duration} s]; got {last} s; make the duration longer"
+        )
+    return duration
 
 
 def check_capacity(owner: str, network: Network, capacity: Any) -> dict[str, int]:

@@ -16,7 +16,7 @@ from saltation.engine.grid_table import last_step, steps
 from saltation.engine.plan import Plan, compile_network
 from saltation.engine.training import TIME_CONSTANTS
 from saltation.errors import GradientError, ParameterError
-from saltation.jax.chain import Recorded
+from saltation.jax.chain import Recorded, check_probes
 from saltation.jax.grid_coefficients import Value, Way, coefficients, ways
 from saltation.jax.grid_scan import Course, Wanted, run_component
 from saltation.jax.output import Output
@@ -49,7 +49,7 @@ class GridChain:
     def run(self, given: Mapping[Slot, jax.Array], stimulus: Mapping[str, Any], duration: float) -> Output:
         """Run it: ``given`` are the values of what moves, ``stimulus`` events or values of each input, checked."""
         dt = float(self.backend.dt)
-        last = last_step(duration, dt)
+        last = last_step(check_probes(self.recorded, duration), dt)
         if last < 1:
             raise ParameterError(f"apply.duration must be at least one step of the grid, {dt} s; got {duration} s")
         kinds = [value.dtype for value in given.values() if jnp.issubdtype(value.dtype, jnp.floating)]
@@ -76,9 +76,7 @@ class GridChain:
                 projection = self.network.projections[key]
                 found += ways(key, projection, populations[projection.post], value, dt, last)
             outer = [(_later(trains[way.pre], way.late), way) for way in found if way.pre in trains]
-            # step by step where what is read then is much smaller than the currents that are not kept
-            stepwise = [4 * way.weights.shape[0] <= way.weights.shape[1] for _, way in outer]
-            multiplied = [each for each, later in zip(outer, stepwise, strict=True) if not later]
+            multiplied = [(train, way) for train, way in outer if not _is_narrow(way)]
             drive = {
                 name: tuple(_arriving(multiplied, name, r) for r in range(len(population.receptors)))
                 for name, population in populations.items()
@@ -88,7 +86,7 @@ class GridChain:
                 {name: coefficients(name, population, value, dt) for name, population in populations.items()},
                 {name: self._start(name, value, batch) for name in populations},
                 [way for way in found if way.pre in populations],
-                [each for each, later in zip(outer, stepwise, strict=True) if later],
+                [(train, way) for train, way in outer if _is_narrow(way)],
                 drive,
                 {name: self._wanted(name) for name in populations},
                 last + 1,
@@ -104,7 +102,7 @@ class GridChain:
         status = _status(stimulus, courses, sound, duration, batch)
         complain([name for name in courses], (), status, ())
         every = sum((value.sum() for value in given.values()), jnp.zeros((), dtype))
-        return self._output(courses, stimulus, dt, last, status, every)
+        return self._output(courses, stimulus, dt, status, every)
 
     @cached_property
     def _below_threshold(self) -> list[tuple[str, str]]:
@@ -133,7 +131,7 @@ class GridChain:
         )
 
     def _output(
-        self, courses: Mapping[str, Course], stimulus: Mapping[str, Any], dt: float, last: int, status: Any, every: Any
+        self, courses: Mapping[str, Course], stimulus: Mapping[str, Any], dt: float, status: Any, every: Any
     ) -> Output:
         voltages: dict[str, Any] = {}
         # 0, or NaN in a sample that failed; times the sum of all parameters, so that their gradients are NaN too
@@ -143,12 +141,7 @@ class GridChain:
             values: list[Any] = []
             for probe in probes:
                 if isinstance(probe, Voltage):
-                    at = steps(probe.times, dt)
-                    if at.max() > last:
-                        raise ParameterError(
-                            f"record[{name!r}]: times must lie in the window; got {float(probe.times[-1])} s"
-                        )
-                    values.append(jnp.moveaxis(course.voltage[at], 0, 1))
+                    values.append(jnp.moveaxis(course.voltage[steps(probe.times, dt)], 0, 1))
                 elif isinstance(probe, SpikeTrain):
                     values.append(jnp.moveaxis(course.train, 0, 1))
                 else:
@@ -188,6 +181,12 @@ def _status(
             missing = (events.count > events.capacity) | ~(there | (times == jnp.inf)).all(axis=1) | events.failed()
             status = jnp.where(missing, int(Status.STIMULUS), status)
     return status
+
+
+def _is_narrow(way: Way) -> bool:
+    """Whether to multiply step by step: what is read then is much smaller than the currents, which are not kept."""
+    n_pre, n_post = way.weights.shape
+    return 4 * n_pre <= n_post
 
 
 def _arriving(multiplied: Sequence[tuple[Any, Way]], post: str, receptor: int) -> Any:

@@ -63,7 +63,8 @@ def complain(populations: Sequence[str], capacity: Sequence[int], status: Any, s
         raise ParameterError(
             f"a parameter of population {names} is out of its range: weights must be finite, delays, t_refrac and beta "
             ">= 0, time constants > 0, v_reset and the initial voltage < v_th; if it is trained, a step carried it "
-            "there: train what is in seconds with a smaller learning rate"
+            "there: train what is in seconds with a smaller learning rate; or a traced duration is not positive, or "
+            "ends before a recorded time"
         )
     head = f"{failed.size} of {seen.size} samples failed ({shown}), the first with {kind.name}"
     if kind == Status.CAPACITY:

@@ -22,7 +22,7 @@ from saltation.kernels.xla.frame import (
 
 
 def trial(frame):
-    """``y = factor x + number of arguments`` and ``k = round(factor)``, for all calls that are put together."""
+    """``y = factor x + number of arguments`` and ``k = factor``, for all calls that are put together."""
     if answers_metadata(frame, MAJOR, MINOR):
         return 0
     whole = result(frame, 0)
