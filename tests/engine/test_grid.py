@@ -211,7 +211,7 @@ def test_times_of_too_many_steps():
 def test_values_that_are_not_real_numbers(dtype):
     net = networks.random_network(3, "lif")
     values = np.ones((1, 3, 3)).astype("i8").astype(dtype)
-    with pytest.raises(ParameterError, match=r"stimulus\['in'\] must be Spikes, or real numbers.*got the dtype"):
+    with pytest.raises(ParameterError, match=r"stimulus\['in'\] must be Spikes, or numbers.*real; got the dtype"):
         sal.simulate(net, {"in": values}, 2e-3, backend=sal.Grid(1e-3))
 
 
@@ -229,7 +229,7 @@ def test_values_of_any_real_dtype(dtype):
 def test_complex_cotangents():
     net = networks.random_network(3, "lif")
     run = sal.simulate(net, stimulus(), DURATION, backend=sal.Grid(1e-3), record={"out": sal.MaxVoltage()})
-    with pytest.raises(ParameterError, match="must be real numbers; got the dtype complex128"):
+    with pytest.raises(ParameterError, match=r"must be numbers of shape .*all of them real; got the dtype complex128"):
         run.gradient(voltage={"out": np.full((BATCH, 2), 1j)})
 
 
