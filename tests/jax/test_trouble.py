@@ -94,8 +94,10 @@ def test_a_window_that_ends_before_a_recorded_time(network, stimulus, way):
 
 def test_what_is_not_real_or_no_dict(network, stimulus, way):
     params, apply = function(network, stimulus, capacity=9)
-    with pytest.raises(ParameterError, match=r"weight_in_hid.* must be real; got complex128"):
+    with pytest.raises(ParameterError, match=r"weight_in_hid.* must be of float64 or float32; got complex128"):
         apply(params | {"weight_in_hid": params["weight_in_hid"] * 1j})
+    with pytest.raises(ParameterError, match=r"weight_in_hid.* must be of float64 or float32; got int"):
+        apply(jax.tree.map(lambda leaf: leaf.astype(int), params))
     with pytest.raises(ParameterError, match="must be a dict of input population to Spikes; got NoneType"):
         capacities(network, None, DURATION)
 

@@ -118,6 +118,10 @@ POOL = sal.SumPool2d((1, 4, 4), 2)
             lambda: sal.Projection("a", "b", [1.0], connectivity=sal.Sparse([0, 1], [0, 0], (2, 1))),
             r"Projection\.weight must be an array \[2\]",
         ),
+        (
+            lambda: sal.Projection("a", "b", np.ones((2, 1)), connectivity=sal.Sparse([0, 1], [0, 0], (2, 1))),
+            r"one weight for each weight of its connectivity, of shape \(2,\); got a matrix of shape \(2, 1\)",
+        ),
     ],
 )
 def test_nonsense_is_refused(make, message):

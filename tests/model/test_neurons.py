@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from saltation.errors import ParameterError
+from saltation.errors import ParameterError, SecondsWarning
 from saltation.model import ALIF, LI, LIF, Input, Neuron
 
 MODELS = [Input, LIF, LI, ALIF]
@@ -46,6 +46,15 @@ def test_receptors(model):
         model(2, tau_syn_inh=1e-3)
     with pytest.raises(ParameterError, match=rf"{model.__name__}\.tau_syn must be left out"):
         model(2, tau_syn=1e-3, tau_syn_inh=1e-3)
+
+
+@pytest.mark.parametrize("model", SYNAPTIC)
+@pytest.mark.parametrize("name", ["tau_mem", "tau_syn"])
+def test_milliseconds_are_warned_of(model, name):
+    with pytest.warns(SecondsWarning, match=rf"{model.__name__}\.{name} is 20 s; .*20 ms is 20e-3") as caught:
+        model(2, **{name: [20e-3, 20.0]})
+    assert caught[0].filename == __file__
+    model(2, **{name: 5.0})  # models without units have such
 
 
 def test_alif_has_one_receptor():

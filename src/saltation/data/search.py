@@ -26,6 +26,11 @@ def roots(root: str | Path | None = None) -> list[Path]:
     if root is not None:
         return [Path(root).expanduser()]
     chosen = os.environ.get(ENVIRONMENT)
+    if chosen and not Path(chosen).expanduser().is_dir():
+        raise MissingDataError(
+            f"{ENVIRONMENT} names the folder {chosen!r}, which is not there; correct it, or unset it to have data "
+            "looked for in the usual places"
+        )
     cache = os.environ.get("XDG_CACHE_HOME")
     return [
         *([Path(chosen).expanduser()] if chosen else []),

@@ -172,7 +172,7 @@ def check_record(plan: Plan, record: Any, observed: Any, duration: float, batch:
         if isinstance(given, PROBES):
             single.add(name)
             given = (given,)
-        if not isinstance(given, Sequence) or not given:
+        if isinstance(given, str) or not isinstance(given, Sequence) or not given:
             raise ParameterError(
                 f"simulate.record[{name!r}] must be a probe or a tuple of probes (Voltage, MaxVoltage, "
                 f"VoltageIntegral, SpikeTrain); got {given!r}"

@@ -1,14 +1,15 @@
 """What the commands of all trainings share: settings of a folder that is resumed, and how a run ends early."""
 
+import importlib.util
 import shlex
 from typing import Any
 
 import click
 
-from saltation.errors import FileFormatError
+from saltation.errors import FileFormatError, MissingDependencyError
 from saltation.experiments.results import ResultFolder
 
-__all__ = ["EXIT_INTERRUPTED", "interrupted", "stored_config", "tell"]
+__all__ = ["EXIT_INTERRUPTED", "interrupted", "require_frontend", "stored_config", "tell"]
 
 EXIT_INTERRUPTED = 130
 
@@ -29,6 +30,22 @@ def stored_config(folder: ResultFolder, experiment: str, needed: set[str]) -> di
             "folder."
         )
     return dict(config)
+
+
+def require_frontend(frontend: str) -> None:
+    """Miss the packages of a front end now, before a folder is made.
+
+    Raises
+    ------
+    MissingDependencyError
+        If one of them is not installed.
+    """
+    for package in {"torch": ("torch",), "jax": ("jax", "optax")}.get(frontend, ()):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependencyError(
+                f"--frontend {frontend} needs {package}, which is not installed: "
+                f'pip install "saltation[{frontend}]"; --frontend numpy needs nothing more'
+            )
 
 
 def interrupted(folder: ResultFolder, experiment: str, epochs: int) -> str:

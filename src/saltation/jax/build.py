@@ -267,8 +267,11 @@ def _checked_params(params: Any, names: Mapping[str, Slot], shapes: Mapping[Slot
         value = jnp.asarray(params[name])
         if value.shape != shapes[slot]:
             raise ParameterError(f"apply.params[{name!r}] must be of shape {shapes[slot]}; got {value.shape}")
-        if jnp.issubdtype(value.dtype, jnp.complexfloating):
-            raise ParameterError(f"apply.params[{name!r}] must be real; got {value.dtype}")
+        if value.dtype not in (jnp.float32, jnp.float64):
+            raise ParameterError(
+                f"apply.params[{name!r}] must be of float64 or float32; got {value.dtype}; what init() gives is, and "
+                "params.astype(float) makes it so"
+            )
         moved[slot] = value
     return moved
 

@@ -8,7 +8,9 @@ program's own that no later change by the caller can reach.
 
 import difflib
 import operator
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
@@ -211,6 +213,15 @@ def text(owner: str, name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ParameterError(explain(f"{owner}.{name}", "a string that is not empty", describe(value)))
     return value
+
+
+def caller_level() -> int:
+    """The ``stacklevel`` at which a warning, given where this is called, names the user's line and not one of ours."""
+    package = str(Path(__file__).parent.parent)
+    frame, level = sys._getframe(1), 1  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def at_first(values: npt.NDArray[Any], bad: npt.NDArray[np.bool_]) -> str:

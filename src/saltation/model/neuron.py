@@ -5,17 +5,19 @@ All models with synapses share one membrane, the leaky integrator driven by expo
 """
 
 import dataclasses
+import warnings
 from abc import ABC, abstractmethod
 from typing import ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from saltation.errors import ParameterError
+from saltation.errors import ParameterError, SecondsWarning
 from saltation.model.checks import (
     SECONDS,
     FloatArray,
     at_first,
+    caller_level,
     explain,
     float_array,
     integer,
@@ -26,6 +28,9 @@ from saltation.model.record import Record
 
 TAU_SYN: Final = 5e-3
 """Synaptic time constant, in seconds, of a model that is given none."""
+
+_LONG: Final = 5.0
+"""A time constant, in seconds, beyond which it was probably given in milliseconds."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
@@ -104,8 +109,16 @@ def neuron_array(owner: str, name: str, value: object, size: int) -> FloatArray:
 
 
 def time_constant(owner: str, name: str, value: object, size: int) -> FloatArray:
-    """Check a time constant in seconds: > 0, a scalar or an array [size]."""
-    return float_array(owner, name, value, shapes=((), (size,)), minimum=0.0, strict=True, hint=SECONDS)
+    """Check a time constant in seconds: > 0, a scalar or an array [size]; one of more than `_LONG` is warned of."""
+    checked = float_array(owner, name, value, shapes=((), (size,)), minimum=0.0, strict=True, hint=SECONDS)
+    if np.any(checked > _LONG):
+        warnings.warn(
+            f"{owner}.{name} is {float(checked.max()):g} s; {SECONDS}. Where another unit of time is meant "
+            "throughout: warnings.simplefilter('ignore', saltation.errors.SecondsWarning)",
+            SecondsWarning,
+            stacklevel=caller_level(),
+        )
+    return checked
 
 
 def refractory_time(owner: str, value: object, size: int) -> FloatArray:

@@ -168,6 +168,16 @@ class Projection(Record):
 
 def _checked_weight(weight: npt.ArrayLike, connectivity: Connectivity | None) -> FloatArray:
     shape = (None, None) if connectivity is None else connectivity.weight_shape
+    got = getattr(weight, "shape", None)
+    if connectivity is not None and got == (connectivity.n_pre, connectivity.n_post) != shape:
+        raise ParameterError(
+            explain(
+                "Projection.weight",
+                f"one weight for each weight of its connectivity, of shape {shape}",
+                f"a matrix of shape {got}",
+                "leave the connectivity out for a dense matrix, or take the weights of its synapses",
+            )
+        )
     checked = float_array("Projection", "weight", weight, shapes=(shape,))
     if checked.size == 0:
         raise ParameterError(explain("Projection.weight", "of at least one synapse", f"shape {checked.shape}"))

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from saltation.errors import ParameterError
-from saltation.experiments.commands import EXIT_INTERRUPTED, interrupted, stored_config, tell
+from saltation.experiments.commands import EXIT_INTERRUPTED, interrupted, require_frontend, stored_config, tell
 from saltation.experiments.console import emit, progress
 from saltation.experiments.mnist.settings import DATASETS, NETS, Settings, recipe
 from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_folder
@@ -94,6 +94,7 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
         base = Settings.from_dict(stored)
         # another data set or net is for open_folder to refuse, with the list of what differs
         base = dataclasses.replace(base, **{name: given[name] for name in ("dataset", "net") if name in given})
+    require_frontend(frontend)
     changed = {name: given[name] for name in _SETTINGS if given.get(name) is not None}
     if "hidden" in changed and base.net == "conv":
         raise ParameterError("--hidden belongs to the dense net; the convolutional one has as many as its maps give")

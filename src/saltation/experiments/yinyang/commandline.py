@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from saltation.errors import ParameterError
-from saltation.experiments.commands import EXIT_INTERRUPTED, interrupted, stored_config, tell
+from saltation.experiments.commands import EXIT_INTERRUPTED, interrupted, require_frontend, stored_config, tell
 from saltation.experiments.console import emit, progress
 from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_folder
 from saltation.experiments.yinyang.settings import BACKENDS, DELAYS, GRADIENTS, RECIPES, Settings
@@ -142,6 +142,7 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
             f"--decay belongs to the exponential schedule; the recipe {recipe!r} has the {settings.schedule} one. "
             "Leave it out, or take --recipe published"
         )
+    require_frontend(frontend)
     _refuse_idle(given, ("dt", "gradient"), settings.backend == "grid", "the grid", "--backend grid")
     learned = "--delays axonal or synaptic"
     _refuse_idle(given, ("delay_learning_rate",), settings.delays != "none", "delays that are learned", learned)
