@@ -67,6 +67,7 @@ def test_scale_of_voltage(model, case, factor):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("factor", [1e-3, 0.7, 100.0])
+@pytest.mark.filterwarnings("ignore::saltation.errors.SecondsWarning")  # of a time constant of minutes
 def test_scale_of_time(model, case, factor):
     net, stim = build(model, case)
     scaled = changed(net, lambda k, n, v: v * factor if k == "delay" or k.startswith("t") else v)
