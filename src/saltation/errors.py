@@ -98,6 +98,17 @@ class GradientError(SaltationError, RuntimeError):
     """
 
 
+class ConfigurationError(SaltationError, ValueError):
+    """A register of an emulated chip would be out of range, or registers do not go together.
+
+    Examples
+    --------
+    >>> from saltation.errors import ConfigurationError
+    >>> issubclass(ConfigurationError, ValueError)
+    True
+    """
+
+
 class FileFormatError(SaltationError, ValueError):
     """A file is damaged, or not of the format its reader expects.
 

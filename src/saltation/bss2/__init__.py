@@ -1,0 +1,25 @@
+"""The emulated chip BrainScaleS-2: its circuits, their variation and their noise."""
+
+from saltation.bss2.chip import Chip, Execution
+from saltation.bss2.configuration import Configuration
+from saltation.bss2.physics import Physics
+from saltation.bss2.readout import Cadc, IdealProbe, Madc
+from saltation.bss2.registers import REGISTERS
+from saltation.bss2.section import ChipEvents, Observed, Section
+from saltation.bss2.variation import Noise, Variation
+
+__all__ = [
+    "REGISTERS",
+    "Cadc",
+    "Chip",
+    "ChipEvents",
+    "Configuration",
+    "Execution",
+    "IdealProbe",
+    "Madc",
+    "Noise",
+    "Observed",
+    "Physics",
+    "Section",
+    "Variation",
+]

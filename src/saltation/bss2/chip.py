@@ -1,0 +1,211 @@
+"""`Chip`: one emulated chip, told from others by its serial number."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.bss2.compiled import Compiled, compile_configuration, taking_part, with_weights
+from saltation.bss2.configuration import Configuration
+from saltation.bss2.execution import Setting, events_met, run_sections
+from saltation.bss2.physics import Physics
+from saltation.bss2.readout import sources_of
+from saltation.bss2.section import Observed, Section
+from saltation.bss2.translation import Codes, stored_codes
+from saltation.bss2.variation import Noise, Variation, hidden
+from saltation.engine.threads import default_threads
+from saltation.errors import ConfigurationError, ParameterError
+
+Ints = NDArray[np.int64]
+
+SETTLING = 20e-3
+"""Seconds that the public software waits after analog values were written (pynn-brainscales)."""
+
+
+@final
+@dataclass(frozen=True)
+class Execution:
+    """What came of a run on a chip.
+
+    Attributes
+    ----------
+    sections : tuple of Observed
+        One for each section.
+    number : int
+        Which run of this chip it was; with the seed it decides the noise.
+    written : dict of str to int
+        Places written, by register: only those that differed.
+    settled : float
+        Seconds waited for analog values.
+    hardware_time : float
+        Seconds that the chip would have taken: settling and sections.
+    """
+
+    sections: tuple[Observed, ...]
+    number: int
+    written: dict[str, int]
+    settled: float
+    hardware_time: float
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """Events lost, by where, in all sections."""
+        total: dict[str, int] = {}
+        for section in self.sections:
+            for place, n in section.lost.items():
+                total[place] = total.get(place, 0) + n
+        return total
+
+
+@final
+class Chip:
+    """An emulated chip BrainScaleS-2.
+
+    Its fixed-pattern variation is drawn from its serial number and is the same in every run; temporal noise is drawn
+    from the seed of a run and the number of runs before it.
+
+    Parameters
+    ----------
+    serial : int
+        Which chip it is.
+    physics : Physics
+        Constants of the emulation; all documented, all changeable.
+    variation : Variation
+        How much its circuits differ; ``Variation.none()`` is an ideal chip.
+    noise : Noise
+        How much runs differ.
+    threads : int, optional
+        Over sections; results do not depend on it.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is not allowed.
+
+    References
+    ----------
+    Pehle et al., Frontiers in Neuroscience 16:795876 (2022), doi:10.3389/fnins.2022.795876.
+
+    Examples
+    --------
+    >>> from saltation.bss2 import Chip, Configuration, Section, Cadc
+    >>> chip = Chip(serial=1)
+    >>> configuration = Configuration(leak_v_leak=200)
+    >>> execution = chip.run(configuration, [Section(20e-6, recordings=[Cadc(circuits=[0, 1], samples=3)])])
+    >>> execution.sections[0].samples[0].shape
+    (3, 2)
+    """
+
+    def __init__(
+        self,
+        serial: int = 0,
+        *,
+        physics: Physics | None = None,
+        variation: Variation | None = None,
+        noise: Noise | None = None,
+        threads: int | None = None,
+    ) -> None:
+        if isinstance(serial, bool) or not isinstance(serial, int | np.integer) or serial < 0:
+            raise ParameterError(f"Chip.serial must be a whole number of at least 0; got {serial!r}")
+        given: tuple[tuple[str, Any, type], ...] = (
+            ("physics", physics, Physics),
+            ("variation", variation, Variation),
+            ("noise", noise, Noise),
+        )
+        for name, value, kind in given:
+            if value is not None and not isinstance(value, kind):
+                raise ParameterError(f"Chip.{name} must be a {kind.__name__}; got {type(value).__name__}")
+        self.serial = int(serial)
+        self.physics = Physics() if physics is None else physics
+        self.variation = Variation() if variation is None else variation
+        self.noise = Noise() if noise is None else noise
+        self.threads = threads
+        self._runs = 0
+        self._written = Configuration()
+        self._codes: Codes = stored_codes(self._written, self.physics)
+        self._compiled: tuple[Any, Compiled] | None = None
+
+    def __repr__(self) -> str:
+        return f"Chip(serial={self.serial}, runs={self._runs})"
+
+    @property
+    def configuration(self) -> Configuration:
+        """A copy of what is written on it."""
+        return self._written.copy()
+
+    @property
+    def runs(self) -> int:
+        """How many runs it has had."""
+        return self._runs
+
+    def run(
+        self,
+        configuration: Configuration,
+        sections: Sequence[Section],
+        *,
+        seed: int = 0,
+        number: int | None = None,
+        settling: float = SETTLING,
+    ) -> Execution:
+        """Write a configuration, wait for it to settle, and run sections.
+
+        Parameters
+        ----------
+        configuration : Configuration
+            All registers; only those that differ are written, and counted.
+        sections : sequence of Section
+            Each begins with the membranes at rest.
+        seed : int
+            Of temporal noise.
+        number : int, optional
+            Take the noise of this run and not of the next one: a run is repeated bit for bit with its number.
+        settling : float
+            Seconds to wait where an analog value has changed.
+
+        Raises
+        ------
+        ConfigurationError
+            If the configuration, or what the sections ask for, is not possible on the chip.
+        """
+        if not sections:
+            raise ConfigurationError("Chip.run.sections must be at least one Section; got none")
+        configuration.validate()
+        written = configuration.differences(self._written)
+        settles = configuration.settles(self._written)
+        codes = stored_codes(configuration, self.physics, self._codes, settling) if settles else self._codes
+        known = hidden(self.serial, self.variation)
+        recorded = sources_of(configuration, [each for section in sections for each in section.recordings])
+        events = events_met(configuration, sections)
+        compiled = self._compile(configuration, codes, recorded, events, written)
+        self._written, self._codes = configuration.copy(), codes
+        self._runs += 1
+        number = self._runs if number is None else number
+        setting = Setting(compiled, self._written, known, self.physics, self.noise)
+        threads = default_threads() if self.threads is None else self.threads
+        observed = run_sections(setting, sections, (self.serial, seed, number), threads)
+        waited = settling if settles else 0.0
+        duration = sum(section.duration for section in sections)
+        return Execution(tuple(observed), number, written, waited, waited + duration)
+
+    def _compile(
+        self,
+        configuration: Configuration,
+        codes: Codes,
+        recorded: Ints,
+        events: list[tuple[int, int]],
+        written: dict[str, int],
+    ) -> Compiled:
+        """Compile a configuration; what was compiled for the run before serves again if only weights differ."""
+        known = hidden(self.serial, self.variation)
+        asked = (tuple(taking_part(configuration, recorded).tolist()), tuple(events))
+        if self._compiled is not None and self._compiled[0] == asked and set(written) <= {"synapse_weight"}:
+            compiled = self._compiled[1]
+            if written:
+                compiled = with_weights(compiled, configuration, codes, known, self.physics)
+        else:
+            given = (configuration, codes, known, self.physics, self.noise, recorded, events)
+            compiled = compile_configuration(*given)
+        self._compiled = (asked, compiled)
+        return compiled

@@ -1,0 +1,118 @@
+"""A configuration on a chip, compiled: the flat arrays of the kernels, made once for all sections that share it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.bss2 import crossbar
+from saltation.bss2 import geometry as g
+from saltation.bss2.circuits import pack
+from saltation.bss2.configuration import Configuration
+from saltation.bss2.crossbar import Address
+from saltation.bss2.matrix import Matches, fill, find_matches, plasticity_of, strengths
+from saltation.bss2.physics import Physics
+from saltation.bss2.translation import Codes, Translation, translate
+from saltation.bss2.variation import Noise
+from saltation.bss2.wires import FIRST_LINK, FIRST_OUTPUT
+from saltation.kernels.chip.records import Circuits, Wires
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# Length of a window in which the membrane noise is constant: a tenth of a usual membrane, below the CADC's period.
+WINDOW = 1e-6
+
+
+@final
+@dataclass(frozen=True)
+class Compiled:
+    """What a run needs of a configuration.
+
+    Attributes
+    ----------
+    translation : Translation
+        Circuits that take part, and their physical parameters.
+    circuits, wires
+        Arrays of the kernels.
+    matches : Matches
+        Synapses by address.
+    addresses_of : dict
+        Addresses, by their index, that an event of an input of the crossbar with a label reaches.
+    """
+
+    translation: Translation
+    circuits: Circuits
+    wires: Wires
+    matches: Matches
+    addresses_of: dict[tuple[int, int], Ints]
+
+
+def taking_part(configuration: Configuration, recorded: Ints) -> Ints:
+    """Circuits whose spikes somebody could see, or that are recorded."""
+    seen = configuration["event_routing_enable_digital"] & configuration["threshold_enable"]
+    return np.union1d(np.flatnonzero(seen), recorded)
+
+
+def compile_configuration(
+    configuration: Configuration,
+    codes: Codes,
+    hidden: Mapping[str, Floats],
+    physics: Physics,
+    noise: Noise,
+    recorded: Ints,
+    events: Sequence[tuple[int, int]],
+) -> Compiled:
+    """Compile a configuration for the circuits that take part and the ``(input of the crossbar, label)`` that come."""
+    wanted = taking_part(configuration, recorded)
+    wanted = wanted if wanted.size else np.array([0])
+    translation = translate(configuration, codes, hidden, physics, noise, wanted)
+    index: dict[Address, int] = {}
+
+    def indices(addresses: list[Address]) -> Ints:
+        return np.array([index.setdefault(address, len(index)) for address in addresses], np.int64)
+
+    addresses_of = {
+        (source, label): indices(crossbar.buses_of(configuration, source, label)) for source, label in events
+    }
+    members = translation.spiking.size
+    output, link, routes = np.full(members, -1), np.full(members, -1), [np.empty(0, np.int64)] * members
+    for m, circuit in enumerate(translation.spiking.tolist()):
+        if not configuration["event_routing_enable_digital"][circuit]:
+            continue
+        source, label = g.output_of(circuit), crossbar.label_of_spike(configuration, circuit)
+        output[m] = FIRST_OUTPUT + source
+        routes[m] = indices(crossbar.buses_of(configuration, source, label))
+        links = crossbar.links_of(configuration, source, label)
+        if links:
+            link[m] = FIRST_LINK + links[0]
+    matches = find_matches(configuration, list(index), translation.place_of)
+    filled = fill(matches, strengths(configuration, codes, hidden, physics, matches.place))
+    wires = Wires(
+        matches.bus,
+        filled.segment,
+        filled.driver,
+        filled.entry,
+        filled.circuit,
+        filled.receptor,
+        filled.charge,
+        output,
+        link,
+        np.cumsum([0, *(route.size for route in routes)]).astype(np.int64),
+        np.concatenate([np.empty(0, np.int64), *routes]),
+        plasticity_of(configuration, physics),
+    )
+    return Compiled(translation, pack(translation.analog, WINDOW), wires, matches, addresses_of)
+
+
+def with_weights(
+    compiled: Compiled, configuration: Configuration, codes: Codes, hidden: Mapping[str, Floats], physics: Physics
+) -> Compiled:
+    """The same, with the weights of a configuration that differs in nothing else."""
+    filled = fill(compiled.matches, strengths(configuration, codes, hidden, physics, compiled.matches.place))
+    wires = compiled.wires._replace(
+        entry=filled.entry, circuit=filled.circuit, receptor=filled.receptor, charge=filled.charge
+    )
+    return Compiled(compiled.translation, compiled.circuits, wires, compiled.matches, compiled.addresses_of)

@@ -1,0 +1,136 @@
+"""The circuits of a chip run for a while: the kernel's loop, with buffers that grow."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.bss2.circuits import grown, twice
+from saltation.kernels.chip import records as r
+from saltation.kernels.chip.advance import DONE, HEAP_FULL
+from saltation.kernels.chip.records import Circuits, Readings, Spiked, State, Timing, Wires
+from saltation.kernels.chip.specialise import advance_chip
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Events from outside, sorted by time: when, and at which address of `Wires`."""
+
+    time: Floats
+    address: Ints
+
+    def between(self, start: float, stop: float) -> "Arrivals":
+        """Those after ``start`` up to ``stop``."""
+        first, last = np.searchsorted(self.time, [start, stop], side="right")
+        return Arrivals(self.time[first:last], self.address[first:last])
+
+
+NO_ARRIVALS = Arrivals(np.empty(0), np.empty(0, np.int64))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """What is read together: the voltage of a membrane, or a line, at the same times.
+
+    Attributes
+    ----------
+    time : ndarray
+        Sorted, in seconds.
+    membrane : ndarray of int
+    line : ndarray of int
+        -1 for the membrane's voltage, else ``2 circuit + receptor``.
+    """
+
+    time: Floats
+    membrane: Ints
+    line: Ints
+
+
+def readings_of(channels: list[Channels]) -> tuple[Readings, list[Floats]]:
+    """Readings for the kernel, and where the values of each will be: ``[time, channel]``."""
+    sizes = np.array([each.membrane.size for each in channels], np.int64)
+    begins = np.cumsum(sizes) - sizes
+    totals = np.array([each.time.size * each.membrane.size for each in channels], np.int64)
+    out = np.zeros(int(totals.sum()))
+    starts = np.cumsum(totals) - totals
+    time = np.concatenate([np.empty(0), *(each.time for each in channels)])
+    which = np.repeat(np.arange(len(channels)), [each.time.size for each in channels])
+    place = np.concatenate(
+        [
+            np.empty(0, np.int64),
+            *(s + np.arange(c.time.size) * c.membrane.size for s, c in zip(starts, channels, strict=True)),
+        ]
+    )
+    order = np.argsort(time, kind="stable")
+    which = which[order]
+    empty = np.empty(0, np.int64)
+    readings = Readings(
+        time[order],
+        begins[which],
+        begins[which] + sizes[which],
+        place[order].astype(np.int64),
+        np.concatenate([empty, *(each.membrane for each in channels)]).astype(np.int64),
+        np.concatenate([empty, *(each.line for each in channels)]).astype(np.int64),
+        out,
+    )
+    views = [
+        out[s : s + n].reshape(c.time.size, c.membrane.size) for s, n, c in zip(starts, totals, channels, strict=True)
+    ]
+    return readings, views
+
+
+def advance(
+    circuits: Circuits,
+    wires: Wires,
+    timing: Timing,
+    state: State,
+    arrivals: Arrivals,
+    readings: Readings,
+    key: int,
+    until: float,
+) -> tuple[State, Floats, Ints]:
+    """Carry a state to a later time.
+
+    Parameters
+    ----------
+    circuits, wires, timing
+        The chip, as it is configured.
+    state : State
+        Where it is; what follows is written into its arrays.
+    arrivals : Arrivals
+        Events after the state's time; those up to ``until`` are taken.
+    readings : Readings
+        What to read, after the state's time and up to ``until``.
+    key : int
+        Of the noise; the same one continues it.
+    until : float
+        In seconds.
+
+    Returns
+    -------
+    state, times, membranes
+        The state at ``until``, and the spikes in between that reached the host, sorted by time and membrane.
+    """
+    run = advance_chip(bool(circuits.extra.size))
+    state.clock[r.TAKEN] = state.clock[r.READ] = state.clock[r.SPIKED] = 0.0
+    spiked = Spiked(np.empty(1024), np.empty(1024, np.int64))
+    room = np.empty((2, circuits.line[:, :, 0].size))
+    word = np.uint64(key)
+    while True:
+        given = (circuits, wires, timing, state, arrivals.time, arrivals.address, readings, word, until, spiked, room)
+        status = run(*given)
+        if status == DONE:
+            break
+        if status == HEAP_FULL:
+            state = grown(state)
+        else:
+            spiked = Spiked(twice(spiked.time), twice(spiked.membrane))
+    n = int(state.clock[r.SPIKED])
+    order = np.lexsort((spiked.membrane[:n], spiked.time[:n]))
+    return state, spiked.time[:n][order], spiked.membrane[:n][order]

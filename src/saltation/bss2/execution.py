@@ -1,0 +1,158 @@
+"""Sections run on a compiled configuration: events in, spikes and readings out, each section on its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.bss2 import crossbar
+from saltation.bss2 import geometry as g
+from saltation.bss2.background import background_events
+from saltation.bss2.circuits import at_rest
+from saltation.bss2.compiled import Compiled
+from saltation.bss2.configuration import Configuration
+from saltation.bss2.emulation import Arrivals, Channels, advance, readings_of
+from saltation.bss2.physics import Physics
+from saltation.bss2.readout import converted, shown
+from saltation.bss2.registers import ADAPTATION
+from saltation.bss2.section import ChipEvents, Observed, Section
+from saltation.bss2.variation import Noise
+from saltation.bss2.wires import FIRST_LINK, FIRST_OUTPUT, GATES, timing_of
+from saltation.engine.threads import run_chunks
+from saltation.errors import ConfigurationError
+from saltation.kernels.cache import compile_kernel
+from saltation.kernels.chip import records as r
+from saltation.kernels.chip.links import serve
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_serve = cache(lambda: compile_kernel(serve))
+
+
+@final
+@dataclass(frozen=True)
+class Setting:
+    """What all sections of a run have in common."""
+
+    compiled: Compiled
+    configuration: Configuration
+    hidden: Mapping[str, Floats]
+    physics: Physics
+    noise: Noise
+
+
+def events_met(configuration: Configuration, sections: Sequence[Section]) -> list[tuple[int, int]]:
+    """All ``(input of the crossbar, label)`` that occur, sorted."""
+    met: set[tuple[int, int]] = set()
+    for section in sections:
+        labels, links = np.asarray(section.events.labels), np.asarray(section.events.links)
+        pairs = np.unique(np.stack([links + crossbar.FIRST_LINK_IN, labels]), axis=1)
+        met.update(map(tuple, pairs.T.tolist()))
+    for source in np.flatnonzero(configuration["source_enable"]).tolist():
+        base, mask = int(configuration["source_label"][source]), int(configuration["source_mask"][source])
+        free = [bit for bit in range(8) if mask >> bit & 1]
+        for chosen in range(1 << len(free)):
+            drawn = sum((chosen >> i & 1) << bit for i, bit in enumerate(free))
+            met.add((crossbar.FIRST_SOURCE + source, (base & ~mask) | drawn))
+    return sorted(met)
+
+
+def run_sections(setting: Setting, sections: Sequence[Section], seed: Sequence[int], threads: int) -> list[Observed]:
+    """Run sections, each from rest; ``seed`` is of all noise, and results do not depend on ``threads``."""
+    _refuse_adaptation(setting, sections)
+    keys = np.random.SeedSequence(list(seed)).generate_state(2 * len(sections), np.uint64)
+    results: list[Any] = [None] * len(sections)
+
+    def work(first: int, stop: int) -> None:
+        for i in range(first, stop):
+            results[i] = _run_section(setting, sections[i], int(keys[2 * i]), int(keys[2 * i + 1]))
+
+    cut = [(i, i + 1) for i in range(len(sections))]
+    run_chunks(work, cut, threads)
+    return results
+
+
+def _refuse_adaptation(setting: Setting, sections: Sequence[Section]) -> None:
+    for section in sections:
+        for each in section.recordings:
+            chosen = each.chosen[setting.configuration["readout_source"][each.chosen] == ADAPTATION]
+            if chosen.size:
+                raise ConfigurationError(
+                    f"readout_source must be 0, 1 or 2: reading the adaptation is not supported yet; got 3 for circuit "
+                    f"{chosen[0]}"
+                )
+
+
+def _run_section(setting: Setting, section: Section, key: int, other: int) -> Observed:
+    compiled, physics, noise = setting.compiled, setting.physics, setting.noise
+    stream = np.random.default_rng(other)
+    state = at_rest(compiled.circuits, GATES, g.HEMISPHERES * g.DRIVERS)
+    state.membrane[:, r.THRESHOLD_NOW] += noise.threshold * stream.standard_normal(state.count.size)
+    arrivals, lost_in = arrivals_of(setting, section)
+    channels = [_channels(setting, each, section.duration) for each in section.recordings]
+    readings, values = readings_of(channels)
+    state, times, members = advance(
+        compiled.circuits, compiled.wires, timing_of(physics, noise), state, arrivals, readings, key, section.duration
+    )
+    samples = []
+    for recording, channel, value in zip(section.recordings, channels, values, strict=True):
+        voltage = shown(setting.configuration, recording.chosen, value, physics)
+        given = (recording, setting.configuration, voltage, channel.time, setting.hidden, physics, noise, stream)
+        samples.append(converted(*given))
+    counters = np.zeros(g.CIRCUITS, np.int64)
+    counters[compiled.translation.spiking] = state.count % 256
+    lost = {
+        "links from the host": lost_in,
+        "buses": int(state.lost[:FIRST_OUTPUT].sum()),
+        "event outputs": int(state.lost[FIRST_OUTPUT:FIRST_LINK].sum()),
+        "links to the host": int(state.lost[FIRST_LINK:].sum()),
+    }
+    sampled = tuple(channel.time for channel in channels)
+    return Observed(times, compiled.translation.spiking[members], tuple(samples), sampled, counters, lost)
+
+
+def _channels(setting: Setting, recording: Any, duration: float) -> Channels:
+    translation, chosen = setting.compiled.translation, recording.chosen
+    source = setting.configuration["readout_source"][chosen]
+    place = translation.place_of[chosen]
+    line = np.where(source == 0, -1, 2 * place + source - 1)
+    return Channels(recording.times(duration, setting.physics), translation.membrane_of[chosen], line)
+
+
+def arrivals_of(setting: Setting, section: Section) -> tuple[Arrivals, int]:
+    """Arrivals on the buses of all events from outside the neurons, and how many were lost on the way."""
+    physics, configuration = setting.physics, setting.configuration
+    times, kinds, lost = [], [], 0
+    for source, events in _streams(configuration, section):
+        stamps = np.ceil(np.asarray(events.times) / g.TICK - 1e-6) * g.TICK
+        served = np.empty(stamps.size)
+        patience = physics.link_depth * physics.link_period
+        lost += int(_serve()(stamps, physics.link_period, patience, served))
+        labels = np.asarray(events.labels)
+        there = np.isfinite(served)
+        served, labels = served[there], labels[there]
+        for label in np.unique(labels).tolist():
+            own = served[labels == label]
+            for address in setting.compiled.addresses_of[source, label].tolist():
+                times.append(own + physics.input_delay)
+                kinds.append(np.full(own.size, address))
+    time = np.concatenate([np.empty(0), *times])
+    kind = np.concatenate([np.empty(0, np.int64), *kinds])
+    order = np.lexsort((kind, time))
+    return Arrivals(time[order], kind[order].astype(np.int64)), lost
+
+
+def _streams(configuration: Configuration, section: Section) -> list[tuple[int, ChipEvents]]:
+    """Events by input of the crossbar: of each link, and of each background source."""
+    links, found = np.asarray(section.events.links), []
+    for link in np.unique(links).tolist():
+        own = links == link
+        events = ChipEvents(np.asarray(section.events.times)[own], np.asarray(section.events.labels)[own], link)
+        found.append((crossbar.FIRST_LINK_IN + link, events))
+    for source in np.flatnonzero(configuration["source_enable"]).tolist():
+        found.append((crossbar.FIRST_SOURCE + source, background_events(configuration, source, section.duration)))
+    return found

@@ -1,0 +1,178 @@
+"""What makes one chip differ from another, and one run from the next: how much, and the hidden numbers drawn from it.
+
+No absolute numbers of an uncalibrated chip are published.  The spreads are chosen such that a calibrated chip shows
+what test bounds of the public software allow (``hxtorch``'s and ``calix``'s), and each can be changed.
+"""
+
+import zlib
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Any, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.bss2 import geometry as g
+from saltation.bss2.physics import constant
+from saltation.errors import ParameterError
+from saltation.model.checks import suggest
+
+Floats = NDArray[np.float64]
+
+_CIRCUIT, _INPUT, _SYNAPSE, _DRIVER, _CHANNEL = (
+    (g.CIRCUITS,),
+    (2, g.CIRCUITS),
+    (g.HEMISPHERES, g.ROWS, g.COLUMNS),
+    (g.HEMISPHERES, g.DRIVERS),
+    (g.CIRCUITS,),
+)
+
+
+def _spread(value: float, unit: str, shape: tuple[int, ...], source: str) -> Any:
+    return constant(value, unit, source, shape=shape)
+
+
+def _check(owner: str, record: Any) -> None:
+    for each in fields(record):
+        value: Any = getattr(record, each.name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < float("inf"):
+            raise ParameterError(f"{owner}.{each.name} must be a finite number of at least 0; got {value!r}")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """Fixed-pattern variation: standard deviations over the circuits of a chip, before calibration.
+
+    Potentials are shifted by a normal number; what must stay positive is multiplied by ``exp(s n - s^2 / 2)``, so that
+    its mean is 1.
+
+    Attributes
+    ----------
+    See ``Variation().table()``: each with its unit and its source.
+
+    Raises
+    ------
+    ParameterError
+        If one is not a finite number of at least 0.
+
+    Examples
+    --------
+    >>> from saltation.bss2 import Variation
+    >>> Variation.none().replace(tau_mem=0.25).tau_mem
+    0.25
+    """
+
+    leak: float = _spread(54e-3, "V", _CIRCUIT, "assumed: 12 LSB of the column ADC")
+    reset: float = _spread(54e-3, "V", _CIRCUIT, "assumed: 12 LSB of the column ADC")
+    threshold: float = _spread(54e-3, "V", _CIRCUIT, "assumed: 12 LSB of the column ADC")
+    capacitance: float = _spread(0.03, "1", _CIRCUIT, "assumed: capacitors match better than transistors")
+    tau_mem: float = _spread(0.25, "1", _CIRCUIT, "recalled: tens of per cent; of the leak's conductance")
+    reset_conductance: float = _spread(0.2, "1", _CIRCUIT, "assumed")
+    tau_syn: float = _spread(0.25, "1", _INPUT, "recalled: tens of per cent")
+    gm: float = _spread(0.25, "1", _INPUT, "assumed: as tau_syn; strength of an input")
+    input_offset: float = _spread(8.0, "weight", _INPUT, "assumed: what i_shift_reference can take away")
+    coba: float = _spread(0.2, "1", _INPUT, "assumed")
+    current: float = _spread(0.1, "1", _CIRCUIT, "assumed")
+    exponential: float = _spread(0.3, "1", _CIRCUIT, "assumed: amplitude of the exponential term")
+    exponential_slope: float = _spread(0.05, "1", _CIRCUIT, "assumed")
+    exponential_threshold: float = _spread(27e-3, "V", _CIRCUIT, "assumed: 6 LSB of the column ADC")
+    adaptation: float = _spread(0.25, "1", (3, g.CIRCUITS), "assumed: of a, b and tau_w, each")
+    synapse: float = _spread(0.07, "1", _SYNAPSE, "assumed: 5..10 %; cannot be calibrated")
+    synapse_offset: float = _spread(0.5, "weight", _SYNAPSE, "assumed; cannot be calibrated")
+    driver: float = _spread(0.05, "1", _DRIVER, "calix: amplitudes of drivers differ by some per cent")
+    cadc_offset: float = _spread(15.0, "LSB", _CHANNEL, "calix: up to 20 before calibration")
+    cadc_gain: float = _spread(0.01, "1", _CHANNEL, "assumed: readings within 3 LSB after calibration")
+    madc_gain: float = _spread(0.01, "1", _CIRCUIT, "assumed: readout amplifier of the circuit")
+    madc_offset: float = _spread(5e-3, "V", _CIRCUIT, "assumed: readout amplifier of the circuit")
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _check("Variation", self)
+
+    @classmethod
+    def none(cls) -> Self:
+        """Chips without mismatch."""
+        return cls(**{each.name: 0.0 for each in fields(cls)})
+
+    def replace(self, **changes: float) -> Self:
+        """The same, but for what is given."""
+        return _replaced(self, changes)
+
+    def table(self) -> list[tuple[str, float, str, str]]:
+        """Name, value, unit and source of every spread."""
+        return [(f.name, getattr(self, f.name), f.metadata["unit"], f.metadata["source"]) for f in fields(self)]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Temporal noise, drawn anew in every run.
+
+    Attributes
+    ----------
+    See ``Noise().table()``: each with its unit and its source.
+
+    Raises
+    ------
+    ParameterError
+        If one is not a finite number of at least 0.
+
+    Examples
+    --------
+    >>> from saltation.bss2 import Noise
+    >>> Noise.none().membrane
+    0.0
+    """
+
+    membrane: float = constant(4.5e-3, "V", "assumed: 1 LSB, of a membrane of 10 us; white up to 0.5 MHz")
+    threshold: float = constant(3e-3, "V", "fastAndDeep: 1.5 % of the distance to it, from run to run")
+    jitter: float = constant(20e-9, "s", "assumed: of the comparator; membrane noise does the rest of about 60 ns")
+    cadc: float = constant(1.0, "LSB", "calix: about 1 between readings of one channel")
+    madc: float = constant(2.0, "LSB", "assumed: 2.3 mV")
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _check("Noise", self)
+
+    @classmethod
+    def none(cls) -> Self:
+        """Runs that are all alike."""
+        return cls(**{each.name: 0.0 for each in fields(cls)})
+
+    def replace(self, **changes: float) -> Self:
+        """The same, but for what is given."""
+        return _replaced(self, changes)
+
+    def table(self) -> list[tuple[str, float, str, str]]:
+        """Name, value, unit and source of each."""
+        return [(f.name, getattr(self, f.name), f.metadata["unit"], f.metadata["source"]) for f in fields(self)]
+
+
+def _replaced(record: Any, changes: dict[str, float]) -> Any:
+    known = [each.name for each in fields(record)]
+    for name in changes:
+        if name not in known:
+            owner = type(record).__name__
+            raise ParameterError(
+                f"{owner}.replace: a name must be one of its numbers; got {name!r}; {suggest(name, known)}"
+            )
+    return replace(record, **changes)
+
+
+@cache
+def hidden(serial: int, variation: Variation) -> dict[str, Floats]:
+    """Hidden numbers of a chip, read-only: shifts of what is shifted, factors of what is multiplied.
+
+    Each quantity has a stream of its own, so that changing one spread leaves the others' numbers as they are.
+    """
+    result: dict[str, Floats] = {}
+    for each in fields(variation):
+        stream = np.random.default_rng([serial, zlib.crc32(each.name.encode())])
+        sigma = getattr(variation, each.name)
+        drawn = sigma * stream.standard_normal(each.metadata["shape"])
+        if each.metadata["unit"] == "1":
+            drawn = np.exp(drawn - 0.5 * sigma * sigma)
+        drawn.flags.writeable = False
+        result[each.name] = drawn
+    return result

@@ -1,0 +1,1 @@
+"""The analog circuits of an emulated chip: arrays in, arrays out."""

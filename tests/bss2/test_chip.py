@@ -1,0 +1,254 @@
+"""A chip as a whole: events through links, crossbar, buses, drivers and synapses to circuits and back."""
+
+import numpy as np
+import pytest
+
+from saltation.bss2 import (
+    Cadc,
+    Chip,
+    ChipEvents,
+    Configuration,
+    IdealProbe,
+    Noise,
+    Physics,
+    Section,
+    Variation,
+)
+from saltation.bss2 import geometry as g
+from saltation.bss2.background import CLOCK
+from saltation.bss2.crossbar import label_of
+from saltation.errors import ConfigurationError, ParameterError
+
+QUIET = {"variation": Variation.none(), "noise": Noise.none(), "physics": Physics(memory_crosstalk=0.0)}
+# a crossbar's inputs: 8 outputs of neurons, 4 links, 8 sources; its outputs: 8 buses, 4 links
+LINK, SOURCE = 8, 12
+
+
+def responsive(**more):
+    values = {
+        "leak_v_leak": 300,
+        "reset_v_reset": 300,
+        "threshold_v_threshold": 420,
+        "excitatory_input_enable": 1,
+        "inhibitory_input_enable": 1,
+        "excitatory_input_i_bias_gm": 500,
+        "inhibitory_input_i_bias_gm": 500,
+    }
+    return Configuration(**values | more)
+
+
+def open_links(configuration):
+    configuration["node_enable"][LINK : LINK + g.LINKS, : g.BUSES] = 1
+
+
+def lifted(chip, configuration, events, circuits=range(512)):
+    """By how much membranes moved, in volts, 10 us after the begin of a section."""
+    section = Section(10e-6, events, [IdealProbe(circuits, [10e-6])])
+    silent = Section(10e-6, recordings=section.recordings)
+    with_events, without = chip.run(configuration, [section, silent]).sections
+    return (with_events.samples[0] - without.samples[0])[0]
+
+
+def test_an_event_reaches_the_synapses_with_its_label_on_the_drivers_of_its_select():
+    chip, configuration = Chip(**QUIET), responsive()
+    open_links(configuration)
+    rng = np.random.default_rng(0)
+    configuration["synapse_label"][...] = rng.integers(0, 4, configuration["synapse_label"].shape)
+    configuration["synapse_weight"][...] = rng.integers(0, 6, configuration["synapse_label"].shape)
+    configuration["row_mode"][...] = rng.integers(0, 3, (2, 256))
+    configuration["driver_select_mask"][...] = rng.choice([0, 31, 3, 16], (2, 128), p=[0.02, 0.9, 0.05, 0.03])
+    # buses take different labels, by a filter on a bit of the row select
+    configuration["node_mask"][LINK, 4:8], configuration["node_target"][LINK, 4:8] = 1 << 6, 1 << 6
+    total = np.zeros((4, 512))
+    for i, (select, label) in enumerate([(5, 2), (4, 2), (16, 0), (31, 3)]):
+        expected = np.zeros(512)
+        for hemisphere in range(2):
+            if hemisphere == 1 and not select & 1:
+                continue
+            for row in range(256):
+                mask = configuration["driver_select_mask"][hemisphere, row // 2]
+                mode = configuration["row_mode"][hemisphere, row]
+                if (g.select_of_row(row) ^ select) & mask or not mode:
+                    continue
+                match = configuration["synapse_label"][hemisphere, row] == label
+                weights = configuration["synapse_weight"][hemisphere, row] * match
+                expected[hemisphere * 256 : hemisphere * 256 + 256] += weights * (1 if mode == 1 else -1)
+        moved = lifted(chip, configuration, ChipEvents([0.0], [label_of(select, label)]))
+        assert np.abs(expected).max() > 3
+        total[i] = expected
+        # nearly linear for small weights
+        up = 500 * chip.physics.gm_per_code / 2.2e-12
+        rise = (10e-6 - chip.physics.input_delay) * np.exp(-(10e-6 - chip.physics.input_delay) / 10e-6)
+        np.testing.assert_allclose(moved, up * rise * expected, rtol=0.05, atol=3e-5)
+    assert not np.array_equal(total[0], total[1])
+
+
+def test_only_open_nodes_pass():
+    chip, configuration = Chip(**QUIET), responsive(synapse_weight=60, row_mode=1)
+    event = ChipEvents([0.0], [0])
+    assert np.all(lifted(chip, configuration, event) == 0.0)
+    configuration.set("node_enable", 1, at=(LINK, 5))
+    moved = lifted(chip, configuration, event)
+    assert np.all(moved[:256] == 0.0) and np.all(moved[256:] > 0.05)
+    assert np.all(lifted(chip, configuration, ChipEvents([0.0], [0], links=1)) == 0.0)
+
+
+def relay(**more):
+    """Circuit 40 spikes by two strong events, and drives circuit 300 over the crossbar."""
+    configuration = responsive(threshold_enable=0, **more)
+    configuration.set("threshold_enable", 1, at=[40, 300])
+    configuration.set("event_routing_enable_digital", 1, at=[40, 300])
+    configuration.set("threshold_v_threshold", 340, at=[40, 300])
+    configuration.set("event_routing_address", 0b10_000101, at=40)
+    open_links(configuration)
+    weights = np.zeros(256, int)
+    weights[40] = 63
+    configuration.write_row(0, 0, weights, label=1)
+    output = g.output_of(40)
+    assert output == 1
+    # bus 1 of the bottom, row select of the spike: output number and two bits of its address
+    select, label = output << 2 | 0b10, 0b000101
+    driver = select * 4 + 1
+    row = 2 * driver
+    assert g.bus_of_row(1, row) == 5 and g.select_of_row(row) == select
+    weights = np.zeros(256, int)
+    weights[300 - 256] = 63
+    configuration.write_row(1, row, weights, label=label)
+    configuration.set("driver_select_mask", 31, at=(1, driver))
+    configuration.set("node_enable", 1, at=([output, output, g.output_of(300)], [5, 8 + 1, 8 + g.output_of(300)]))
+    return configuration
+
+
+def test_spikes_go_over_the_crossbar_to_circuits_and_to_the_host():
+    chip = Chip(**QUIET)
+    events = ChipEvents([1e-6, 1.5e-6, 2e-6], [1, 1, 1])
+    section = Section(30e-6, events, [IdealProbe([300], np.arange(300) * 1e-7)])
+    configuration = relay()
+    (observed,) = chip.run(configuration, [section]).sections
+    assert observed.circuits.tolist()[0] == 40 and np.all(np.diff(observed.times) >= 0.0)
+    assert np.all(np.abs(observed.times / g.TICK - np.rint(observed.times / g.TICK)) < 1e-6)
+    first = observed.times[0]
+    voltage, at = observed.samples[0][:, 0], observed.sampled[0]
+    quiet = at < first + chip.physics.route_delay
+    assert np.all(voltage[quiet] == voltage[0]) and voltage[~quiet].max() > voltage[0] + 0.02
+    assert observed.counters[40] == (observed.circuits == 40).sum() and observed.counters.sum() == observed.times.size
+    # without the node to the host it still works, unseen
+    configuration.set("node_enable", 0, at=(1, 8 + 1))
+    (unseen,) = chip.run(configuration, [section]).sections
+    assert 40 not in unseen.circuits and unseen.counters[40] == observed.counters[40]
+    np.testing.assert_array_equal(unseen.samples[0], observed.samples[0])
+
+
+def test_a_chip_is_the_same_every_time_and_noise_is_that_of_the_run():
+    configuration = responsive(leak_v_leak=330, threshold_v_threshold=340, threshold_enable=1)
+    configuration.set("event_routing_enable_digital", 1)
+    configuration["node_enable"][np.arange(8), 8 + np.arange(8) % 4] = 1
+    sections = [Section(40e-6, recordings=[Cadc(samples=10)])] * 6
+    chip = Chip(5, threads=1)
+    first, second = chip.run(configuration, sections), chip.run(configuration, sections)
+    assert (first.number, second.number) == (1, 2) and chip.runs == 2
+
+    def same(a, b):
+        return all(
+            np.array_equal(x.times, y.times)
+            and np.array_equal(x.circuits, y.circuits)
+            and np.array_equal(x.samples[0], y.samples[0])
+            for x, y in zip(a.sections, b.sections, strict=True)
+        )
+
+    assert not same(first, second) and first.sections[0].times.size > 50
+    assert not np.array_equal(first.sections[0].times, first.sections[1].times)
+    assert same(first, Chip(5, threads=2).run(configuration, sections))
+    # a run is repeated by its number, on the same chip, whose analog values had all settled by then
+    assert same(second, chip.run(configuration, sections, number=2))
+    assert not same(first, Chip(5).run(configuration, sections, seed=1))
+    assert not same(first, Chip(6).run(configuration, sections))
+    other = Chip(5, noise=Noise.none())
+    assert same(other.run(configuration, sections), other.run(configuration, sections))
+
+
+def test_only_what_differs_is_written():
+    chip = Chip(**QUIET)
+    configuration = relay()
+    section = [Section(5e-6, ChipEvents([1e-6], [1]))]
+    first = chip.run(configuration, section)
+    assert first.settled == 20e-3 and first.hardware_time == pytest.approx(20e-3 + 5e-6)
+    assert first.written == configuration.differences(Configuration())
+    again = chip.run(configuration, section)
+    assert again.written == {} and again.settled == 0.0 and again.hardware_time == 5e-6
+    configuration.set("synapse_weight", 30, at=(0, 0, 40))
+    assert chip.run(configuration, section).written == {"synapse_weight": 1}
+    assert chip.configuration == configuration and chip.configuration is not configuration
+
+
+def test_weights_that_change_are_the_same_as_a_new_compilation():
+    rng = np.random.default_rng(1)
+    chip, configuration = Chip(3), responsive(row_mode=1)
+    open_links(configuration)
+    events = ChipEvents(np.arange(6) * 1e-6, [0, 1, 2, 0, 1, 2])
+    configuration["synapse_label"][...] = rng.integers(0, 3, (2, 256, 256))
+    section = [Section(20e-6, events, [Cadc()])]
+    for _ in range(3):
+        configuration["synapse_weight"][...] = rng.integers(0, 64, (2, 256, 256)) * (rng.random((2, 256, 256)) < 0.02)
+        got = chip.run(configuration, section, number=7).sections[0].samples[0]
+        # a chip on which all analog values have settled as well
+        fresh = Chip(3)
+        fresh.run(responsive(row_mode=1), section)
+        expected = fresh.run(configuration, section, number=7).sections[0].samples[0]
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_what_a_link_cannot_carry_is_lost_and_counted():
+    chip, configuration = Chip(**QUIET), responsive(row_mode=0)
+    configuration.write_row(0, 0, np.full(256, 1))
+    open_links(configuration)
+    many = 100
+    at_once = Section(10e-6, ChipEvents(np.full(many, 1e-6), np.zeros(many, int)))
+    on_four = Section(10e-6, ChipEvents(np.full(many, 1e-6), np.zeros(many, int), links=np.arange(many) % 4))
+    apart = Section(10e-6, ChipEvents(1e-6 + np.arange(many) * g.TICK, np.zeros(many, int)))
+    execution = chip.run(configuration, [at_once, on_four, apart])
+    depth = int(chip.physics.link_depth)
+    lost = [section.lost for section in execution.sections]
+    assert lost[0]["links from the host"] == many - depth - 1 and lost[0]["buses"] == 0
+    # all links reach the same buses: what comes through at once meets there
+    assert lost[1]["links from the host"] == 4 * (many // 4 - depth - 1) and lost[1]["buses"] > 0
+    assert all(n == 0 for n in lost[2].values())
+    assert execution.lost["links from the host"] == sum(each["links from the host"] for each in lost)
+
+
+@pytest.mark.parametrize("mode", ["regular", "poisson"])
+def test_background_sources(mode):
+    chip, configuration = Chip(**QUIET), responsive(inhibitory_input_enable=0)
+    configuration.set("source_enable", 1, at=2)
+    configuration.set("source_mode", int(mode == "poisson"), at=2)
+    configuration.set("source_period", 50, at=2)
+    configuration.set("source_rate", 128, at=2)
+    configuration.set("source_label", 8, at=2)
+    configuration.set("source_mask", 3, at=2)
+    configuration.set("node_enable", 1, at=(SOURCE + 2, 2))
+    row = 4  # driver 2: bus 2 of the top
+    assert g.bus_of_row(0, row) == 2
+    labels = np.arange(256) % 16
+    configuration.write_row(0, row, np.full(256, 10), label=labels)
+    section = [Section(100e-6, recordings=[IdealProbe(range(256), np.arange(1000) * 1e-7)])]
+    values = chip.run(configuration, section).sections[0].samples[0]
+    moved = values[-1] > values[0, 0] + 1e-4
+    np.testing.assert_array_equal(moved, (labels >= 8) & (labels < 12))
+    # the mean of the current is the rate times the charge
+    rate = CLOCK / 50 * (0.5 if mode == "poisson" else 1.0) / 4
+    up = 500 * chip.physics.gm_per_code / 2.2e-12 * 10 * 10e-6 * 10e-6 * rate
+    assert values[500:, moved].mean() - values[0, 0] == pytest.approx(up, rel=0.12)
+
+
+def test_bad_arguments():
+    for serial in (-1, 1.5, "a", True):
+        with pytest.raises(ParameterError, match=r"Chip\.serial must be a whole number"):
+            Chip(serial)
+    with pytest.raises(ParameterError, match=r"Chip\.noise must be a Noise; got Variation"):
+        Chip(noise=Variation())
+    with pytest.raises(ConfigurationError, match="at least one Section"):
+        Chip().run(Configuration(), [])
+    configuration = Configuration()
+    configuration["synapse_label"][0, 0, 0] = 64
+    with pytest.raises(ConfigurationError, match=r"synapse_label must be 0\.\.63; got 64"):
+        Chip().run(configuration, [Section(1e-6)])
