@@ -109,6 +109,17 @@ class ConfigurationError(SaltationError, ValueError):
     """
 
 
+class CalibrationError(SaltationError, ValueError):
+    """A calibration was asked for what the circuits of a chip do not reach, or does not belong to the chip.
+
+    Examples
+    --------
+    >>> from saltation.errors import CalibrationError
+    >>> issubclass(CalibrationError, ValueError)
+    True
+    """
+
+
 class FileFormatError(SaltationError, ValueError):
     """A file is damaged, or not of the format its reader expects.
 

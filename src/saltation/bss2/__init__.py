@@ -1,5 +1,6 @@
 """The emulated chip BrainScaleS-2: its circuits, their variation and their noise."""
 
+from saltation.bss2.calibration import SPIKING2, Calibration, NeuronTarget, calibrate
 from saltation.bss2.chip import Chip, Execution
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.physics import Physics
@@ -10,16 +11,20 @@ from saltation.bss2.variation import Noise, Variation
 
 __all__ = [
     "REGISTERS",
+    "SPIKING2",
     "Cadc",
+    "Calibration",
     "Chip",
     "ChipEvents",
     "Configuration",
     "Execution",
     "IdealProbe",
     "Madc",
+    "NeuronTarget",
     "Noise",
     "Observed",
     "Physics",
     "Section",
     "Variation",
+    "calibrate",
 ]

@@ -135,8 +135,19 @@ def pack(analog: Analog, window: float) -> Circuits:
         extra[r.EXPONENTIAL], extra[r.KICK_AT], extra[r.KICK_SLOPE] = analog.kick, analog.kick_at, analog.kick_slope
         extra[r.KICK_LIMIT], extra[r.ADAPT_RATE] = analog.kick_limit, 1.0 / analog.tau_adapt
         extra[r.ADAPT_A], extra[r.ADAPT_B], extra[r.ADAPT_LEVEL] = analog.adapt_a, analog.adapt_b, analog.adapt_level
-    columns = [np.ascontiguousarray(np.moveaxis(array, 0, -1)) for array in (membrane, line.swapaxes(1, 2), extra)]
-    return Circuits(*columns, analog.first.astype(np.int64), owner.astype(np.int64), window)
+    return Circuits(
+        _columns(membrane),
+        _columns(line.swapaxes(1, 2)),
+        _columns(extra),
+        analog.first.astype(np.int64),
+        owner.astype(np.int64),
+        window,
+    )
+
+
+def _columns(rows: Floats) -> Floats:
+    """Numbers of one thing side by side: ``[row, ...]`` as ``[..., row]``."""
+    return np.ascontiguousarray(np.moveaxis(rows, 0, -1))
 
 
 def _apart(decay: Floats, *rates: Floats) -> Floats:

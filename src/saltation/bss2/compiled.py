@@ -51,9 +51,8 @@ class Compiled:
 
 
 def taking_part(configuration: Configuration, recorded: Ints) -> Ints:
-    """Circuits whose spikes somebody could see, or that are recorded."""
-    seen = configuration["event_routing_enable_digital"] & configuration["threshold_enable"]
-    return np.union1d(np.flatnonzero(seen), recorded)
+    """Circuits that can spike, which their counters tell at least, or that are recorded."""
+    return np.union1d(np.flatnonzero(configuration["threshold_enable"]), recorded)
 
 
 def compile_configuration(

@@ -100,7 +100,7 @@ def _run_section(setting: Setting, section: Section, key: int, other: int) -> Ob
     )
     samples = []
     for recording, channel, value in zip(section.recordings, channels, values, strict=True):
-        voltage = shown(setting.configuration, recording.chosen, value, physics)
+        voltage = shown(setting.configuration, recording, value, physics)
         given = (recording, setting.configuration, voltage, channel.time, setting.hidden, physics, noise, stream)
         samples.append(converted(*given))
     counters = np.zeros(g.CIRCUITS, np.int64)

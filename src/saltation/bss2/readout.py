@@ -202,10 +202,19 @@ class IdealProbe:
 Recording = Cadc | Madc | IdealProbe
 
 
-def shown(configuration: Configuration, circuits: Ints, values: Floats, physics: Physics) -> Floats:
-    """Voltages at the readout ``[time, circuit]``: of a membrane its own, of a line what its amplifier makes of it."""
+def shown(configuration: Configuration, recording: Recording, values: Floats, physics: Physics) -> Floats:
+    """Voltages at the readout ``[time, circuit]``: of a membrane its own, of a line what its amplifier makes of it.
+
+    The CADC can be connected to a reference voltage instead, the same for all columns of a hemisphere.
+    """
+    circuits = recording.chosen
     line = np.isin(configuration["readout_source"][circuits], (1, 2))
-    return np.where(line, physics.line_rest - physics.line_swing * values, values)
+    voltage = np.where(line, physics.line_rest - physics.line_swing * values, values)
+    if isinstance(recording, Cadc):
+        connected = configuration["cadc_enable_reference"][circuits // g.COLUMNS] == 1
+        code = configuration["cadc_reference"][circuits // g.CIRCUITS_PER_QUADRANT]
+        voltage = np.where(connected, physics.volt_at_code_0 + physics.volt_per_code * code, voltage)
+    return voltage
 
 
 def converted(

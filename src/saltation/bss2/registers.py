@@ -90,6 +90,7 @@ QUADRANT_CODES: dict[str, Register] = {
     "stp_v_recover_0": _code(_QUADRANT, 400, "voltage to which drivers recover, first set"),
     "stp_v_charge_1": _code(_QUADRANT, 330, "voltage to which events lead, second set"),
     "stp_v_recover_1": _code(_QUADRANT, 50, "voltage to which drivers recover, second set"),
+    "cadc_reference": _code(_QUADRANT, 300, "voltage that the CADC reads where it is connected to it"),
 }
 
 ANALOG = NEURON_CODES | QUADRANT_CODES
@@ -152,6 +153,7 @@ DIGITAL: dict[str, Register] = {
     "source_seed": Register(_SOURCE, 1, 2**31 - 1, 1, "of the random numbers"),
     "source_label": Register(_SOURCE, 0, g.NEURON_LABEL_MAX, 0, "label of its events"),
     "source_mask": Register(_SOURCE, 0, 255, 0, "low bits of the label that are random"),
+    "cadc_enable_reference": _switch((g.HEMISPHERES,), "all columns of the CADC read the reference voltage"),
     "cadc_offset": Register(_NEURON, -128, 127, 0, "added to the readings of a channel"),
 }
 

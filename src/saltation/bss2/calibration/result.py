@@ -1,0 +1,131 @@
+"""`Calibration`: codes found for a chip, and how well its circuits then agree."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation._files import write_bytes
+from saltation.bss2.calibration.target import NeuronTarget
+from saltation.bss2.configuration import Configuration
+from saltation.errors import CalibrationError, FileFormatError
+
+Floats = NDArray[np.float64]
+
+SCHEMA_VERSION = 1
+_FORMAT = "saltation.bss2.Calibration"
+
+
+@final
+@dataclass(frozen=True)
+class Calibration:
+    """What `calibrate` found.
+
+    Attributes
+    ----------
+    serial : int
+        Of the chip, the only one for which it is good.
+    target : NeuronTarget
+        What was asked for.
+    registers : dict of str to ndarray
+        Codes, by register.
+    report : dict of str to (ndarray, ndarray)
+        Values of each quantity measured on all circuits: with one code for all, and with the codes found.
+    hardware_time : float
+        Seconds that it would have taken on a chip.
+    """
+
+    serial: int
+    target: NeuronTarget
+    registers: Mapping[str, NDArray[np.int32]]
+    report: Mapping[str, tuple[Floats, Floats]]
+    hardware_time: float
+
+    def apply(self, configuration: Configuration) -> None:
+        """Write the registers found into a configuration."""
+        for name, values in self.registers.items():
+            configuration.set(name, values)
+
+    def check(self, serial: int) -> None:
+        """Refuse another chip.
+
+        Raises
+        ------
+        CalibrationError
+            If the serial number is another.
+        """
+        if serial != self.serial:
+            raise CalibrationError(
+                f"the calibration is of the chip with serial number {self.serial}; got the chip {serial}: each chip "
+                "has codes of its own; calibrate(chip)"
+            )
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Of each quantity the median, and the standard deviation before and after; and their ratio."""
+        result: dict[str, dict[str, float]] = {}
+        for name, (before, after) in self.report.items():
+            spread = float(np.nanstd(before)), float(np.nanstd(after))
+            result[name] = {
+                "median": float(np.nanmedian(after)),
+                "before": spread[0],
+                "after": spread[1],
+                "ratio": spread[1] / spread[0] if spread[0] else float("nan"),
+                "failed": float(np.isnan(after).sum()),
+            }
+        return result
+
+    def __repr__(self) -> str:
+        return f"Calibration(serial={self.serial}, hardware_time={self.hardware_time:.3g} s)"
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to an NPZ file, whole or not at all."""
+        about = {
+            "format": _FORMAT,
+            "schema_version": SCHEMA_VERSION,
+            "serial": self.serial,
+            "target": self.target.to_dict(),
+            "hardware_time": self.hardware_time,
+        }
+        arrays: dict[str, NDArray[Any]] = {f"register/{name}": values for name, values in self.registers.items()}
+        for name, (before, after) in self.report.items():
+            arrays[f"before/{name}"], arrays[f"after/{name}"] = before, after
+        buffer = io.BytesIO()
+        arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        return write_bytes(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Calibration":
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is not one of them.
+        """
+        try:
+            with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            about = json.loads(bytes(arrays.pop("about")).decode())
+            if about["format"] != _FORMAT or about["schema_version"] != SCHEMA_VERSION:
+                raise FileFormatError(f"{path} does not hold a calibration that this version reads")
+            registers, before, after = (_below(arrays, folder) for folder in ("register/", "before/", "after/"))
+            report = {name: (before[name], values) for name, values in after.items()}
+            result = cls(about["serial"], NeuronTarget(**about["target"]), registers, report, about["hardware_time"])
+            result.apply(Configuration())
+        except FileNotFoundError:
+            raise
+        except FileFormatError:
+            raise
+        except Exception as error:  # of zip, JSON, NumPy and ours: a damaged file can be anything
+            raise FileFormatError(f"{path} does not hold a calibration: {type(error).__name__}: {error}") from error
+        return result
+
+
+def _below(arrays: Mapping[str, NDArray[Any]], folder: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(folder): array for name, array in arrays.items() if name.startswith(folder)}

@@ -1,0 +1,196 @@
+"""`calibrate`: all steps in their order, and what came of them."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.bss2.calibration import steps
+from saltation.bss2.calibration.bench import EXC, INH, Bench
+from saltation.bss2.calibration.result import Calibration
+from saltation.bss2.calibration.target import NeuronTarget
+from saltation.bss2.chip import Chip
+from saltation.bss2.configuration import Configuration
+
+_LOG = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+Step = tuple[str, Callable[[], None]]
+Measure = Callable[[Configuration], Floats]
+
+VERSION = 1
+"""Raised with every change of the routine that changes its results: calibrations of another one are not taken."""
+
+
+def calibrate(
+    chip: Chip,
+    target: NeuronTarget | None = None,
+    *,
+    seed: int = 0,
+    cache: str | Path | None = None,
+    on_step: Callable[[str, int, int], object] = lambda name, done, total: None,
+) -> Calibration:
+    """Find codes with which the circuits of a chip behave as asked for, by measurement alone.
+
+    Parameters
+    ----------
+    chip : Chip
+        What is calibrated; nothing of its hidden variation is looked at.
+    target : NeuronTarget, optional
+        What is asked for.
+    seed : int
+        Of the noise of the measurements.
+    cache : path, optional
+        Folder in which calibrations are kept, told apart by chip and target; ``$SALTATION_CALIBRATIONS`` by default,
+        and none without it.
+    on_step : callable
+        Called with the name of each step, how many are done and how many there are.
+
+    Returns
+    -------
+    Calibration
+        Registers, and spreads before and after.
+
+    Raises
+    ------
+    CalibrationError
+        If the target is out of reach.
+
+    References
+    ----------
+    The order of steps is that of calix (electronicvisions/calix).
+    """
+    target = NeuronTarget() if target is None else target
+    place = _place(chip, target, seed, cache)
+    if place is not None and place.exists():
+        return Calibration.load(place)
+    bench = Bench(chip, seed)
+    configuration = starting_point(target)
+    listed = _steps(bench, configuration, target)
+    for done, (name, step) in enumerate(listed):
+        on_step(name, done, len(listed))
+        step()
+        _LOG.debug("%s: %d runs, %.3g s on hardware", name, bench.runs, bench.hardware_time)
+    on_step("report", len(listed), len(listed))
+    report = spreads(bench, configuration, target)
+    result = Calibration(
+        chip.serial, target, {name: configuration[name].copy() for name in REGISTERS_SET}, report, bench.hardware_time
+    )
+    if place is not None:
+        result.save(place)
+    return result
+
+
+REGISTERS_SET = (
+    "leak_v_leak",
+    "reset_v_reset",
+    "threshold_v_threshold",
+    "leak_i_bias",
+    "leak_enable_division",
+    "leak_enable_multiplication",
+    "reset_i_bias",
+    "reset_enable_multiplication",
+    "membrane_capacitance_capacitance",
+    "refractory_period_refractory_time",
+    "refractory_period_input_clock",
+    "clock_scale_fast",
+    "clock_scale_slow",
+    "synapse_dac_bias",
+    "cadc_offset",
+    *(
+        f"{kind}_input_{what}"
+        for kind in ("excitatory", "inhibitory")
+        for what in (
+            "enable",
+            "i_bias_tau",
+            "i_bias_gm",
+            "i_shift_reference",
+            "enable_small_capacitance",
+            "enable_high_resistance",
+        )
+    ),
+)
+"""Registers that a calibration decides."""
+
+
+def starting_point(target: NeuronTarget) -> Configuration:
+    """Registers that follow from the target without a measurement, and guesses for the rest."""
+    configuration = Configuration(
+        membrane_capacitance_capacitance=target.membrane_capacitance,
+        synapse_dac_bias=target.synapse_dac_bias,
+        excitatory_input_enable=1,
+        inhibitory_input_enable=1,
+        excitatory_input_i_bias_gm=target.i_synin_gm_exc,
+        inhibitory_input_i_bias_gm=target.i_synin_gm_inh,
+    )
+    wanted = target.of_all("refractory_time")
+    fast, slow = (2.0 ** (configuration[f"clock_scale_{name}"][0] + 1) / 250e6 for name in ("fast", "slow"))
+    # the fast clock where its counter suffices: it is the finer one
+    quick = wanted <= 255 * fast
+    configuration.set("refractory_period_input_clock", quick.astype(int))
+    periods = np.clip(np.rint(wanted / np.where(quick, fast, slow)), 1, 255).astype(int)
+    configuration.set("refractory_period_refractory_time", periods)
+    return configuration
+
+
+def _steps(bench: Bench, configuration: Configuration, target: NeuronTarget) -> list[Step]:
+    of = target.of_all
+    return [
+        ("CADC offsets", lambda: steps.cadc_offsets(bench, configuration)),
+        ("tau_syn, excitatory", lambda: steps.tau_syn(bench, configuration, EXC, of("tau_syn_exc"))),
+        ("tau_syn, inhibitory", lambda: steps.tau_syn(bench, configuration, INH, of("tau_syn_inh"))),
+        ("threshold", lambda: steps.threshold(bench, configuration, of("threshold"))),
+        ("leak, at first", lambda: steps.leak(bench, configuration, of("leak"))),
+        ("tau_mem", lambda: steps.tau_mem(bench, configuration, of("tau_mem"))),
+        ("strength, excitatory", lambda: steps.strength(bench, configuration, EXC, target.i_synin_gm_exc)),
+        ("strength, inhibitory", lambda: steps.strength(bench, configuration, INH, target.i_synin_gm_inh)),
+        ("reference, excitatory", lambda: steps.reference(bench, configuration, EXC)),
+        ("reference, inhibitory", lambda: steps.reference(bench, configuration, INH)),
+        ("reset", lambda: steps.reset(bench, configuration, of("reset"))),
+        ("leak", lambda: steps.leak(bench, configuration, of("leak"))),
+    ]
+
+
+def spreads(bench: Bench, configuration: Configuration, target: NeuronTarget) -> dict[str, tuple[Floats, Floats]]:
+    """Measured values of each quantity, with one code for all circuits and with the codes found, ``[512]`` each."""
+    report: dict[str, tuple[Floats, Floats]] = {}
+    for name, (registers, measure) in _measurements(bench, target).items():
+        uniform = configuration.copy()
+        for register in registers:
+            uniform.set(register, int(np.median(configuration[register])))
+        report[name] = (measure(uniform), measure(configuration))
+    return report
+
+
+def _measurements(bench: Bench, target: NeuronTarget) -> dict[str, tuple[tuple[str, ...], Measure]]:
+    """Of each quantity, the registers that decide it and how it is measured."""
+    of = target.of_all
+    found: dict[str, tuple[tuple[str, ...], Measure]] = {
+        "leak": (("leak_v_leak",), lambda c: bench.reading(steps.silent(c))),
+        "reset": (("reset_v_reset",), lambda c: bench.reading(steps.held(c))),
+        "threshold": (("threshold_v_threshold",), lambda c: steps.measure_threshold(bench, c)),
+        "tau_mem": (("leak_i_bias",), lambda c: steps.measure_tau_mem(bench, c, of("tau_mem"))),
+    }
+    for receptor, (short, kind) in enumerate((("exc", "excitatory"), ("inh", "inhibitory"))):
+        tau = partial(steps.measure_tau_syn, bench, receptor=receptor, about=of(f"tau_syn_{short}"))
+        found[f"tau_syn_{short}"] = ((f"{kind}_input_i_bias_tau",), tau)
+        strength = partial(steps.measure_strength, bench, receptor=receptor)
+        found[f"strength_{short}"] = ((f"{kind}_input_i_bias_gm",), strength)
+    return found
+
+
+def _place(chip: Chip, target: NeuronTarget, seed: int, cache: str | Path | None) -> Path | None:
+    folder = os.environ.get("SALTATION_CALIBRATIONS") if cache is None else cache
+    if not folder:
+        return None
+    physics: Any = [value for _, value, *_ in chip.physics.table()]
+    what = [VERSION, chip.serial, target.to_dict(), seed, physics, list(map(str, (chip.variation, chip.noise)))]
+    digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+    return Path(folder) / f"chip-{chip.serial}-{digest}.npz"

@@ -1,0 +1,222 @@
+"""The steps of a calibration, one for each quantity: each finds codes by measurement and leaves the rest as it is."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.bss2 import geometry as g
+from saltation.bss2.calibration.bench import EXC, KINDS, Bench
+from saltation.bss2.calibration.fits import decay_time
+from saltation.bss2.calibration.search import Codes, halve, proportion
+from saltation.bss2.configuration import Configuration
+
+Floats = NDArray[np.float64]
+
+# Drivers over which the strength of an input is averaged: synapses and drivers differ, and cannot be calibrated.
+_DRIVERS = (0, 17, 34, 51, 68, 85, 102, 119)
+_LEAST_READING = 4.0
+# time constants for which a decay is fitted
+_WORTH = 2.5
+
+
+def cadc_offsets(bench: Bench, configuration: Configuration) -> None:
+    """Offsets of the columns of the CADC: all read the reference voltage, and are made equal to their mean."""
+    own = configuration.copy()
+    own.set("cadc_enable_reference", 1)
+    own.set("cadc_offset", 0)
+    reading = bench.reading(own)
+    wanted = np.clip(np.rint(np.median(reading) - reading), -128, 127).astype(np.int32)
+    configuration.set("cadc_offset", wanted)
+
+
+def potential(bench: Bench, configuration: Configuration, name: str, target: Floats) -> None:
+    """Code of a potential at which columns read the target."""
+
+    def low_enough(codes: Codes) -> NDArray[np.bool_]:
+        configuration.set(name, codes)
+        return bench.reading(configuration) <= target
+
+    configuration.set(name, halve(low_enough))
+
+
+def leak(bench: Bench, configuration: Configuration, target: Floats) -> None:
+    """Leak potential, with all inputs on."""
+    own = silent(configuration)
+    potential(bench, own, "leak_v_leak", target)
+    configuration.set("leak_v_leak", own["leak_v_leak"])
+
+
+def reset(bench: Bench, configuration: Configuration, target: Floats) -> None:
+    """Reset potential: membranes whose threshold is at the bottom are held at it nearly all the time."""
+    own = held(configuration)
+    potential(bench, own, "reset_v_reset", target)
+    configuration.set("reset_v_reset", own["reset_v_reset"])
+
+
+def held(configuration: Configuration) -> Configuration:
+    """The same, but for membranes that are held at their reset."""
+    own = configuration.copy()
+    own.set("threshold_enable", 1)
+    own.set("threshold_v_threshold", 0)
+    own.set("event_routing_enable_digital", 0)
+    own.set("refractory_period_input_clock", 0)
+    own.set("refractory_period_refractory_time", 255)
+    return own
+
+
+def threshold(bench: Bench, configuration: Configuration, target: Floats) -> None:
+    """Threshold: the largest code at which a membrane that leaks to the target still spikes.
+
+    It spikes by its noise when the threshold is a little above it, so that thresholds come out higher than the target
+    by about one standard deviation of the noise.
+    """
+    own = biased(configuration)
+    potential(bench, own, "leak_v_leak", target)
+    own.set("threshold_enable", 1)
+
+    def low_enough(codes: Codes) -> NDArray[np.bool_]:
+        own.set("threshold_v_threshold", codes)
+        return bench.counts(own, 100e-6) > 0
+
+    configuration.set("threshold_v_threshold", halve(low_enough))
+
+
+def measure_threshold(bench: Bench, configuration: Configuration) -> Floats:
+    """Readings ``[512]`` at the largest leak at which a membrane does not spike."""
+    own = biased(configuration)
+    own.set("threshold_enable", 1)
+
+    def low_enough(codes: Codes) -> NDArray[np.bool_]:
+        own.set("leak_v_leak", codes)
+        return bench.counts(own, 100e-6) == 0
+
+    own.set("leak_v_leak", halve(low_enough))
+    own.set("threshold_enable", 0)
+    return bench.reading(own)
+
+
+def silent(configuration: Configuration) -> Configuration:
+    """The same, without spikes."""
+    own = configuration.copy()
+    own.set("threshold_enable", 0)
+    return own
+
+
+def biased(configuration: Configuration) -> Configuration:
+    """The same, but for inputs, threshold and event output, which are off."""
+    own = configuration.copy()
+    for kind in KINDS:
+        own.set(f"{kind}_input_enable", 0)
+    own.set("threshold_enable", 0)
+    own.set("event_routing_enable_digital", 0)
+    return own
+
+
+def tau_syn(bench: Bench, configuration: Configuration, receptor: int, target: Floats) -> None:
+    """Time constant of an input: the decay of its line after a volley."""
+    kind = KINDS[receptor]
+    base = bench.chip.physics.tau_syn_code
+    small, high = target < 4e-6, target > 25e-6
+    factor = np.where(small, bench.chip.physics.tau_syn_small, 1.0) * np.where(
+        high, bench.chip.physics.tau_syn_resistance, 1.0
+    )
+    configuration.set(f"{kind}_input_enable_small_capacitance", small.astype(int))
+    configuration.set(f"{kind}_input_enable_high_resistance", high.astype(int))
+    name = f"{kind}_input_i_bias_tau"
+    start = np.clip(np.rint(base * factor / target), 1, g.CODE_MAX).astype(np.int32)
+
+    def measured(codes: Codes) -> Floats:
+        configuration.set(name, codes)
+        return measure_tau_syn(bench, configuration, receptor, target)
+
+    configuration.set(name, proportion(measured, target, start))
+
+
+def measure_tau_syn(bench: Bench, configuration: Configuration, receptor: int, about: Floats) -> Floats:
+    """Time constants of an input ``[512]``, which are ``about`` so long."""
+    own = silent(configuration)
+    own.set("readout_source", receptor + 1)
+    volley = np.asarray(np.arange(5) * 16e-9, np.float64)
+    times, values = bench.response(own, receptor, 0, volley, _reach(about))
+    after = times > volley[-1] + 2 * bench.chip.physics.input_delay
+    return decay_time(times[after], -values[after], _LEAST_READING, volley[-1] + _WORTH * about)
+
+
+def tau_mem(bench: Bench, configuration: Configuration, target: Floats) -> None:
+    """Time constant of the membrane: its decay after a volley through an input that is made fast for it."""
+    configuration.set("leak_enable_division", (target > 30e-6).astype(int))
+    configuration.set("leak_enable_multiplication", (target < 2e-6).astype(int))
+    physics = bench.chip.physics
+    scale = np.where(target > 30e-6, 1.0 / physics.leak_division, 1.0)
+    scale = scale * np.where(target < 2e-6, physics.leak_multiplication, 1.0)
+    start = np.clip(np.rint(physics.capacitance_at_63 / (target * physics.leak_per_code * scale)), 1, g.CODE_MAX)
+
+    def measured(codes: Codes) -> Floats:
+        configuration.set("leak_i_bias", codes)
+        return measure_tau_mem(bench, configuration, target)
+
+    configuration.set("leak_i_bias", proportion(measured, target, start.astype(np.int32)))
+
+
+def measure_tau_mem(bench: Bench, configuration: Configuration, about: Floats) -> Floats:
+    """Time constants of the membranes ``[512]``, which are ``about`` so long."""
+    own = silent(configuration)
+    own.set("excitatory_input_enable_small_capacitance", 1)
+    own.set("excitatory_input_enable_high_resistance", 0)
+    own.set("excitatory_input_i_bias_tau", g.CODE_MAX)
+    own.set("excitatory_input_i_bias_gm", g.CODE_MAX)
+    volley = np.asarray(np.arange(40) * 40e-9, np.float64)
+    times, values = bench.response(own, EXC, 0, volley, _reach(about))
+    # five time constants of a line whose fixed pattern makes it twice as slow as it should be
+    after = times > volley[-1] + 3e-6
+    return decay_time(times[after], values[after], _LEAST_READING, volley[-1] + 3e-6 + _WORTH * about)
+
+
+def strength(bench: Bench, configuration: Configuration, receptor: int, target: int) -> None:
+    """Strength of an input: responses to an event, averaged over drivers, as that of the median circuit at a code."""
+    name = f"{KINDS[receptor]}_input_i_bias_gm"
+    start = np.full(g.CIRCUITS, target, np.int32)
+    configuration.set(name, start)
+    wanted = np.median(measure_strength(bench, configuration, receptor))
+
+    def measured(codes: Codes) -> Floats:
+        configuration.set(name, codes)
+        return measure_strength(bench, configuration, receptor)
+
+    found = proportion(measured, np.full(g.CIRCUITS, wanted), start, 3, inversely=False)
+    configuration.set(name, found)
+
+
+def measure_strength(bench: Bench, configuration: Configuration, receptor: int) -> Floats:
+    """Mean response of each circuit to an event of full weight, LSB over 30 us after it, ``[512]``."""
+    own = silent(configuration)
+    found = []
+    for driver in _DRIVERS:
+        times, values = bench.response(own, receptor, driver, np.zeros(1), 35e-6)
+        window = (times > 0.0) & (times < 30e-6)
+        found.append(values[window].mean(axis=0))
+    sign = 1.0 if receptor == EXC else -1.0
+    return sign * np.mean(found, axis=0)
+
+
+def reference(bench: Bench, configuration: Configuration, receptor: int) -> None:
+    """Offset of an input: the shift at which the membrane rests where it does with the input off."""
+    own = biased(configuration)
+    off = bench.reading(own)
+    own.set(f"{KINDS[receptor]}_input_enable", 1)
+    name = f"{KINDS[receptor]}_input_i_shift_reference"
+    below: Callable[[Floats], NDArray[np.bool_]] = (
+        (lambda reading: reading <= off) if receptor == EXC else (lambda reading: reading >= off)
+    )
+
+    def low_enough(codes: Codes) -> NDArray[np.bool_]:
+        own.set(name, codes)
+        return below(bench.reading(own))
+
+    configuration.set(name, halve(low_enough))
+
+
+def _reach(about: Floats) -> float:
+    """For how long a decay is worth reading."""
+    return float(np.clip(4.0 * np.max(about), 10e-6, 140e-6))
