@@ -120,6 +120,17 @@ class CalibrationError(SaltationError, ValueError):
     """
 
 
+class PlacementError(SaltationError, ValueError):
+    """A network does not fit on a chip; the message says what it needs and what there is.
+
+    Examples
+    --------
+    >>> from saltation.errors import PlacementError
+    >>> issubclass(PlacementError, ValueError)
+    True
+    """
+
+
 class FileFormatError(SaltationError, ValueError):
     """A file is damaged, or not of the format its reader expects.
 

@@ -4,6 +4,7 @@ from saltation.bss2.calibration import SPIKING2, Calibration, NeuronTarget, cali
 from saltation.bss2.chip import Chip, Execution
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.physics import Physics
+from saltation.bss2.placement import Placement, place
 from saltation.bss2.readout import Cadc, IdealProbe, Madc
 from saltation.bss2.registers import REGISTERS
 from saltation.bss2.section import ChipEvents, Observed, Section
@@ -24,7 +25,9 @@ __all__ = [
     "Noise",
     "Observed",
     "Physics",
+    "Placement",
     "Section",
     "Variation",
     "calibrate",
+    "place",
 ]

@@ -1,0 +1,88 @@
+"""What a network asks of a chip: for each population its neurons and how many circuits each takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from saltation.bss2 import geometry as g
+from saltation.errors import PlacementError
+from saltation.model import LI, LIF, Input, Network, ProjectionKey
+
+# A signed synapse takes both rows of a driver.
+SIGNED_FAN_IN = g.DRIVERS
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A population on the chip.
+
+    Attributes
+    ----------
+    name : str
+    size : int
+        Number of neurons.
+    circuits : int
+        Circuits of each, joined to one membrane.
+    spiking : bool
+    sources : tuple of (str, ProjectionKey, int)
+        Populations before it, by which projection, and the parallel rows of each synapse.
+    """
+
+    name: str
+    size: int
+    circuits: int
+    spiking: bool
+    sources: tuple[tuple[str, ProjectionKey, int], ...]
+
+
+def demands(network: Network, rows: Mapping[ProjectionKey, int] | int = 1) -> list[Demand]:
+    """Demands of all populations but inputs, in the order of the network.
+
+    Raises
+    ------
+    PlacementError
+        If the network has what the chip does not.
+    """
+    found: list[Demand] = []
+    for name, population in network.populations.items():
+        if isinstance(population, Input):
+            continue
+        if not isinstance(population, LIF | LI):
+            raise PlacementError(
+                f"population {name!r} must be LIF, LI or Input to be placed; got {type(population).__name__}, which is "
+                "not placed yet"
+            )
+        sources: list[tuple[str, ProjectionKey, int]] = []
+        slots = 0
+        for key, projection in network.projections.items():
+            if projection.post != name:
+                continue
+            if np.any(projection.delay != 0.0):
+                raise PlacementError(
+                    f"projection {key!r} must have no delay: the chip has no programmable ones; got up to "
+                    f"{float(projection.delay.max()):g} s"
+                )
+            if getattr(projection, "receptor", None) is not None:
+                raise PlacementError(
+                    f"projection {key!r}: receptors follow the sign of each weight on the chip; leave receptor= out"
+                )
+            parallel = rows if isinstance(rows, int) else rows.get(key, 1)
+            if parallel < 1:
+                raise PlacementError(f"rows of projection {key!r} must be at least 1; got {parallel}")
+            sources.append((projection.pre, key, parallel))
+            slots += parallel * network.populations[projection.pre].size
+        needed = max(1, -(-slots // SIGNED_FAN_IN))
+        # beyond one, circuits come in pairs of both hemispheres: rows of both are in reach
+        circuits = needed if needed == 1 else 2 * -(-needed // 2)
+        if circuits > 2 * g.COLUMNS // g.NEURON_OUTPUTS:
+            raise PlacementError(
+                f"a neuron of {name!r} has {slots} signed inputs, for which {circuits} circuits would have to be "
+                f"joined; at most {2 * g.COLUMNS // g.NEURON_OUTPUTS} can be, of {SIGNED_FAN_IN} signed inputs each"
+            )
+        found.append(Demand(name, population.size, circuits, population.spiking, tuple(sources)))
+    if not found:
+        raise PlacementError("the network must have a population of LIF or LI; got inputs alone")
+    return found

@@ -1,0 +1,92 @@
+"""Labels: what tells sources apart on a bus."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from saltation.bss2 import geometry as g
+from saltation.bss2.placement.slots import LABELS, Slots, Source
+from saltation.errors import PlacementError
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Labels of all sources.
+
+    Attributes
+    ----------
+    of : dict of (Source, int) to int
+        Label of a source on a bus.
+    selected : frozenset of int
+        Buses on which sources from the host are told apart by the row select: drivers there compare it.
+    """
+
+    of: Mapping[tuple[Source, int], int]
+    selected: frozenset[int]
+
+
+def assign_labels(slots: Slots, inputs: Sequence[str]) -> Labels:
+    """Give every source a label on each of its buses.
+
+    The spikes of a neuron have the same label on all of them; a source from the host is played for each bus.
+
+    Raises
+    ------
+    PlacementError
+        If a bus has more neurons than labels.
+    """
+    taken: list[set[int]] = [set() for _ in range(g.BUSES)]
+    labels: dict[tuple[Source, int], int] = {}
+    neurons = {source: sorted(buses) for source, buses in slots.buses.items() if source[0] not in inputs and buses}
+    for source, buses in sorted(neurons.items(), key=lambda each: -len(each[1])):
+        used = set.union(*(taken[bus] for bus in buses))
+        free = next((label for label in range(LABELS - 1, -1, -1) if label not in used), None)
+        if free is None:
+            raise PlacementError(
+                f"bus {buses[0]} carries spikes of more than {LABELS} neurons, and there are {LABELS} labels; place "
+                "fewer neurons that drive others, or run the network in parts"
+            )
+        for bus in buses:
+            taken[bus].add(free)
+            labels[source, bus] = free
+    selected: set[int] = set()
+    for bus in range(g.BUSES):
+        own = [source for source, buses in slots.buses.items() if source[0] in inputs and bus in buses]
+        room = [label for label in range(LABELS) if label not in taken[bus]]
+        if len(own) <= len(room):
+            labels.update({(source, bus): label for source, label in zip(own, room, strict=False)})
+            continue
+        if taken[bus]:
+            raise PlacementError(
+                f"bus {bus} carries {len(own)} sources from the host and the spikes of {len(taken[bus])} neurons; "
+                f"there are {LABELS} labels; run the network in parts"
+            )
+        selected.add(bus)
+        labels.update(_by_driver(slots, own, bus))
+    return Labels(labels, frozenset(selected))
+
+
+def _by_driver(slots: Slots, own: Sequence[Source], bus: int) -> dict[tuple[Source, int], int]:
+    """Labels that are told apart on each driver alone."""
+    of_driver: dict[int, list[Source]] = {}
+    home: dict[Source, int] = {}
+    for slot in (slot for listed in slots.of.values() for slot in listed):
+        place = slot.hemisphere * g.BUSES_PER_HEMISPHERE + slot.driver % g.BUSES_PER_HEMISPHERE
+        if place != bus:
+            continue
+        if home.setdefault(slot.source, slot.driver) != slot.driver:
+            raise PlacementError(
+                f"bus {bus}: unit {slot.source[1]} of {slot.source[0]!r} would have to reach two drivers by one row "
+                f"select; {len(own)} sources from the host are more than the {LABELS} labels of a bus; use no parallel "
+                "rows there, or run the network in parts"
+            )
+        of_driver.setdefault(slot.driver, [])
+        if slot.source not in of_driver[slot.driver]:
+            of_driver[slot.driver].append(slot.source)
+    return {(source, bus): i for sources in of_driver.values() for i, source in enumerate(sources)}
+
+
+def address_bits(label: int, top: bool, bottom: bool) -> int:
+    """Low 8 bits of the label of a spike: bit 6 keeps it from the top's buses, bit 7 from the bottom's."""
+    return label | (0 if top else 1 << 6) | (0 if bottom else 1 << 7)

@@ -1,0 +1,179 @@
+"""Placement: every weight is found again from the events that reach it, and what does not fit is refused."""
+
+import numpy as np
+import pytest
+
+import saltation as sal
+from saltation.bss2 import Configuration, place
+from saltation.bss2 import geometry as g
+from saltation.bss2.crossbar import buses_of, label_of_spike, listening
+from saltation.bss2.joining import joined
+from saltation.errors import PlacementError
+
+
+def network(sizes, edges, kinds=None):
+    """Populations by name and size; edges are (pre, post)."""
+    net = sal.Network()
+    for name, size in sizes.items():
+        kind = (kinds or {}).get(name, sal.LIF)
+        net.add(name, kind(size))
+    for pre, post in edges:
+        net.connect(pre, post, weight=np.zeros((sizes[pre], sizes[post])))
+    return net
+
+
+CASES = {
+    "yin-yang": ({"in": 25, "hid": 120, "out": 3}, [("in", "hid"), ("hid", "out")]),
+    "recurrent": ({"in": 20, "hid": 50, "out": 5}, [("in", "hid"), ("hid", "hid"), ("hid", "out"), ("in", "out")]),
+    "both hemispheres": ({"in": 30, "hid": 300}, [("in", "hid")]),
+    "mnist": ({"in": 256, "hid": 246, "out": 10}, [("in", "hid"), ("hid", "out")]),
+    "a part of mnist": ({"in": 784, "hid": 64}, [("in", "hid")]),
+    "deep": (
+        {"in": 40, "a": 60, "b": 50, "c": 40, "d": 3},
+        [("in", "a"), ("a", "b"), ("b", "c"), ("c", "d"), ("a", "d")],
+    ),
+    "one": ({"in": 1, "out": 1}, [("in", "out")]),
+}
+
+
+def made(name):
+    sizes, edges = CASES[name]
+    return network(sizes, edges, {"in": sal.Input})
+
+
+def reached(configuration, addresses):
+    """Signed weights that an event with these addresses has on each membrane, by brute force over all synapses."""
+    total = np.zeros(g.CIRCUITS)
+    for address in addresses:
+        h = address.bus // g.BUSES_PER_HEMISPHERE
+        for driver in listening(configuration, address):
+            for row in (2 * driver, 2 * driver + 1):
+                mode = configuration["row_mode"][h, row]
+                if mode:
+                    match = configuration["synapse_label"][h, row] == address.label
+                    sign = 1 if mode == 1 else -1
+                    total[h * 256 : h * 256 + 256] += sign * match * configuration["synapse_weight"][h, row]
+    return total
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("name", CASES)
+def test_every_weight_is_where_its_events_go(name, rows):
+    if rows == 2 and name in ("mnist", "a part of mnist", "both hemispheres"):
+        pytest.skip("too large for two rows")
+    rng, net = np.random.default_rng(1), made(name)
+    placed = place(net, rows=rows)
+    configuration = Configuration()
+    placed.configure(configuration)
+    weights = {}
+    for key, projection in net.projections.items():
+        weights[key] = rng.integers(-63 * rows, 63 * rows + 1, projection.weight.shape)
+        placed.write_weights(configuration, key, weights[key])
+    configuration.validate()
+    roots = joined(configuration)
+    for own in placed.circuits.values():
+        np.testing.assert_array_equal(roots[own], np.broadcast_to(own.min(axis=1)[:, None], own.shape))
+    into = {post: {} for post in placed.circuits}
+    for pre, post in weights:
+        into[post][pre] = weights[pre, post]
+    for pre, population in net.populations.items():
+        chosen = rng.permutation(population.size)[:30]
+        for unit in chosen.tolist():
+            if pre == "in":
+                units, links, labels = placed.played[pre]
+                own = units == unit
+                addresses = [
+                    address
+                    for link, label in zip(links[own].tolist(), labels[own].tolist(), strict=True)
+                    for address in buses_of(configuration, g.NEURON_OUTPUTS + link, label)
+                ]
+            else:
+                circuit = int(placed.circuits[pre][unit, 0])
+                addresses = buses_of(configuration, g.output_of(circuit), label_of_spike(configuration, circuit))
+            got = reached(configuration, addresses)
+            for post, own in placed.circuits.items():
+                expected = into[post].get(pre, np.zeros((population.size, own.shape[0])))[unit]
+                np.testing.assert_array_equal(got[own].sum(axis=1), expected, err_msg=f"{pre} {unit} {post}")
+                got[own] = 0
+            assert not got.any()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_labels_of_spikes_tell_neurons_apart(name):
+    placed, configuration = place(made(name)), Configuration()
+    placed.configure(configuration)
+    spiking = np.flatnonzero(configuration["event_routing_enable_digital"]).tolist()
+    labels = [label_of_spike(configuration, circuit) for circuit in spiking]
+    assert len(set(labels)) == len(labels) == sum(each.size for each in placed.demands)
+    used = np.concatenate([own.reshape(-1) for own in placed.circuits.values()])
+    assert np.unique(used).size == used.size
+
+
+def test_the_largest_network_fills_the_chip():
+    usage = place(made("mnist")).usage()
+    assert usage["neuron circuits"] == (512, 512) and usage["synapse drivers"] == (256, 256)
+    assert usage["sources on the fullest bus"] == (63, 64)
+    assert usage["synapses"] == (2 * (256 * 246 + 246 * 10), 512 * 256)
+
+
+def test_readouts_do_not_spike():
+    net = network({"in": 3, "out": 2}, [("in", "out")], {"in": sal.Input, "out": sal.LI})
+    configuration = Configuration()
+    place(net).configure(configuration)
+    assert not configuration["threshold_enable"].any() and not configuration["event_routing_enable_digital"].any()
+
+
+def test_circuits_that_are_kept():
+    kept = tuple(range(0, 256))
+    placed = place(made("yin-yang"), kept=kept)
+    assert all(own.min() >= 256 for own in placed.circuits.values())
+    with pytest.raises(PlacementError, match="needs 123 circuits"):
+        place(made("yin-yang"), kept=tuple(range(400)))
+
+
+def test_weights_that_are_too_large():
+    placed, configuration = place(made("one")), Configuration()
+    with pytest.raises(PlacementError, match=r"must be within 63, what 1 parallel row\(s\) hold; got 64.*rows="):
+        placed.write_weights(configuration, ("in", "out"), np.array([[-64]]))
+    several = place(made("one"), rows=3)
+    several.configure(configuration)
+    several.write_weights(configuration, ("in", "out"), np.array([[150]]))
+    assert sorted(configuration["synapse_weight"][configuration["synapse_weight"] > 0].tolist()) == [24, 63, 63]
+
+
+def test_what_does_not_fit():
+    sizes = {"in": 10, "hid": 600}
+    with pytest.raises(PlacementError, match=r"needs 600 circuits \('hid': 600 x 1\); the chip has 512.*600 neurons"):
+        place(network(sizes, [("in", "hid")], {"in": sal.Input}))
+    with pytest.raises(PlacementError, match=r"needs 514 circuits \('hid': 257 x 2\)"):
+        place(network({"in": 200, "hid": 257}, [("in", "hid")], {"in": sal.Input}))
+    with pytest.raises(PlacementError, match=r"has 9000 signed inputs.* at most 64 can be, of 128 signed inputs each"):
+        place(network({"in": 9000, "hid": 1}, [("in", "hid")], {"in": sal.Input}))
+    with pytest.raises(PlacementError, match=r"has 250 signed inputs|needs \d+ circuits"):
+        place(network({"in": 25, "hid": 400}, [("in", "hid")], {"in": sal.Input}), rows=10)
+    # spikes of a neuron reach a quarter of the rows alone
+    busy = network({"in": 100, "hid": 120, "out": 5}, [("in", "hid"), ("hid", "out"), ("in", "out")], {"in": sal.Input})
+    place(busy)
+    with pytest.raises(PlacementError, match=r"needs more drivers|needs \d+ circuits|labels"):
+        place(busy, rows=4)
+
+
+def test_what_the_chip_does_not_have():
+    net = network({"in": 2, "out": 2}, [], {"in": sal.Input})
+    net.connect("in", "out", weight=np.ones((2, 2)), delay=1e-3)
+    with pytest.raises(PlacementError, match=r"must have no delay.*got up to 0\.001 s"):
+        place(net)
+    net = network({"in": 2, "out": 2}, [("in", "out")], {"in": sal.Input, "out": sal.ALIF})
+    with pytest.raises(PlacementError, match=r"population 'out' must be LIF, LI or Input to be placed; got ALIF"):
+        place(net)
+    net = network({"in": 2}, [], {"in": sal.Input})
+    with pytest.raises(PlacementError, match="must have a population of LIF or LI"):
+        place(net)
+    net = network({"in": 2, "out": 2}, [("in", "out")], {"in": sal.Input})
+    net.connect("in", "out", weight=np.ones((2, 2)), name="second")
+    with pytest.raises(PlacementError, match="several projections from 'in'"):
+        place(net)
+    with pytest.raises(PlacementError, match=r"place\.network must be a Network; got int"):
+        place(3)
+    with pytest.raises(PlacementError, match="must be at least 1; got 0"):
+        place(made("one"), rows=0)
