@@ -16,7 +16,7 @@ def test_examples(tmp_path, monkeypatch):
     pytest.importorskip("nir")
     names: dict = {}
     pytest.importorskip("jax")
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
     exec(compile(BLOCKS[0], "README (NumPy)", "exec"), names)
     assert names["run"].voltage["out"].shape == (64, 3)
     assert names["g"].weight["in", "hid"].any()
@@ -37,6 +37,8 @@ def test_examples(tmp_path, monkeypatch):
     assert [len(each.populations) for each in (read, seeing)] == [3, 3]
     spikes = [sal.simulate(net, {"in": names["pixels"]}, 60e-3).spikes["maps"] for net in (read, seeing)]
     assert spikes[0] == spikes[1] and spikes[0].n_events > 100
+    exec(compile(BLOCKS[5], "README (chip)", "exec"), names)
+    assert names["run"].spikes["out"].n_events > 20 and names["run"].spikes["out"] != spikes[0]
 
 
 def test_examples_of_the_page_on_grids():

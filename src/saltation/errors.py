@@ -153,6 +153,17 @@ class MissingDataError(SaltationError, FileNotFoundError):
     """
 
 
+class ChipWarning(UserWarning):
+    """An emulated chip lost events, or a value was cut to its range; the result holds, for what was left.
+
+    Examples
+    --------
+    >>> from saltation.errors import ChipWarning
+    >>> issubclass(ChipWarning, UserWarning)
+    True
+    """
+
+
 class SecondsWarning(UserWarning):
     """A time constant is so long that it was probably meant in milliseconds; the run is as it was asked for.
 

@@ -9,7 +9,7 @@ from saltation.bss2.calibration.routine import starting_point
 from saltation.bss2.calibration.search import halve, proportion
 from saltation.bss2.translation import stored_codes, translate
 from saltation.bss2.variation import hidden
-from saltation.errors import CalibrationError, FileFormatError
+from saltation.errors import CalibrationError, ChipWarning, FileFormatError
 
 # Ratios of spreads after and before that hxtorch's tests of a calibrated chip allow; strength is ours.
 BOUNDS = {
@@ -91,12 +91,18 @@ def test_each_circuit_can_have_a_target_of_its_own():
     assert np.abs(after / wanted["tau_mem"] - 1.0).mean() < 0.08
 
 
-@pytest.mark.parametrize("tau", [1e-6, 50e-6])
+@pytest.mark.parametrize("tau", [5e-6, 50e-6])
 def test_the_ends_of_the_range(tau):
     target = NeuronTarget(tau_mem=tau, tau_syn_exc=min(tau, 28e-6), tau_syn_inh=min(tau, 28e-6), threshold=220)
     _, got = truth(calibrate(Chip(2), target), 2)
     assert np.median(got.tau_mem) == pytest.approx(tau, rel=0.15)
     assert np.median(got.tau_syn[0]) == pytest.approx(min(tau, 28e-6), rel=0.1)
+
+
+def test_what_cannot_be_measured_is_told():
+    with pytest.warns(ChipWarning, match=r"could not be measured \{'tau_mem': \d+\}.*ask for slower ones"):
+        found = calibrate(Chip(2), NeuronTarget(tau_mem=1e-6))
+    assert found.summary()["tau_mem"]["failed"] > 100
 
 
 def test_an_ideal_chip_needs_one_code_for_all():

@@ -1,5 +1,6 @@
 """The emulated chip BrainScaleS-2: its circuits, their variation and their noise."""
 
+from saltation.bss2.backend import Backend
 from saltation.bss2.calibration import SPIKING2, Calibration, NeuronTarget, calibrate
 from saltation.bss2.chip import Chip, Execution
 from saltation.bss2.configuration import Configuration
@@ -13,6 +14,7 @@ from saltation.bss2.variation import Noise, Variation
 __all__ = [
     "REGISTERS",
     "SPIKING2",
+    "Backend",
     "Cadc",
     "Calibration",
     "Chip",

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from saltation.bss2.calibration.result import Calibration
 from saltation.bss2.calibration.target import NeuronTarget
 from saltation.bss2.chip import Chip
 from saltation.bss2.configuration import Configuration
+from saltation.errors import ChipWarning
 
 _LOG = logging.getLogger(__name__)
 
@@ -83,9 +85,21 @@ def calibrate(
     result = Calibration(
         chip.serial, target, {name: configuration[name].copy() for name in REGISTERS_SET}, report, bench.hardware_time
     )
+    _complain(result)
     if place is not None:
         result.save(place)
     return result
+
+
+def _complain(result: Calibration) -> None:
+    failed = {name: int(row["failed"]) for name, row in result.summary().items() if row["failed"]}
+    if failed:
+        warnings.warn(
+            f"chip {result.serial}: of 512 circuits could not be measured {failed}; their codes are guesses. Membranes "
+            "under about 4 us decay faster than the CADC samples; ask for slower ones",
+            ChipWarning,
+            stacklevel=3,
+        )
 
 
 REGISTERS_SET = (
@@ -149,8 +163,8 @@ def _steps(bench: Bench, configuration: Configuration, target: NeuronTarget) -> 
         ("threshold", lambda: steps.threshold(bench, configuration, of("threshold"))),
         ("leak, at first", lambda: steps.leak(bench, configuration, of("leak"))),
         ("tau_mem", lambda: steps.tau_mem(bench, configuration, of("tau_mem"))),
-        ("strength, excitatory", lambda: steps.strength(bench, configuration, EXC, target.i_synin_gm_exc)),
-        ("strength, inhibitory", lambda: steps.strength(bench, configuration, INH, target.i_synin_gm_inh)),
+        ("strength, excitatory", lambda: steps.strength(bench, configuration, EXC, target)),
+        ("strength, inhibitory", lambda: steps.strength(bench, configuration, INH, target)),
         ("reference, excitatory", lambda: steps.reference(bench, configuration, EXC)),
         ("reference, inhibitory", lambda: steps.reference(bench, configuration, INH)),
         ("reset", lambda: steps.reset(bench, configuration, of("reset"))),

@@ -9,12 +9,16 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.calibration.bench import EXC, KINDS, Bench
 from saltation.bss2.calibration.fits import decay_time
 from saltation.bss2.calibration.search import Codes, halve, proportion
+from saltation.bss2.calibration.target import NeuronTarget
 from saltation.bss2.configuration import Configuration
 
 Floats = NDArray[np.float64]
 
 # Drivers over which the strength of an input is averaged: synapses and drivers differ, and cannot be calibrated.
 _DRIVERS = (0, 17, 34, 51, 68, 85, 102, 119)
+WINDOW = 30e-6
+"""Seconds after an event over which its response is averaged."""
+
 _LEAST_READING = 4.0
 # time constants for which a decay is fitted
 _WORTH = 2.5
@@ -173,28 +177,43 @@ def measure_tau_mem(bench: Bench, configuration: Configuration, about: Floats) -
     return decay_time(times[after], values[after], _LEAST_READING, volley[-1] + 3e-6 + _WORTH * about)
 
 
-def strength(bench: Bench, configuration: Configuration, receptor: int, target: int) -> None:
-    """Strength of an input: responses to an event, averaged over drivers, as that of the median circuit at a code."""
-    name = f"{KINDS[receptor]}_input_i_bias_gm"
-    start = np.full(g.CIRCUITS, target, np.int32)
-    configuration.set(name, start)
-    wanted = np.median(measure_strength(bench, configuration, receptor))
+def strength(bench: Bench, configuration: Configuration, receptor: int, target: NeuronTarget) -> None:
+    """Strength of an input: that of the median circuit at a code.
+
+    Responses to an event are averaged over drivers, and divided by what the time constants make of an equal strength.
+    """
+    kind = KINDS[receptor]
+    name = f"{kind}_input_i_bias_gm"
+    code = (target.i_synin_gm_exc, target.i_synin_gm_inh)[receptor]
+    shape = target.of_all("tau_mem") * mean_response(target, receptor)
+    start = np.full(g.CIRCUITS, code, np.int32)
 
     def measured(codes: Codes) -> Floats:
         configuration.set(name, codes)
-        return measure_strength(bench, configuration, receptor)
+        return measure_strength(bench, configuration, receptor) / shape
 
-    found = proportion(measured, np.full(g.CIRCUITS, wanted), start, 3, inversely=False)
-    configuration.set(name, found)
+    wanted = np.median(measured(start))
+    configuration.set(name, proportion(measured, np.full(g.CIRCUITS, wanted), start, 3, inversely=False))
+
+
+def mean_response(target: NeuronTarget, receptor: int) -> Floats:
+    r"""Mean over 30 us after an event of ``a (e^{-bt} - e^{-at}) / (a - b)``, for a = 1/tau_mem and b = 1/tau_syn.
+
+    It is the response of a membrane with ``tau_mem V' = -V + I`` to a jump of ``I`` by 1, of each circuit.
+    """
+    a = 1.0 / target.of_all("tau_mem")
+    # apart, so that nothing cancels; by a millionth, as circuits are
+    b = (1.0 + 1e-6) / target.of_all(f"tau_syn_{('exc', 'inh')[receptor]}")
+    return a * ((1.0 - np.exp(-b * WINDOW)) / b - (1.0 - np.exp(-a * WINDOW)) / a) / ((a - b) * WINDOW)
 
 
 def measure_strength(bench: Bench, configuration: Configuration, receptor: int) -> Floats:
-    """Mean response of each circuit to an event of full weight, LSB over 30 us after it, ``[512]``."""
+    """Mean response of each circuit to an event of full weight, in LSB over the 30 us after it, ``[512]``."""
     own = silent(configuration)
     found = []
     for driver in _DRIVERS:
-        times, values = bench.response(own, receptor, driver, np.zeros(1), 35e-6)
-        window = (times > 0.0) & (times < 30e-6)
+        times, values = bench.response(own, receptor, driver, np.zeros(1), WINDOW + 5e-6)
+        window = (times > 0.0) & (times < WINDOW)
         found.append(values[window].mean(axis=0))
     sign = 1.0 if receptor == EXC else -1.0
     return sign * np.mean(found, axis=0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from saltation.bss2 import geometry as g
 from saltation.errors import PlacementError
-from saltation.model import LI, LIF, Input, Network, ProjectionKey
+from saltation.model import LI, LIF, Input, Population, Projection, ProjectionKey
 
 # A signed synapse takes both rows of a driver.
 SIGNED_FAN_IN = g.DRIVERS
@@ -38,8 +38,12 @@ class Demand:
     sources: tuple[tuple[str, ProjectionKey, int], ...]
 
 
-def demands(network: Network, rows: Mapping[ProjectionKey, int] | int = 1) -> list[Demand]:
-    """Demands of all populations but inputs, in the order of the network.
+def demands(
+    populations: Mapping[str, Population],
+    projections: Mapping[ProjectionKey, Projection],
+    rows: Mapping[ProjectionKey, int] | int = 1,
+) -> list[Demand]:
+    """Demands of all populations but inputs, in their order.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def demands(network: Network, rows: Mapping[ProjectionKey, int] | int = 1) -> li
         If the network has what the chip does not.
     """
     found: list[Demand] = []
-    for name, population in network.populations.items():
+    for name, population in populations.items():
         if isinstance(population, Input):
             continue
         if not isinstance(population, LIF | LI):
@@ -57,13 +61,18 @@ def demands(network: Network, rows: Mapping[ProjectionKey, int] | int = 1) -> li
             )
         sources: list[tuple[str, ProjectionKey, int]] = []
         slots = 0
-        for key, projection in network.projections.items():
+        for key, projection in projections.items():
             if projection.post != name:
                 continue
             if np.any(projection.delay != 0.0):
                 raise PlacementError(
                     f"projection {key!r} must have no delay: the chip has no programmable ones; got up to "
                     f"{float(projection.delay.max()):g} s"
+                )
+            if projection.connectivity is not None:
+                raise PlacementError(
+                    f"projection {key!r} must have a dense weight to be placed; got "
+                    f"{type(projection.connectivity).__name__}; write it as a matrix with zeros"
                 )
             if getattr(projection, "receptor", None) is not None:
                 raise PlacementError(
@@ -73,7 +82,7 @@ def demands(network: Network, rows: Mapping[ProjectionKey, int] | int = 1) -> li
             if parallel < 1:
                 raise PlacementError(f"rows of projection {key!r} must be at least 1; got {parallel}")
             sources.append((projection.pre, key, parallel))
-            slots += parallel * network.populations[projection.pre].size
+            slots += parallel * populations[projection.pre].size
         needed = max(1, -(-slots // SIGNED_FAN_IN))
         # beyond one, circuits come in pairs of both hemispheres: rows of both are in reach
         circuits = needed if needed == 1 else 2 * -(-needed // 2)

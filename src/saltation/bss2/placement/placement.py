@@ -16,7 +16,7 @@ from saltation.bss2.placement.labels import LABELS, Labels, address_bits, assign
 from saltation.bss2.placement.slots import Slots, assign_slots
 from saltation.bss2.registers import EXCITATORY, INHIBITORY
 from saltation.errors import PlacementError
-from saltation.model import Input, Network, ProjectionKey
+from saltation.model import Input, Network, Population, Projection, ProjectionKey
 
 Ints = NDArray[np.int64]
 
@@ -154,10 +154,20 @@ def place(network: Network, *, rows: Mapping[ProjectionKey, int] | int = 1, kept
     """
     if not isinstance(network, Network):
         raise PlacementError(f"place.network must be a Network; got {type(network).__name__}")
-    listed = demands(network, rows)
+    return place_parts(network.populations, network.projections, rows, kept)
+
+
+def place_parts(
+    populations: Mapping[str, Population],
+    projections: Mapping[ProjectionKey, Projection],
+    rows: Mapping[ProjectionKey, int] | int = 1,
+    kept: tuple[int, ...] = (),
+) -> Placement:
+    """Place the populations and projections of a network, or of its plan; as `place`."""
+    listed = demands(populations, projections, rows)
     circuits = place_columns(listed, kept)
-    sizes = {name: population.size for name, population in network.populations.items()}
-    inputs = [name for name, population in network.populations.items() if isinstance(population, Input)]
+    sizes = {name: population.size for name, population in populations.items()}
+    inputs = [name for name, population in populations.items() if isinstance(population, Input)]
     slots = assign_slots(listed, circuits, sizes, inputs)
     labels = assign_labels(slots, inputs)
     written = {key: _written(each, key, circuits, slots) for each in listed for _, key, _ in each.sources}

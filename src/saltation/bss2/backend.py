@@ -1,0 +1,321 @@
+"""`Backend`: networks run on an emulated chip, and trained in the loop."""
+
+import logging
+import warnings
+from dataclasses import replace
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.bss2 import geometry as g
+from saltation.bss2.calibration import Calibration, NeuronTarget, calibrate
+from saltation.bss2.chip import Chip, Execution
+from saltation.bss2.configuration import Configuration
+from saltation.bss2.placement import Placement
+from saltation.bss2.placement.placement import place_parts
+from saltation.bss2.playing import make_sections, spikes_of, voltages_of
+from saltation.bss2.readout import Cadc, Recording
+from saltation.bss2.scaling import Scale, make_targets, weight_scale
+from saltation.engine.backend import Backend as Abstract
+from saltation.engine.backend import Job, Observation
+from saltation.engine.exact import Exact, refuse_trains
+from saltation.engine.observation import Request
+from saltation.engine.plan import Plan
+from saltation.errors import ChipWarning, ParameterError
+from saltation.model import LIF, MaxVoltage, ProjectionKey, Voltage, VoltageIntegral, VoltageSamples
+
+_LOG = logging.getLogger(__name__)
+Floats = NDArray[np.float64]
+
+
+@final
+class Backend(Abstract):
+    """Runs of a network on an emulated chip, whose spikes and voltages EventProp then differentiates.
+
+    The network is placed on the chip, its weights are scaled and rounded to the chip's, and each sample is played to
+    it in hardware time.  What the chip observed takes the place of the model's own spikes and recorded voltages; the
+    gradient is that of the model, with the weights as written and the observed spikes, and goes to the weights as if
+    they had not been rounded (straight through).
+
+    Parameters
+    ----------
+    chip : Chip
+        Where it runs.
+    calibration : Calibration, optional
+        Of this chip and for this network; by default it is made when the network first runs.
+    time_scale : float
+        Seconds on the chip for a second of the model.
+    leak, threshold : float
+        Where the model's leak and threshold are on the chip, in LSB of its CADC.
+    rows : int or dict of projection to int
+        Parallel rows of each synapse, for weights beyond 63.
+    weight_scale : float, optional
+        Weight on the chip for a weight of 1; by default measured.
+    shortest_hold : float
+        Refractory time on the chip, in its seconds, of neurons that have a shorter one in the model.
+    time_offset : float
+        Seconds on the chip that are taken off its time stamps.
+    synapse_dac_bias, i_synin_gm : int
+        Strength of synapses: larger ones make weights count more, and lines saturate earlier.
+    seed : int
+        Of temporal noise, which also differs from run to run.
+    threads : int, optional
+        Number of threads over samples.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is not allowed.
+
+    References
+    ----------
+    Pehle, Blessing, Arnold, Mueller, Schemmel: Event-based backpropagation for analog neuromorphic hardware (2023),
+    arXiv:2302.07141.
+
+    Examples
+    --------
+    >>> import numpy as np, saltation as sal
+    >>> from saltation.bss2 import Backend, Chip
+    >>> net = sal.Network()
+    >>> _ = net.add("in", sal.Input(2)); _ = net.add("out", sal.LIF(3, tau_mem=10e-3, tau_syn=10e-3))
+    >>> _ = net.connect("in", "out", weight=np.full((2, 3), 1.2))
+    >>> stimulus = {"in": sal.Spikes.from_lists([([0.0, 1e-3, 2e-3, 3e-3], [0, 1, 0, 1])])}
+    >>> run = sal.simulate(net, stimulus, duration=30e-3, backend=Backend(Chip(serial=1)))
+    >>> bool(run.spikes["out"].n_events > 0)
+    True
+    """
+
+    __slots__ = (
+        "_calibration",
+        "_kept",
+        "_plan",
+        "chip",
+        "execution",
+        "options",
+        "seed",
+        "threads",
+        "time_offset",
+        "time_scale",
+    )
+
+    def __init__(
+        self,
+        chip: Chip,
+        calibration: Calibration | None = None,
+        *,
+        time_scale: float = 1e-3,
+        leak: float = 80.0,
+        threshold: float = 150.0,
+        rows: Any = 1,
+        weight_scale: float | None = None,
+        shortest_hold: float = 1e-6,
+        time_offset: float = 0.0,
+        synapse_dac_bias: int = 1000,
+        i_synin_gm: int = 500,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        if not isinstance(chip, Chip):
+            raise ParameterError(f"Backend.chip must be a Chip; got {type(chip).__name__}; Chip(serial=1) makes one")
+        if calibration is not None:
+            calibration.check(chip.serial)
+        for name, value in (("time_scale", time_scale), ("threshold - leak", threshold - leak)):
+            if not 0.0 < value < float("inf"):
+                raise ParameterError(f"Backend: {name} must be a finite number above 0; got {value!r}")
+        self.chip, self.seed, self.threads = chip, seed, threads
+        self.time_scale, self.time_offset = float(time_scale), float(time_offset)
+        self.options: dict[str, Any] = {
+            "leak": float(leak),
+            "threshold": float(threshold),
+            "rows": rows,
+            "weight_scale": weight_scale,
+            "shortest_hold": float(shortest_hold),
+            "dac": synapse_dac_bias,
+            "gm": i_synin_gm,
+        }
+        self._calibration = calibration
+        self._kept: tuple[Any, _Placed] | None = None
+        self._plan: Plan | None = None
+        self.execution: Execution | None = None
+
+    def __repr__(self) -> str:
+        return f"Backend({self.chip!r}, time_scale={self.time_scale:g})"
+
+    def run(self, job: Job) -> Observation:
+        """Run all samples on the chip, and the adjoint's model at what it observed."""
+        _refuse(job)
+        placed = self._place(job.plan)
+        weights = {key: placed.rounded(key, job.plan) for key in job.plan.projections}
+        for key, values in weights.items():
+            placed.placement.write_weights(placed.configuration, key, values)
+        recordings, names = self._recordings(job, placed)
+        length = job.duration * self.time_scale
+        sections = make_sections(placed.placement, job.stimulus, job.batch, length, self.time_scale, recordings)
+        execution = self.chip.run(placed.configuration, sections, seed=self.seed)
+        self.execution = execution
+        if lost := {place: n for place, n in execution.lost.items() if n}:
+            warnings.warn(
+                f"the chip lost events in run {execution.number}: {lost}; more come at once than a link or a bus "
+                "carries, one every 8 ns; spread them, or use fewer inputs",
+                ChipWarning,
+                stacklevel=2,
+            )
+        found = spikes_of(placed.placement, execution.sections, job.duration, self.time_scale, self.time_offset)
+        measured = {name: self._measured(job, placed, name, recordings[0], execution, job.request) for name in names}
+        plan = self._as_run(job.plan, placed, weights)
+        request = Request(job.request.probes, job.request.single, measured)
+        seen = Exact(threads=self.threads).run(replace(job, plan=plan, observed=found, request=request))
+        return Observation(seen.spikes, seen.voltage, seen.peak_time, seen.status, seen.trace)
+
+    def calibration(self, plan_or_network: Any) -> Calibration:
+        """The calibration with which a network runs."""
+        return self._place(plan_or_network).calibration
+
+    def placement(self, plan_or_network: Any) -> Placement:
+        """Where a network is on the chip."""
+        return self._place(plan_or_network).placement
+
+    def _place(self, plan: Any) -> "_Placed":
+        """Placement, calibration and configuration of a plan; kept while all but its weights stays the same."""
+        shapes = tuple((key, projection.shape) for key, projection in plan.projections.items())
+        asked = (tuple(plan.populations.items()), shapes)
+        if self._kept is not None and _same(self._kept[0], asked):
+            return self._kept[1]
+        options = self.options
+        placement = place_parts(plan.populations, plan.projections, options["rows"])
+        target, scales = make_targets(
+            plan.populations,
+            placement,
+            self.time_scale,
+            options["leak"],
+            options["threshold"],
+            options["shortest_hold"],
+            options["dac"],
+            options["gm"],
+        )
+        calibration = self._calibration or _calibrated(self.chip, target)
+        configuration = Configuration()
+        calibration.apply(configuration)
+        placement.configure(configuration)
+        _balance(placement, configuration, self.chip)
+        factors: dict[str, float] = {}
+        for demand in placement.demands:
+            first = placement.circuits[demand.name][:, 0]
+            measured = weight_scale(calibration, first, scales[demand.name].lsb)
+            factors[demand.name] = options["weight_scale"] or measured
+        placed = _Placed(placement, calibration, configuration, scales, factors)
+        self._kept = (asked, placed)
+        return placed
+
+    def _recordings(self, job: Job, placed: "_Placed") -> tuple[list[Recording], list[str]]:
+        names = [name for name in job.request.probes if name not in job.plan.inputs]
+        if not names:
+            return [], []
+        circuits = np.concatenate([placed.placement.circuits[name][:, 0] for name in names])
+        length = job.duration * self.time_scale
+        fits = length <= (g.CADC_SRAM_SAMPLES - 1) * self.chip.physics.cadc_period
+        return [Cadc(circuits=circuits, placement="sram" if fits else "dram")], names
+
+    def _measured(
+        self, job: Job, placed: "_Placed", name: str, recording: Recording, execution: Execution, request: Request
+    ) -> VoltageSamples:
+        sampled = execution.sections[0].sampled[0]
+        probes = request.probes[name]
+        times = [probe.times for probe in probes if isinstance(probe, Voltage)]
+        if any(isinstance(probe, MaxVoltage | VoltageIntegral) for probe in probes):
+            times.append(sampled / self.time_scale)
+        union = np.unique(np.minimum(np.concatenate(times), job.duration))
+        first = placed.placement.circuits[name][:, 0]
+        given = (first, recording, execution.sections, 0, placed.scales[name], union * self.time_scale)
+        return VoltageSamples(union, voltages_of(*given))
+
+    def _as_run(self, plan: Plan, placed: "_Placed", weights: dict[ProjectionKey, NDArray[np.int64]]) -> Plan:
+        """The plan as the chip had it: its rounded weights, and its refractory times."""
+        populations = dict(plan.populations)
+        for name, scale in placed.scales.items():
+            population = populations[name]
+            if isinstance(population, LIF):
+                populations[name] = placed.held(name, population, scale)
+        projections = {
+            key: projection.with_values({"weight": weights[key] / placed.factors[projection.post]})
+            for key, projection in plan.projections.items()
+        }
+        before = None if self._plan is None else self._plan.without_past()
+        made = Plan(populations, projections, plan.components, before)
+        self._plan = made
+        return made
+
+
+@final
+class _Placed:
+    """A network on the chip: where, with which codes, and in which scale."""
+
+    def __init__(
+        self,
+        placement: Placement,
+        calibration: Calibration,
+        configuration: Configuration,
+        scales: dict[str, Scale],
+        factors: dict[str, float],
+    ) -> None:
+        self.placement, self.calibration, self.configuration = placement, calibration, configuration
+        self.scales, self.factors = scales, factors
+        self._held: dict[str, LIF] = {}
+        self._told = False
+
+    def rounded(self, key: ProjectionKey, plan: Plan) -> NDArray[np.int64]:
+        """Weights of a projection as the chip has them; those beyond its range are cut, and that is said once."""
+        projection = plan.projections[key]
+        most = g.WEIGHT_MAX * self.placement.written[key].rows
+        wanted = np.rint(projection.weight * self.factors[projection.post]).astype(np.int64)
+        beyond = int((np.abs(wanted) > most).sum())
+        if beyond and not self._told:
+            self._told = True
+            warnings.warn(
+                f"projection {key!r}: {beyond} of {wanted.size} weights are beyond the chip's {most} and were cut; a "
+                f"weight of 1 is {self.factors[projection.post]:.1f} on the chip; use more rows=, a larger "
+                "synapse_dac_bias=, or smaller weights",
+                ChipWarning,
+                stacklevel=3,
+            )
+        return np.clip(wanted, -most, most)
+
+    def held(self, name: str, population: LIF, scale: Scale) -> LIF:
+        """A population with the refractory times of the chip."""
+        found = self._held.get(name)
+        if found is None:
+            found = population.with_parameters(t_refrac=scale.hold)
+            self._held[name] = found
+        return found
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a == b)
+
+
+def _calibrated(chip: Chip, target: NeuronTarget) -> Calibration:
+    _LOG.info("calibrating %r", chip)
+    return calibrate(chip, target)
+
+
+def _balance(placement: Placement, configuration: Configuration, chip: Chip) -> None:
+    """Take off the first circuit of a joined membrane the capacitance that the others add with theirs at 0."""
+    physics = chip.physics
+    unit = (physics.capacitance_at_63 - physics.capacitance_at_0) / g.CAPACITANCE_MAX
+    for demand in placement.demands:
+        own = placement.circuits[demand.name]
+        less = round((own.shape[1] - 1) * physics.capacitance_at_0 / unit)
+        if less:
+            now = configuration["membrane_capacitance_capacitance"][own[:, 0]]
+            configuration.set("membrane_capacitance_capacitance", np.maximum(now - less, 0), at=own[:, 0])
+
+
+def _refuse(job: Job) -> None:
+    if job.drive:
+        raise ParameterError("simulate.stimulus must be Spikes on a chip; Spikes.from_dense(array, dt) makes them")
+    if job.state is not None:
+        raise ParameterError("simulate.state: a run on the chip begins at rest and cannot go on from another")
+    if job.observed or job.request.measured:
+        raise ParameterError("simulate.observed: on a chip it is the chip that observes; leave it out, or use Exact()")
+    refuse_trains(job.request)

@@ -1,0 +1,159 @@
+r"""From a model in its own units to targets on the chip, and back.
+
+Time is multiplied by ``time_scale``: a model of 10 ms is a membrane of 10 us.  Of a population with the mean leak
+``E`` and the mean threshold ``T``, a voltage is
+
+    LSB(v) = leak + s (v - E),    s = (threshold - leak) / (T - E)
+
+with the ``leak`` and ``threshold`` that the chip is to have, in LSB of its CADC; readouts have no threshold, and ``s =
+threshold - leak`` a unit.  A weight ``w`` that lifts the model by ``w K(t)`` is ``round(w c)`` on the chip, with ``c``
+from the response that the calibration measured.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.bss2 import geometry as g
+from saltation.bss2.calibration import Calibration, NeuronTarget
+from saltation.bss2.calibration.bench import EXC
+from saltation.bss2.calibration.steps import mean_response
+from saltation.bss2.calibration.target import FEASIBLE
+from saltation.bss2.placement import Placement
+from saltation.errors import CalibrationError
+from saltation.model import LI, LIF, Population
+
+Floats = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a population is seen on the chip.
+
+    Attributes
+    ----------
+    lsb : float
+        LSB of the CADC for a unit of voltage.
+    leak : ndarray, [neuron]
+        Reading at the model's leak.
+    v_leak : ndarray, [neuron]
+        The model's leak.
+    hold : ndarray, [neuron]
+        Refractory time on the chip, in seconds of the model.
+    """
+
+    lsb: float
+    leak: Floats
+    v_leak: Floats
+    hold: Floats
+
+    def voltage(self, readings: Floats) -> Floats:
+        """Voltages of the model ``[..., neuron]`` from readings."""
+        return self.v_leak + (readings - self.leak) / self.lsb
+
+
+def of_neurons(value: Any, size: int) -> Floats:
+    """A parameter for each neuron."""
+    return np.array(np.broadcast_to(np.asarray(value, np.float64), (size,)))
+
+
+def make_targets(
+    populations: Mapping[str, Population],
+    placement: Placement,
+    time_scale: float,
+    leak: float,
+    threshold: float,
+    shortest_hold: float,
+    dac: int,
+    gm: int,
+) -> tuple[NeuronTarget, dict[str, Scale]]:
+    """Targets of all circuits, and how each population is seen.
+
+    Raises
+    ------
+    CalibrationError
+        If a parameter of the model is out of what the circuits reach; the message gives the range in its units.
+    """
+    default = NeuronTarget()
+    names = ("leak", "reset", "threshold", "tau_mem", "tau_syn_exc", "tau_syn_inh", "refractory_time")
+    wanted = {name: np.array(default.of_all(name)) for name in names}
+    wanted["threshold"][...] = max(threshold, leak + 10.0)
+    scales: dict[str, Scale] = {}
+    for demand in placement.demands:
+        population = populations[demand.name]
+        assert isinstance(population, LIF | LI)
+        _check_start(demand.name, population)
+        size, own = demand.size, placement.circuits[demand.name]
+        v_leak = of_neurons(population.v_leak, size)
+        middle = float(v_leak.mean())
+        span = 1.0
+        if isinstance(population, LIF):
+            span = float(of_neurons(population.v_th, size).mean()) - middle
+        if not span > 0.0:
+            raise CalibrationError(
+                f"population {demand.name!r}: v_th must be above v_leak on the chip; got {span:g} in between"
+            )
+        lsb = (threshold - leak) / span
+        values = {"leak": leak + lsb * (v_leak - middle), "tau_mem": of_neurons(population.tau_mem, size) * time_scale}
+        for short in ("exc", "inh"):
+            tau = population.tau_syn if population.tau_syn is not None else getattr(population, f"tau_syn_{short}")
+            values[f"tau_syn_{short}"] = of_neurons(tau, size) * time_scale
+        hold = np.zeros(size)
+        if isinstance(population, LIF):
+            values["threshold"] = leak + lsb * (of_neurons(population.v_th, size) - middle)
+            values["reset"] = leak + lsb * (of_neurons(population.v_reset, size) - middle)
+            hold = np.maximum(of_neurons(population.t_refrac, size) * time_scale, shortest_hold)
+            values["refractory_time"] = hold
+        for name, value in values.items():
+            _check_reach(demand.name, name, value, time_scale, lsb, middle, leak)
+            wanted[name][own] = value[:, None]
+        scales[demand.name] = Scale(lsb, values["leak"], v_leak, hold / time_scale)
+    made = NeuronTarget(
+        leak=wanted["leak"],
+        reset=wanted["reset"],
+        threshold=wanted["threshold"],
+        tau_mem=wanted["tau_mem"],
+        tau_syn_exc=wanted["tau_syn_exc"],
+        tau_syn_inh=wanted["tau_syn_inh"],
+        refractory_time=wanted["refractory_time"],
+        synapse_dac_bias=dac,
+        i_synin_gm_exc=gm,
+        i_synin_gm_inh=gm,
+    )
+    return made, scales
+
+
+def _check_start(name: str, population: LIF | LI) -> None:
+    start = population.v_init
+    if start is not None and not np.array_equal(np.broadcast_to(start, np.shape(population.v_leak)), population.v_leak):
+        raise CalibrationError(
+            f"population {name!r}: v_init must be its v_leak: the chip begins with membranes at rest"
+        )
+
+
+def _check_reach(
+    population: str, name: str, value: Floats, time_scale: float, lsb: float, middle: float, leak: float
+) -> None:
+    low, high = FEASIBLE[name]
+    if value.min() >= low and value.max() <= high:
+        return
+    timed = name.startswith(("tau", "refractory"))
+    worst = float(value.min() if value.min() < low else value.max())
+    in_model = [v / time_scale if timed else middle + (v - leak) / lsb for v in (low, high, worst)]
+    unit = "s" if timed else "in units of the model's voltage"
+    raise CalibrationError(
+        f"population {population!r}: {name} must be within {in_model[0]:.4g}..{in_model[1]:.4g} {unit}, which the "
+        f"chip reaches as {low:g}..{high:g} {'s' if timed else 'LSB'}; got {in_model[2]:.4g}; "
+        + ("another time_scale= moves the range" if timed else "another leak= or threshold= moves the range")
+    )
+
+
+def weight_scale(calibration: Calibration, circuits: NDArray[np.int64], lsb: float) -> float:
+    """Weight on the chip for a weight of 1, by the responses that the calibration measured on these circuits."""
+    measured = calibration.report["strength_exc"][1][circuits]
+    expected = lsb * mean_response(calibration.target, EXC)[circuits]
+    return float(np.median(g.WEIGHT_MAX * expected / measured))

@@ -1,0 +1,240 @@
+"""Networks on the chip: near the model where the chip is ideal, differentiated at what it observed."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+
+import saltation as sal
+from saltation.bss2 import Backend, Chip, NeuronTarget, Noise, Physics, Variation, calibrate
+from saltation.engine.observation import Request
+from saltation.errors import CalibrationError, ChipWarning, ParameterError, PlacementError
+from saltation.model import VoltageSamples
+
+DURATION, BATCH = 40e-3, 12
+# lines that hardly saturate: what is left is rounding, delays, and the finite reset
+IDEAL = {
+    "variation": Variation.none(),
+    "noise": Noise.none(),
+    "physics": Physics(line_saturation=1e5, line_swing=160.0),
+}
+
+
+def network(n_in=20, hidden=30, seed=0, std=0.25, mean=0.35):
+    rng = np.random.default_rng(seed)
+    net = sal.Network()
+    net.add("in", sal.Input(n_in))
+    net.add("hid", sal.LIF(hidden, tau_mem=8e-3, tau_syn=6e-3, t_refrac=2e-3))
+    net.add("out", sal.LI(3, tau_mem=8e-3, tau_syn=6e-3))
+    net.connect("in", "hid", weight=rng.normal(mean, std, (n_in, hidden)).clip(-1.0, 1.0))
+    net.connect("hid", "out", weight=rng.normal(0.0, 0.2, (hidden, 3)).clip(-0.7, 0.7))
+    return net
+
+
+def stimulus(n_in=20, seed=1, batch=BATCH):
+    return {"in": sal.Spikes.from_latencies(np.random.default_rng(seed).uniform(1e-3, 25e-3, (batch, n_in)))}
+
+
+def first_spikes(spikes, size):
+    found = np.full((spikes.batch, size), np.inf)
+    np.minimum.at(found, (spikes.sample_index(), spikes.units), spikes.times)
+    return found
+
+
+@pytest.fixture(scope="module")
+def ideal():
+    return Backend(Chip(0, **IDEAL))
+
+
+@pytest.mark.parametrize(("n_in", "mean"), [(20, 0.35), (200, 0.035)])
+def test_an_ideal_chip_is_near_the_model(n_in, mean):
+    net, events = network(n_in, mean=mean, std=0.7 * mean), stimulus(n_in)
+    backend = Backend(Chip(0, **IDEAL))
+    record = {"out": (sal.MaxVoltage(), sal.Voltage([10e-3, 20e-3, 30e-3]))}
+    run = sal.simulate(net, events, DURATION, backend=backend, record=record)
+    # the model with the weights that the chip has
+    chip_net = net.replace(weight={key: p.weight for key, p in run._trace.job.plan.projections.items()})
+    exact = sal.simulate(chip_net, events, DURATION, record=record)
+    circuits = backend.placement(run.plan).circuits["hid"]
+    assert circuits.shape[1] == (1 if n_in == 20 else 2)
+    seen, wanted = (first_spikes(r.spikes["hid"], 30) for r in (run, exact))
+    both = np.isfinite(seen) & np.isfinite(wanted)
+    assert both.sum() > 100 and (np.isfinite(seen) != np.isfinite(wanted)).mean() < 0.1
+    late = seen[both] - wanted[both]
+    # input and comparator take 0.1 us each, a time stamp up to 8 ns; the calibration is off by half a reading
+    assert abs(np.median(late) - 0.22e-3) < 0.4e-3 and np.quantile(np.abs(late), 0.9) < 1.5e-3
+    for got, expected in zip(run.voltage["out"], exact.voltage["out"], strict=True):
+        assert np.corrcoef(got.ravel(), expected.ravel())[0, 1] > 0.8
+        assert np.abs(got - expected).mean() < 0.15
+
+
+def test_the_gradient_is_the_models_at_what_the_chip_observed(ideal):
+    net, events = network(), stimulus()
+    rng = np.random.default_rng(3)
+    run = sal.simulate(net, events, DURATION, backend=ideal, record={"out": sal.MaxVoltage()})
+    trace = run._trace
+    bars = {"spike_times": {"hid": rng.standard_normal(run.spikes["hid"].n_events)}}
+    bars["voltage"] = {"out": rng.standard_normal((BATCH, 3))}
+    got = run.gradient(**bars)
+    # the same by hand: rounded weights, the chip's refractory times, its spikes, its readings
+    plan = trace.job.plan
+    by_hand = sal.Network()
+    for name, population in plan.populations.items():
+        by_hand.add(name, population)
+    for (pre, post), projection in plan.projections.items():
+        by_hand.connect(pre, post, weight=projection.weight)
+    observed = {"hid": run.spikes["hid"]}
+    again = sal.simulate(
+        by_hand,
+        events,
+        DURATION,
+        observed={**observed, "out": trace.job.request.measured["out"]},
+        record={"out": sal.MaxVoltage()},
+    )
+    expected = again.gradient(**bars)
+    for key in net.projections:
+        np.testing.assert_array_equal(got.weight[key], expected.weight[key])
+        assert np.abs(got.weight[key]).max() > 0.0
+    np.testing.assert_array_equal(run.voltage["out"], again.voltage["out"])
+    scale = ideal._kept[1].factors["hid"]
+    rounded = plan.projections["in", "hid"].weight * scale
+    np.testing.assert_allclose(rounded, np.rint(rounded), atol=1e-9)
+    assert np.abs(net.projections["in", "hid"].weight * scale - rounded).max() <= 0.5 + 1e-9
+    # what the user has stays as it was
+    np.testing.assert_array_equal(run.plan.projections["in", "hid"].weight, net.projections["in", "hid"].weight)
+
+
+def test_voltages_are_readings_in_units_of_the_model(ideal):
+    net = network()
+    at = np.array([0.0, 5e-3, 17e-3, 40e-3])
+    record = {"out": (sal.Voltage(at), sal.MaxVoltage(), sal.VoltageIntegral())}
+    silent = {"in": sal.Spikes.empty(2, 20)}
+    run = sal.simulate(net, silent, DURATION, backend=ideal, record=record)
+    sampled, largest, integral = run.voltage["out"]
+    # at rest, to a reading's rounding and the calibration's last bit
+    assert np.abs(sampled).max() < 3 / 70 and np.abs(largest).max() < 3 / 70
+    assert np.abs(integral).max() < 3 / 70 * DURATION
+    measured = run._trace.job.request.measured["out"]
+    assert isinstance(measured, VoltageSamples) and np.isin(at, measured.times).all()
+
+
+def test_runs_differ_by_noise_and_are_repeated_by_a_new_chip():
+    net, events = network(), stimulus()
+    calibration = None
+    runs = []
+    for _ in range(2):
+        backend = Backend(Chip(3), calibration, seed=5)
+        runs.append([sal.simulate(net, events, DURATION, backend=backend).spikes["hid"] for _ in range(2)])
+        calibration = backend.calibration(sal.simulate(net, events, DURATION, backend=backend).plan)
+    assert runs[0][0] != runs[0][1]
+    # a chip of the same serial number that was calibrated before it is as it was, but for the number of its runs
+    assert runs[1][0] != runs[0][0] and abs(runs[1][0].n_events - runs[0][0].n_events) < 0.2 * runs[0][0].n_events
+    again = Backend(Chip(3), calibration, seed=5)
+    assert sal.simulate(net, events, DURATION, backend=again).spikes["hid"] == runs[1][0]
+
+
+def test_only_weights_are_written_between_steps(ideal):
+    net, events = network(), stimulus()
+    sal.simulate(net, events, DURATION, backend=ideal)
+    runs = ideal.chip.runs
+    changed = net.replace(weight={("in", "hid"): net.projections["in", "hid"].weight * 0.9})
+    sal.simulate(changed, events, DURATION, backend=ideal)
+    assert ideal.chip.runs == runs + 1 and set(ideal.execution.written) == {"synapse_weight"}
+    assert ideal.execution.settled == 0.0
+    assert ideal.execution.hardware_time == pytest.approx(BATCH * DURATION * 1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::saltation.errors.ChipWarning")  # a few weights grow beyond the range
+def test_torch_trains_through_it(ideal):
+    torch = pytest.importorskip("torch")
+    net, events = network(), stimulus()
+    snn = sal.torch.SNN(net, backend=ideal, record={"out": sal.MaxVoltage()})
+    labels = torch.arange(BATCH) % 3
+    optimiser = torch.optim.Adam(snn.parameters(), lr=0.02)
+    losses = []
+    for _ in range(25):
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(8.0 * snn(events, DURATION).voltage("out"), labels)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_weights_beyond_the_range_are_cut_and_it_is_said():
+    net, events = network(), stimulus()
+    large = net.replace(weight={("in", "hid"): np.full((20, 30), 1.6)})
+    backend = Backend(Chip(0, **IDEAL))
+    with pytest.warns(ChipWarning, match=r"600 of 600 weights are beyond the chip's 63 and were cut.*rows="):
+        run = sal.simulate(large, events, DURATION, backend=backend)
+    weights = run._trace.job.plan.projections["in", "hid"].weight * backend._kept[1].factors["hid"]
+    np.testing.assert_allclose(weights, 63.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sal.simulate(large, events, DURATION, backend=Backend(Chip(0, **IDEAL), rows=2))
+
+
+def test_events_that_are_lost_are_told():
+    net = network()
+    at_once = {"in": sal.Spikes.from_lists([(np.full(2000, 5e-3), np.arange(2000) % 20)], sort=True)}
+    with pytest.warns(ChipWarning, match=r"lost events in run \d+: \{.*'links from the host': \d+"):
+        sal.simulate(net, at_once, DURATION, backend=Backend(Chip(0, **IDEAL)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"tau_mem": 0.2},
+            r"population 'hid': tau_mem must be within 0\.0005\.\.0\.06 s.*got 0\.2; another time_scale=",
+        ),
+        ({"tau_syn": 1e-5}, r"population 'hid': tau_syn_exc must be within 0\.0003\.\.0\.03 s"),
+        ({"v_reset": -3.0}, r"population 'hid': reset must be within .*50\.\.160 LSB; got -3"),
+        ({"v_init": 0.5}, r"v_init must be its v_leak"),
+        ({"t_refrac": 0.1}, r"refractory_time must be within"),
+    ],
+)
+def test_what_the_circuits_do_not_reach(change, message):
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    values = {"tau_mem": 8e-3, "tau_syn": 6e-3}
+    net.add("hid", sal.LIF(1, **(values | change)))
+    net.connect("in", "hid", weight=[[0.1]])
+    events = {"in": sal.Spikes.empty(1, 1)}
+    with pytest.raises(CalibrationError, match=message):
+        sal.simulate(net, events, DURATION, backend=Backend(Chip(0)))
+
+
+def test_what_a_chip_cannot_do(ideal):
+    net, events = network(), stimulus()
+    exact = sal.simulate(net, events, DURATION)
+    for options, message in (
+        ({"state": exact.state}, "begins at rest"),
+        ({"observed": {"hid": exact.spikes["hid"]}}, "it is the chip that observes"),
+        ({"record": {"hid": sal.SpikeTrain()}}, r"SpikeTrain\(\) is on a grid"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            sal.simulate(net, events, DURATION, backend=ideal, **options)
+    with pytest.raises(ParameterError, match="must be Spikes on a chip"):
+        sal.simulate(net, {"in": np.zeros((2, 41, 20))}, DURATION, backend=ideal)
+    sparse = sal.Network()
+    sparse.add("in", sal.Input(4))
+    sparse.add("out", sal.LIF(3, tau_mem=8e-3, tau_syn=6e-3))
+    few = sal.Sparse([0, 1], [0, 2], shape=(4, 3))
+    sparse.connect("in", "out", weight=[0.1, 0.2], connectivity=few)
+    with pytest.raises(PlacementError, match="must have a dense weight to be placed; got Sparse"):
+        sal.simulate(sparse, {"in": sal.Spikes.empty(1, 4)}, DURATION, backend=ideal)
+
+
+def test_bad_arguments():
+    with pytest.raises(ParameterError, match=r"Backend\.chip must be a Chip; got int"):
+        Backend(3)
+    with pytest.raises(ParameterError, match="time_scale must be a finite number above 0"):
+        Backend(Chip(0), time_scale=0.0)
+    with pytest.raises(ParameterError, match="threshold - leak must be"):
+        Backend(Chip(0), leak=100.0, threshold=90.0)
+    other = calibrate(Chip(0, **IDEAL), NeuronTarget())
+    with pytest.raises(CalibrationError, match="serial number 0; got the chip 1"):
+        Backend(Chip(1), other)
+    assert dataclasses.is_dataclass(Request) and "time_scale=0.001" in repr(Backend(Chip(1)))
