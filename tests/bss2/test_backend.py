@@ -121,17 +121,17 @@ def test_voltages_are_readings_in_units_of_the_model(ideal):
 
 def test_runs_differ_by_noise_and_are_repeated_by_a_new_chip():
     net, events = network(), stimulus()
-    calibration = None
-    runs = []
-    for _ in range(2):
-        backend = Backend(Chip(3), calibration, seed=5)
-        runs.append([sal.simulate(net, events, DURATION, backend=backend).spikes["hid"] for _ in range(2)])
-        calibration = backend.calibration(sal.simulate(net, events, DURATION, backend=backend).plan)
-    assert runs[0][0] != runs[0][1]
-    # a chip of the same serial number that was calibrated before it is as it was, but for the number of its runs
-    assert runs[1][0] != runs[0][0] and abs(runs[1][0].n_events - runs[0][0].n_events) < 0.2 * runs[0][0].n_events
-    again = Backend(Chip(3), calibration, seed=5)
-    assert sal.simulate(net, events, DURATION, backend=again).spikes["hid"] == runs[1][0]
+
+    def runs(backend):
+        return [sal.simulate(net, events, DURATION, backend=backend).spikes["hid"] for _ in range(2)]
+
+    first = Backend(Chip(3), seed=5)
+    one, two = runs(first)
+    assert one != two and abs(one.n_events - two.n_events) < 0.2 * one.n_events
+    calibration = first.calibration(sal.simulate(net, events, DURATION, backend=first).plan)
+    for again in (Backend(Chip(3), seed=5), Backend(Chip(3), calibration, seed=5)):
+        assert runs(again) == [one, two]
+    assert runs(Backend(Chip(3), seed=6))[0] != one and runs(Backend(Chip(4), seed=5))[0] != one
 
 
 def test_only_weights_are_written_between_steps(ideal):
@@ -173,6 +173,18 @@ def test_weights_beyond_the_range_are_cut_and_it_is_said():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sal.simulate(large, events, DURATION, backend=Backend(Chip(0, **IDEAL), rows=2))
+
+
+def test_weights_use_more_steps_where_inputs_are_weaker():
+    net, events = network(std=0.1), stimulus()
+    backends = [Backend(Chip(0, **IDEAL), i_synin_gm=gm) for gm in (600, {"out": 300, "hid": 600})]
+    runs = [sal.simulate(net, events, DURATION, backend=backend) for backend in backends]
+    factors = [backend._kept[1].factors for backend in backends]
+    assert factors[1]["out"] == pytest.approx(2.0 * factors[0]["out"], rel=0.05)
+    assert factors[1]["hid"] == pytest.approx(factors[0]["hid"], rel=0.02)
+    assert abs(runs[0].spikes["hid"].n_events - runs[1].spikes["hid"].n_events) < 20
+    with pytest.raises(ParameterError, match=r"i_synin_gm: no population 'hit' is on the chip; did you mean 'hid'"):
+        sal.simulate(net, events, DURATION, backend=Backend(Chip(0, **IDEAL), i_synin_gm={"hit": 100}))
 
 
 def test_events_that_are_lost_are_told():

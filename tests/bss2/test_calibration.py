@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from saltation.bss2 import Calibration, Chip, Configuration, NeuronTarget, Noise, Variation, calibrate
+from saltation.bss2.calibration import routine
 from saltation.bss2.calibration.fits import decay_time
 from saltation.bss2.calibration.routine import starting_point
 from saltation.bss2.calibration.search import halve, proportion
+from saltation.bss2.calibration.steps import mean_response
 from saltation.bss2.translation import stored_codes, translate
 from saltation.bss2.variation import hidden
 from saltation.errors import CalibrationError, ChipWarning, FileFormatError
@@ -84,7 +86,11 @@ def test_a_calibration_is_of_its_chip(calibration):
 def test_each_circuit_can_have_a_target_of_its_own():
     rng = np.random.default_rng(0)
     wanted = {"leak": rng.uniform(60, 120, 512), "tau_mem": rng.uniform(5e-6, 20e-6, 512)}
-    found = calibrate(Chip(3), NeuronTarget(**wanted, threshold=200))
+    strength = np.repeat([250, 500], 256)
+    found = calibrate(Chip(3), NeuronTarget(**wanted, threshold=200, i_synin_gm_exc=strength))
+    _, after = found.report["strength_exc"]
+    per_code = after / strength / mean_response(found.target, 0) / found.target.of_all("tau_mem")
+    assert abs(np.median(per_code[:256]) / np.median(per_code[256:]) - 1.0) < 0.03
     _, after = found.report["leak"]
     assert np.abs(after - wanted["leak"]).mean() < 1.5
     _, after = found.report["tau_mem"]
@@ -112,21 +118,27 @@ def test_an_ideal_chip_needs_one_code_for_all():
     assert np.all(np.abs(found.registers["cadc_offset"]) <= 1)
 
 
-def test_same_again_and_cached(tmp_path):
-    # few steps of it differ in cost; what is asked is that it is read and not made again
-    chip = Chip(4)
-    steps = []
+def test_same_again_and_cached(tmp_path, monkeypatch):
+    chip, steps = Chip(4), []
+    monkeypatch.setattr(routine, "_MADE", {})
     first = calibrate(chip, cache=tmp_path, on_step=lambda name, done, total: steps.append((name, done, total)))
     assert steps[0][1:] == (0, steps[0][2]) and steps[-1] == ("report", steps[0][2], steps[0][2])
-    assert len(list(tmp_path.iterdir())) == 1
-    runs = chip.runs
-    again = calibrate(chip, cache=tmp_path)
-    assert chip.runs == runs
-    fresh = calibrate(Chip(4))
-    for other in (again, fresh):
+    assert len(list(tmp_path.iterdir())) == 1 and chip.runs == 0
+    done = len(steps)
+
+    def listened(**options):
+        return calibrate(Chip(4), on_step=lambda *step: steps.append(step), **options)
+
+    remembered = listened()
+    monkeypatch.setattr(routine, "_MADE", {})
+    read = listened(cache=tmp_path)
+    assert len(steps) == done and remembered is first and read is not first
+    made = listened()
+    assert len(steps) == 2 * done
+    for other in (read, made):
         for name, codes in first.registers.items():
             np.testing.assert_array_equal(codes, other.registers[name])
-    assert again.summary() == first.summary() and again.target.to_dict() == first.target.to_dict()
+    assert read.summary() == first.summary() and read.target.to_dict() == first.target.to_dict()
 
 
 def test_damaged_files(tmp_path, calibration):
@@ -148,7 +160,7 @@ def test_damaged_files(tmp_path, calibration):
         ("tau_mem", 10.0, r"NeuronTarget\.tau_mem must be .*times are in seconds: 10 us is 10e-6"),
         ("tau_mem", [1e-6, 2e-6], r"must be a number, or 512 of them"),
         ("tau_syn_exc", float("nan"), r"NeuronTarget\.tau_syn_exc must be 3e-07"),
-        ("i_synin_gm_exc", [500] * 512, r"must be a number; got"),
+        ("synapse_dac_bias", [500] * 512, r"must be a number; got"),
         ("synapse_dac_bias", 1023, r"must be 30\.\.1022"),
         ("refractory_time", 1e-3, r"must be 4e-08\.\.3\.2e-05"),
     ],

@@ -56,8 +56,11 @@ class Backend(Abstract):
         Refractory time on the chip, in its seconds, of neurons that have a shorter one in the model.
     time_offset : float
         Seconds on the chip that are taken off its time stamps.
-    synapse_dac_bias, i_synin_gm : int
-        Strength of synapses: larger ones make weights count more, and lines saturate earlier.
+    synapse_dac_bias : int
+        Current of a weight of all synapses: with a larger one weights count more, and lines saturate earlier.
+    i_synin_gm : int or dict of str to int
+        Strength of inputs, of all populations or by population: with a smaller one weights count less, and more of
+        their 63 steps are in use.
     seed : int
         Of temporal noise, which also differs from run to run.
     threads : int, optional
@@ -112,7 +115,7 @@ class Backend(Abstract):
         shortest_hold: float = 1e-6,
         time_offset: float = 0.0,
         synapse_dac_bias: int = 1000,
-        i_synin_gm: int = 500,
+        i_synin_gm: Any = 500,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:

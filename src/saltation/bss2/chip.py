@@ -140,6 +140,12 @@ class Chip:
         """How many runs it has had."""
         return self._runs
 
+    def skip_to(self, runs: int) -> None:
+        """Count on from a number of runs, so that a program that is resumed meets the noise that it would have met."""
+        if isinstance(runs, bool) or not isinstance(runs, int | np.integer) or runs < 0:
+            raise ParameterError(f"Chip.skip_to.runs must be a whole number of at least 0; got {runs!r}")
+        self._runs = int(runs)
+
     def run(
         self,
         configuration: Configuration,
@@ -160,7 +166,8 @@ class Chip:
         seed : int
             Of temporal noise.
         number : int, optional
-            Take the noise of this run and not of the next one: a run is repeated bit for bit with its number.
+            Take the noise of this run and not of the next one, and do not count: a run is repeated bit for bit with its
+            number.
         settling : float
             Seconds to wait where an analog value has changed.
 
@@ -180,8 +187,9 @@ class Chip:
         events = events_met(configuration, sections)
         compiled = self._compile(configuration, codes, recorded, events, written)
         self._written, self._codes = configuration.copy(), codes
-        self._runs += 1
-        number = self._runs if number is None else number
+        if number is None:
+            self._runs += 1
+            number = self._runs
         setting = Setting(compiled, self._written, known, self.physics, self.noise)
         threads = default_threads() if self.threads is None else self.threads
         observed = run_sections(setting, sections, (self.serial, seed, number), threads)

@@ -23,8 +23,9 @@ from saltation.bss2.calibration.bench import EXC
 from saltation.bss2.calibration.steps import mean_response
 from saltation.bss2.calibration.target import FEASIBLE
 from saltation.bss2.placement import Placement
-from saltation.errors import CalibrationError
+from saltation.errors import CalibrationError, ParameterError
 from saltation.model import LI, LIF, Population
+from saltation.model.checks import suggest
 
 Floats = NDArray[np.float64]
 
@@ -69,7 +70,7 @@ def make_targets(
     threshold: float,
     shortest_hold: float,
     dac: int,
-    gm: int,
+    gm: int | Mapping[str, int],
 ) -> tuple[NeuronTarget, dict[str, Scale]]:
     """Targets of all circuits, and how each population is seen.
 
@@ -82,6 +83,15 @@ def make_targets(
     names = ("leak", "reset", "threshold", "tau_mem", "tau_syn_exc", "tau_syn_inh", "refractory_time")
     wanted = {name: np.array(default.of_all(name)) for name in names}
     wanted["threshold"][...] = max(threshold, leak + 10.0)
+    strengths = np.full(g.CIRCUITS, 500.0 if isinstance(gm, Mapping) else float(gm))
+    if isinstance(gm, Mapping):
+        known = [demand.name for demand in placement.demands]
+        for name, code in gm.items():
+            if name not in known:
+                raise ParameterError(
+                    f"Backend.i_synin_gm: no population {name!r} is on the chip; {suggest(name, known)}"
+                )
+            strengths[placement.circuits[name]] = code
     scales: dict[str, Scale] = {}
     for demand in placement.demands:
         population = populations[demand.name]
@@ -121,8 +131,8 @@ def make_targets(
         tau_syn_inh=wanted["tau_syn_inh"],
         refractory_time=wanted["refractory_time"],
         synapse_dac_bias=dac,
-        i_synin_gm_exc=gm,
-        i_synin_gm_inh=gm,
+        i_synin_gm_exc=strengths,
+        i_synin_gm_inh=strengths,
     )
     return made, scales
 

@@ -23,6 +23,7 @@ Codes = Mapping[str, Floats]
 
 # of the nominal membrane for which the noise is stated
 _NOISE_TAU = 10e-6
+_SETTLED = 9.99  # time constants
 _SIDES = 2
 
 
@@ -32,7 +33,8 @@ def stored_codes(
     """What the capacitor memory really holds.
 
     A cell is shifted by every other cell of its quadrant that holds the same code, and a rewritten one approaches its
-    new value exponentially: ``code(t) = new + (old - new) exp(-t / settling)``.
+    new value exponentially: ``code(t) = new + (old - new) exp(-t / settling)``, until after ten time constants it is
+    taken for settled: then what was written before that leaves no trace at all.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def stored_codes(
     codes = dict(zip(NEURON_CODES, (table + shift).reshape(len(NEURON_CODES), -1), strict=True))
     codes |= {name: configuration[name].astype(float) for name in ANALOG if name not in NEURON_CODES}
     if before is not None and waited < np.inf:
-        left = np.exp(-waited / physics.memory_settling)
+        left = np.exp(-waited / physics.memory_settling) if waited < _SETTLED * physics.memory_settling else 0.0
         codes = {name: code + (before[name] - code) * left for name, code in codes.items()}
     return codes
 

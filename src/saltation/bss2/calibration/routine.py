@@ -27,6 +27,10 @@ Floats = NDArray[np.float64]
 Step = tuple[str, Callable[[], None]]
 Measure = Callable[[Configuration], Floats]
 
+# Made in this process, the oldest first: chips are made anew more often than they change.
+_MADE: dict[str, Calibration] = {}
+_REMEMBERED = 64
+
 VERSION = 1
 """Raised with every change of the routine that changes its results: calibrations of another one are not taken."""
 
@@ -70,9 +74,12 @@ def calibrate(
     The order of steps is that of calix (electronicvisions/calix).
     """
     target = NeuronTarget() if target is None else target
-    place = _place(chip, target, seed, cache)
+    digest = _digest(chip, target, seed)
+    place = _place(chip, digest, cache)
     if place is not None and place.exists():
         return Calibration.load(place)
+    if digest in _MADE:
+        return _kept(_MADE[digest], place)
     bench = Bench(chip, seed)
     configuration = starting_point(target)
     listed = _steps(bench, configuration, target)
@@ -86,6 +93,13 @@ def calibrate(
         chip.serial, target, {name: configuration[name].copy() for name in REGISTERS_SET}, report, bench.hardware_time
     )
     _complain(result)
+    while len(_MADE) >= _REMEMBERED:
+        _MADE.pop(next(iter(_MADE)))
+    _MADE[digest] = result
+    return _kept(result, place)
+
+
+def _kept(result: Calibration, place: Path | None) -> Calibration:
     if place is not None:
         result.save(place)
     return result
@@ -141,8 +155,8 @@ def starting_point(target: NeuronTarget) -> Configuration:
         synapse_dac_bias=target.synapse_dac_bias,
         excitatory_input_enable=1,
         inhibitory_input_enable=1,
-        excitatory_input_i_bias_gm=target.i_synin_gm_exc,
-        inhibitory_input_i_bias_gm=target.i_synin_gm_inh,
+        excitatory_input_i_bias_gm=np.rint(target.of_all("i_synin_gm_exc")).astype(int),
+        inhibitory_input_i_bias_gm=np.rint(target.of_all("i_synin_gm_inh")).astype(int),
     )
     wanted = target.of_all("refractory_time")
     fast, slow = (2.0 ** (configuration[f"clock_scale_{name}"][0] + 1) / 250e6 for name in ("fast", "slow"))
@@ -200,11 +214,13 @@ def _measurements(bench: Bench, target: NeuronTarget) -> dict[str, tuple[tuple[s
     return found
 
 
-def _place(chip: Chip, target: NeuronTarget, seed: int, cache: str | Path | None) -> Path | None:
-    folder = os.environ.get("SALTATION_CALIBRATIONS") if cache is None else cache
-    if not folder:
-        return None
+def _digest(chip: Chip, target: NeuronTarget, seed: int) -> str:
+    """What tells calibrations apart."""
     physics: Any = [value for _, value, *_ in chip.physics.table()]
     what = [VERSION, chip.serial, target.to_dict(), seed, physics, list(map(str, (chip.variation, chip.noise)))]
-    digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
-    return Path(folder) / f"chip-{chip.serial}-{digest}.npz"
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+
+def _place(chip: Chip, digest: str, cache: str | Path | None) -> Path | None:
+    folder = os.environ.get("SALTATION_CALIBRATIONS") if cache is None else cache
+    return Path(folder) / f"chip-{chip.serial}-{digest}.npz" if folder else None

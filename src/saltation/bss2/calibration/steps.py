@@ -184,16 +184,16 @@ def strength(bench: Bench, configuration: Configuration, receptor: int, target: 
     """
     kind = KINDS[receptor]
     name = f"{kind}_input_i_bias_gm"
-    code = (target.i_synin_gm_exc, target.i_synin_gm_inh)[receptor]
+    code = target.of_all(("i_synin_gm_exc", "i_synin_gm_inh")[receptor])
     shape = target.of_all("tau_mem") * mean_response(target, receptor)
-    start = np.full(g.CIRCUITS, code, np.int32)
+    start = np.rint(code).astype(np.int32)
 
     def measured(codes: Codes) -> Floats:
         configuration.set(name, codes)
         return measure_strength(bench, configuration, receptor) / shape
 
-    wanted = np.median(measured(start))
-    configuration.set(name, proportion(measured, np.full(g.CIRCUITS, wanted), start, 3, inversely=False))
+    wanted = np.median(measured(start) / code) * code
+    configuration.set(name, proportion(measured, wanted, start, 3, inversely=False))
 
 
 def mean_response(target: NeuronTarget, receptor: int) -> Floats:

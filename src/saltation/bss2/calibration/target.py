@@ -26,7 +26,7 @@ FEASIBLE: dict[str, tuple[float, float]] = {
     "refractory_time": (40e-9, 32e-6),
     "synapse_dac_bias": (30, 1022),
 }
-_ONE_FOR_ALL = ("i_synin_gm_exc", "i_synin_gm_inh", "membrane_capacitance", "synapse_dac_bias")
+_ONE_FOR_ALL = ("membrane_capacitance", "synapse_dac_bias")
 
 
 @final
@@ -40,7 +40,7 @@ class NeuronTarget:
         Potentials in LSB of the CADC; defaults as in calix.
     tau_mem, tau_syn_exc, tau_syn_inh : float or array_like
         Time constants in seconds.
-    i_synin_gm_exc, i_synin_gm_inh : int
+    i_synin_gm_exc, i_synin_gm_inh : int or array_like
         Strength of the inputs: that of the median circuit at this code.
     membrane_capacitance : int
         Code, 63 is the largest.
@@ -67,8 +67,8 @@ class NeuronTarget:
     tau_mem: npt.ArrayLike = 10e-6
     tau_syn_exc: npt.ArrayLike = 10e-6
     tau_syn_inh: npt.ArrayLike = 10e-6
-    i_synin_gm_exc: int = 500
-    i_synin_gm_inh: int = 500
+    i_synin_gm_exc: npt.ArrayLike = 500
+    i_synin_gm_inh: npt.ArrayLike = 500
     membrane_capacitance: int = 63
     refractory_time: npt.ArrayLike = 2e-6
     synapse_dac_bias: int = 600

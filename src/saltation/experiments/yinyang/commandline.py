@@ -17,6 +17,7 @@ from saltation.experiments.yinyang.settings import BACKENDS, DELAYS, GRADIENTS, 
 __all__ = ["command"]
 
 FRESH = 100_000
+_FRESH_ON_CHIP = 5_000
 _SETTINGS = (
     "epochs",
     "seed",
@@ -30,6 +31,8 @@ _SETTINGS = (
     "backend",
     "dt",
     "gradient",
+    "serial",
+    "rows",
 )
 
 
@@ -77,8 +80,11 @@ _SETTINGS = (
     type=click.Choice(BACKENDS),
     default="exact",
     show_default=True,
-    help="Event by event, or step by step with surrogate gradients; then the recipe is voltage.",
+    help="Event by event; step by step with surrogate gradients, then the recipe is voltage; or on an emulated "
+    "BrainScaleS-2 chip in the loop.",
 )
+@click.option("--serial", type=click.IntRange(0), default=1, show_default=True, help="Which chip.")
+@click.option("--rows", type=click.IntRange(1), default=2, show_default=True, help="Rows of a synapse on the chip.")
 @click.option("--dt", type=float, help="Step of the grid in seconds.  [default: that of the recipe]")
 @click.option(
     "--gradient",
@@ -144,6 +150,9 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
         )
     require_frontend(frontend)
     _refuse_idle(given, ("dt", "gradient"), settings.backend == "grid", "the grid", "--backend grid")
+    _refuse_idle(given, ("serial", "rows"), settings.backend == "bss2", "a chip", "--backend bss2")
+    if settings.backend == "bss2" and frontend == "jax":
+        raise ParameterError("--frontend jax does not run on a chip yet; take --frontend numpy or torch")
     learned = "--delays axonal or synaptic"
     _refuse_idle(given, ("delay_learning_rate",), settings.delays != "none", "delays that are learned", learned)
     return settings, recipe, frontend
@@ -183,9 +192,10 @@ def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, o
         test_set = labelled(settings.held_out_points, SEEDS["test"], settings)
         test = evaluate(settings, done.weights, test_set, threads)
         fresh = None
+        n_fresh = _FRESH_ON_CHIP if settings.backend == "bss2" else FRESH
         if not options["no_fresh"]:
-            points = bar.add_task(f"{FRESH:,} fresh points", total=FRESH)
-            fresh = evaluate_fresh(settings, done.weights, FRESH, threads, lambda samples: bar.advance(points, samples))
+            points = bar.add_task(f"{n_fresh:,} fresh points", total=n_fresh)
+            fresh = evaluate_fresh(settings, done.weights, n_fresh, threads, lambda n: bar.advance(points, n))
     folder.write_json("history", done.history)
     write_weights(folder, done.weights)
     result = {
@@ -203,6 +213,7 @@ def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, o
         "test_accuracy": test.accuracy,
         "validation_accuracy": done.history[-1]["validation_accuracy"],
         "fresh_accuracy": None if fresh is None else fresh.accuracy,
+        "fresh_points": None if fresh is None else fresh.samples,
         "train_seconds": round(done.train_seconds, 3),
         "spikes_per_sample": test.spikes_per_sample,
         "silent_fraction": test.silent_fraction,
@@ -233,5 +244,5 @@ def _in_words(result: dict[str, Any], samples: int) -> str:
         f"Results are in {result['out']}",
     ]
     if result["fresh_accuracy"] is not None:
-        lines.insert(1, f"On {FRESH:,} fresh points: {100 * result['fresh_accuracy']:.2f} %.")
+        lines.insert(1, f"On {result['fresh_points']:,} fresh points: {100 * result['fresh_accuracy']:.2f} %.")
     return "\n".join(lines)

@@ -1,7 +1,8 @@
 """What a front end does for training: one step of the optimiser at a time."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, final
@@ -9,7 +10,8 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from saltation.engine import Run, simulate
+from saltation.bss2 import Backend as OnChip
+from saltation.engine import Backend, Run, simulate
 from saltation.errors import ParameterError
 from saltation.experiments.adam import Adam
 from saltation.experiments.training import Trained, check_finite
@@ -83,6 +85,28 @@ def make_learner(frontend: str, settings: Settings, threads: int | None = None) 
     raise ParameterError(f"yinyang: frontend must be one of {', '.join(FRONTENDS)}; got {frontend!r}")
 
 
+def with_runs(state: Any, backend: Backend) -> Any:
+    """The state of an optimiser with the number of runs that a chip has had, which decides its noise."""
+    return {"optimiser": state, "runs": backend.chip.runs} if isinstance(backend, OnChip) else state
+
+
+def without_runs(state: Any, backend: Backend) -> Any:
+    """The state of the optimiser alone; a chip counts on from where it was."""
+    if not isinstance(backend, OnChip):
+        return state
+    backend.chip.skip_to(int(state["runs"]))
+    return state["optimiser"]
+
+
+@contextmanager
+def uncounted(backend: Backend) -> Iterator[None]:
+    """Runs that do not count among those of a chip."""
+    before = backend.chip.runs if isinstance(backend, OnChip) else 0
+    yield
+    if isinstance(backend, OnChip):
+        backend.chip.skip_to(before)
+
+
 def learning_rates(settings: Settings, learning_rate: float, names: Iterable[str]) -> dict[str, float]:
     """Learning rate of each array in a step in which that of the weights is given."""
     of_delays = settings.delay_learning_rate * (learning_rate / settings.learning_rate)
@@ -111,9 +135,10 @@ class NumpyLearner(Learner):
 
     def warm_up(self, stimulus: Spikes, labels: Ints) -> None:
         """Run a batch and its gradient."""
-        run = self._run(stimulus)
-        nothing = np.zeros_like(self._readout.observe(run))
-        run.gradient(**self._readout.cotangents(run, nothing), time_constants=False)
+        with uncounted(self._backend):
+            run = self._run(stimulus)
+            nothing = np.zeros_like(self._readout.observe(run))
+            run.gradient(**self._readout.cotangents(run, nothing), time_constants=False)
 
     def step(self, stimulus: Spikes, labels: Ints, learning_rate: float) -> Step:
         """Run a batch and update the weights."""
@@ -142,12 +167,12 @@ class NumpyLearner(Learner):
         return dict(self._weights)
 
     def state(self) -> Any:
-        """Give the state of the optimiser."""
-        return self._adam.state()
+        """Give the state of the optimiser, and of a chip the number of its runs."""
+        return with_runs(self._adam.state(), self._backend)
 
     def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
         """Take up earlier weights and state."""
-        self._adam.restore(state)
+        self._adam.restore(without_runs(state, self._backend))
         self._set({name: np.asarray(weights[name], np.float64) for name in self._weights})
 
     def _set(self, weights: dict[str, Floats]) -> None:

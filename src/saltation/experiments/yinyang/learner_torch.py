@@ -10,7 +10,7 @@ from torch import Tensor
 
 from saltation.experiments.torch_support import one_thread, tensors
 from saltation.experiments.training import check_finite
-from saltation.experiments.yinyang.learner import Learner, Step, learning_rates
+from saltation.experiments.yinyang.learner import Learner, Step, learning_rates, uncounted, with_runs, without_runs
 from saltation.experiments.yinyang.settings import Settings
 from saltation.experiments.yinyang.task import initial_weights, make_backend, make_network
 from saltation.model import Spikes
@@ -37,8 +37,8 @@ class TorchLearner(Learner):
         self._settings = settings
         values = initial_weights(settings)
         kinds = ("weight",) if settings.delays == "none" else ("weight", "delay")
-        network, backend = make_network(settings, values), make_backend(settings, threads)
-        self._snn = SNN(network, trainable=kinds, backend=backend)
+        network, self._backend = make_network(settings, values), make_backend(settings, threads)
+        self._snn = SNN(network, trainable=kinds, backend=self._backend)
         # The order of the state must not hang on that of the module's parameters.
         self._parameters = {name: self._snn.get_parameter(name) for name in values}
         # one group for each, since delays have a learning rate of their own
@@ -46,7 +46,7 @@ class TorchLearner(Learner):
 
     def warm_up(self, stimulus: Spikes, labels: npt.NDArray[np.int64]) -> None:
         """Run a batch and its gradient."""
-        with one_thread():
+        with one_thread(), uncounted(self._backend):
             observed = self._observe(stimulus)
             observed[observed.isfinite()].sum().backward()
             self._adam.zero_grad()
@@ -89,12 +89,12 @@ class TorchLearner(Learner):
         return {name: parameter.detach().numpy().copy() for name, parameter in self._parameters.items()}
 
     def state(self) -> Any:
-        """Give the state of the optimiser."""
-        return self._adam.state_dict()
+        """Give the state of the optimiser, and of a chip the number of its runs."""
+        return with_runs(self._adam.state_dict(), self._backend)
 
     def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
         """Take up earlier weights and state."""
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 parameter.copy_(torch.from_numpy(np.array(weights[name])))
-        self._adam.load_state_dict(tensors(state))
+        self._adam.load_state_dict(tensors(without_runs(state, self._backend)))

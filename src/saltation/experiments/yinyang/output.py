@@ -24,6 +24,7 @@ __all__ = ["write_figures"]
 Floats = npt.NDArray[np.float64]
 
 _RESOLUTION = 160
+_RESOLUTION_ON_CHIP = 60  # a point takes a millisecond
 _TIMES = 301
 _MS = 1e3
 _FAINT, _FAINT_INK = "#D5D8DC", "#777777"
@@ -114,7 +115,8 @@ def _decision_map(settings: Settings, weights: Mapping[str, Floats], test: Label
     wrong = readout.answers(observe(settings, weights, test.points, threads)) != test.labels
     figure = new_figure(4.6, 4.8)
     axes = figure.subplots()
-    decision_map(classify, _RESOLUTION, axes, samples=(test.points[wrong], test.labels[wrong]))
+    resolution = _RESOLUTION_ON_CHIP if settings.backend == "bss2" else _RESOLUTION
+    decision_map(classify, resolution, axes, samples=(test.points[wrong], test.labels[wrong]))
     points = "point" if wrong.sum() == 1 else "points"
     for (x, y), name, color in zip(_NAMES_AT, CLASS_NAMES, ("white", _INK, "white"), strict=True):
         axes.text(x, y, name, color=color, ha="center", va="center", fontsize="large")

@@ -9,7 +9,7 @@ from saltation.model.checks import integer, number
 
 __all__ = ["BACKENDS", "DELAYS", "GRADIENTS", "READOUTS", "RECIPES", "Settings"]
 
-BACKENDS = ("exact", "grid")
+BACKENDS = ("exact", "grid", "bss2")
 DELAYS = ("none", "axonal", "synaptic")
 GRADIENTS = ("surrogate", "eventprop")
 READOUTS = ("first_spike", "max_voltage")
@@ -21,7 +21,16 @@ _CHOICES = {
     "backend": BACKENDS,
     "gradient": GRADIENTS,
 }
-_INTEGERS = {"epochs": 1, "seed": 0, "hidden": 1, "batch": 1, "train_points": 1, "held_out_points": 1}
+_INTEGERS = {
+    "epochs": 1,
+    "seed": 0,
+    "hidden": 1,
+    "batch": 1,
+    "train_points": 1,
+    "held_out_points": 1,
+    "serial": 0,
+    "rows": 1,
+}
 
 
 @final
@@ -69,13 +78,15 @@ class Settings(Recipe):
         "first_spike": outputs are LIF, and the first to spike is the answer; "max_voltage": they are leaky integrators,
         the highest voltage is the answer, and the loss its cross-entropy, without `tau0`, `tau1` and `alpha`.
     backend : str
-        "exact", or "grid" with steps of `dt`.
+        "exact", "grid" with steps of `dt`, or "bss2", an emulated chip in the loop.
     gradient : str
         Of a grid: "surrogate", which needs a readout of voltages, or "eventprop" at the spikes it finds.
     dt : float
         Step of the grid, at most `duration`.
     beta : float
         Sharpness of the surrogate, `saltation.SuperSpike`.
+    serial, rows : int
+        Of a chip: its serial number, and the parallel rows of each synapse.
     train_points, held_out_points : int
         Points to train on (seed 42), and points for validation (41) and test (40) each.
 
@@ -118,6 +129,8 @@ class Settings(Recipe):
     gradient: str = "surrogate"
     dt: float = 1e-3
     beta: float = 10.0
+    serial: int = 1
+    rows: int = 2
     train_points: int = 5000
     held_out_points: int = 1000
 
@@ -137,6 +150,11 @@ class Settings(Recipe):
                 "Settings: surrogate gradients know nothing of spike times and delays: they go with readout "
                 "'max_voltage' and without learned delays; got readout "
                 f"{self.readout!r}, delays {self.delays!r}; take gradient 'eventprop', or backend 'exact'"
+            )
+        if self.backend == "bss2" and self.delays != "none":
+            raise ParameterError(
+                f"Settings.delays must be 'none' with backend 'bss2': a chip has no programmable delays; got "
+                f"{self.delays!r}"
             )
         number("Settings", "delay_init", self.delay_init, minimum=0.0)
         if self.out_sum is not None:

@@ -126,6 +126,12 @@ def make_backend(settings: Settings, threads: int | None) -> Backend:
     """Give what runs the network."""
     if settings.backend == "exact":
         return Exact(threads=threads)
+    if settings.backend == "bss2":
+        from saltation.bss2 import Backend as OnChip
+        from saltation.bss2 import Chip
+
+        # each with a chip of its own: what one has run does not change the noise of another
+        return OnChip(Chip(settings.serial, threads=threads), rows=settings.rows, threads=threads)
     surrogate, gradient = SuperSpike(settings.beta), "surrogate" if settings.surrogate_gradients else "eventprop"
     return Grid(settings.dt, surrogate=surrogate, gradient=gradient, threads=threads)
 
