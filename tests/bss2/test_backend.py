@@ -97,7 +97,7 @@ def test_the_gradient_is_the_models_at_what_the_chip_observed(ideal):
         np.testing.assert_array_equal(got.weight[key], expected.weight[key])
         assert np.abs(got.weight[key]).max() > 0.0
     np.testing.assert_array_equal(run.voltage["out"], again.voltage["out"])
-    scale = ideal._kept[1].factors["hid"]
+    scale = ideal.weight_scales(net)["hid"]
     rounded = plan.projections["in", "hid"].weight * scale
     np.testing.assert_allclose(rounded, np.rint(rounded), atol=1e-9)
     assert np.abs(net.projections["in", "hid"].weight * scale - rounded).max() <= 0.5 + 1e-9
@@ -168,7 +168,7 @@ def test_weights_beyond_the_range_are_cut_and_it_is_said():
     backend = Backend(Chip(0, **IDEAL))
     with pytest.warns(ChipWarning, match=r"600 of 600 weights are beyond the chip's 63 and were cut.*rows="):
         run = sal.simulate(large, events, DURATION, backend=backend)
-    weights = run._trace.job.plan.projections["in", "hid"].weight * backend._kept[1].factors["hid"]
+    weights = run._trace.job.plan.projections["in", "hid"].weight * backend.weight_scales(large)["hid"]
     np.testing.assert_allclose(weights, 63.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -179,7 +179,7 @@ def test_weights_use_more_steps_where_inputs_are_weaker():
     net, events = network(std=0.1), stimulus()
     backends = [Backend(Chip(0, **IDEAL), i_synin_gm=gm) for gm in (600, {"out": 300, "hid": 600})]
     runs = [sal.simulate(net, events, DURATION, backend=backend) for backend in backends]
-    factors = [backend._kept[1].factors for backend in backends]
+    factors = [backend.weight_scales(net) for backend in backends]
     assert factors[1]["out"] == pytest.approx(2.0 * factors[0]["out"], rel=0.05)
     assert factors[1]["hid"] == pytest.approx(factors[0]["hid"], rel=0.02)
     assert abs(runs[0].spikes["hid"].n_events - runs[1].spikes["hid"].n_events) < 20

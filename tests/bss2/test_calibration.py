@@ -9,7 +9,8 @@ from saltation.bss2.calibration.fits import decay_time
 from saltation.bss2.calibration.routine import starting_point
 from saltation.bss2.calibration.search import halve, proportion
 from saltation.bss2.calibration.steps import mean_response
-from saltation.bss2.translation import stored_codes, translate
+from saltation.bss2.memory import stored_codes
+from saltation.bss2.translation import translate
 from saltation.bss2.variation import hidden
 from saltation.errors import CalibrationError, ChipWarning, FileFormatError
 
@@ -97,6 +98,7 @@ def test_each_circuit_can_have_a_target_of_its_own():
     assert np.abs(after / wanted["tau_mem"] - 1.0).mean() < 0.08
 
 
+@pytest.mark.filterwarnings("ignore:.*at an end of their range")  # at 50 us inputs of 60 circuits stay too weak
 @pytest.mark.parametrize("tau", [5e-6, 50e-6])
 def test_the_ends_of_the_range(tau):
     target = NeuronTarget(tau_mem=tau, tau_syn_exc=min(tau, 28e-6), tau_syn_inh=min(tau, 28e-6), threshold=220)
@@ -105,8 +107,11 @@ def test_the_ends_of_the_range(tau):
     assert np.median(got.tau_syn[0]) == pytest.approx(min(tau, 28e-6), rel=0.1)
 
 
-def test_what_cannot_be_measured_is_told():
-    with pytest.warns(ChipWarning, match=r"could not be measured \{'tau_mem': \d+\}.*ask for slower ones"):
+def test_what_cannot_be_measured_or_reached_is_told():
+    with (
+        pytest.warns(ChipWarning, match=r"at an end of their range.*'inhibitory_input_i_bias_gm': \d+"),
+        pytest.warns(ChipWarning, match=r"could not be measured \{'tau_mem': \d+\}.*ask for slower ones"),
+    ):
         found = calibrate(Chip(2), NeuronTarget(tau_mem=1e-6))
     assert found.summary()["tau_mem"]["failed"] > 100
 

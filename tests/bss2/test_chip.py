@@ -15,7 +15,6 @@ from saltation.bss2 import (
     Variation,
 )
 from saltation.bss2 import geometry as g
-from saltation.bss2.background import CLOCK
 from saltation.bss2.crossbar import label_of
 from saltation.errors import ConfigurationError, ParameterError
 
@@ -237,7 +236,7 @@ def test_background_sources(mode):
     moved = values[-1] > values[0, 0] + 1e-4
     np.testing.assert_array_equal(moved, (labels >= 8) & (labels < 12))
     # the mean of the current is the rate times the charge
-    rate = CLOCK / 50 * (0.5 if mode == "poisson" else 1.0) / 4
+    rate = 1.0 / (50 * g.TICK) * (0.5 if mode == "poisson" else 1.0) / 4
     up = 500 * chip.physics.gm_per_code / 2.2e-12 * 10 * 10e-6 * 10e-6 * rate
     assert values[500:, moved].mean() - values[0, 0] == pytest.approx(up, rel=0.12)
 

@@ -6,11 +6,13 @@ import math
 import numpy as np
 import pytest
 
+from reference.chip import Synapses, make_wires, plain
 from reference.membrane import Membrane
 from saltation.bss2 import Noise, Physics
-from saltation.bss2.circuits import Analog, at_rest, grown, pack, plain
-from saltation.bss2.emulation import NO_ARRIVALS, Arrivals, Channels, advance, readings_of
-from saltation.bss2.wires import FIRST_LINK, FIRST_OUTPUT, GATES, Synapses, make_wires, timing_of
+from saltation.bss2.circuits import Analog, at_rest, grown, pack
+from saltation.bss2.emulation import Arrivals, Channels, advance, readings_of
+from saltation.bss2.gates import FIRST_LINK, FIRST_OUTPUT, GATES, timing_of
+from saltation.errors import ParameterError, SimulationError
 from saltation.kernels.chip import records as r
 from saltation.kernels.chip.random import nearly_normal, normal, word
 
@@ -18,6 +20,7 @@ WINDOW, KEY, DRIVERS = 1e-6, 77, 256
 TIMING = timing_of(Physics(), Noise.none())
 TICK = TIMING.tick
 NOTHING, _ = readings_of([])
+NO_ARRIVALS = Arrivals(np.empty(0), np.empty(0, np.int64))
 
 
 def random_membranes(rng, n, **more):
@@ -337,3 +340,22 @@ def test_no_crossing_is_missed():
     limits = dataclasses.replace(analog, threshold=peaks - sign * 1e-6)
     state, _, _ = run(limits, wires, arrivals, 3e-6)
     np.testing.assert_array_equal(state.count, sign > 0)
+
+
+def test_a_membrane_that_runs_away_is_told():
+    # an adaptation of the wrong sign: what it follows feeds it
+    wild = plain(2, adapt_a=[0.0, -3e6], tau_adapt=5e-6, adapt_level=0.4)
+    wires = make_wires([(0, [])], [-1] * 2, [-1] * 2, [[]] * 2)
+    with pytest.raises(SimulationError, match=r"membrane 1 of 2 left all bounds.*signs of its adaptation"):
+        run(wild, wires, NO_ARRIVALS, 1e-3, [0.5e-3])
+
+
+def test_the_past_cannot_be_changed():
+    wires = make_wires([(0, [])], [-1], [-1], [[]])
+    circuits = pack(plain(1), WINDOW)
+    state, *_ = advance(circuits, wires, TIMING, at_rest(circuits, GATES, DRIVERS), NO_ARRIVALS, NOTHING, KEY, 2e-6)
+    late = Arrivals(np.array([1e-6]), np.zeros(1, np.int64))
+    with pytest.raises(
+        ParameterError, match=r"advance\.arrivals must not be before the state's time 2e-06 s; got 1e-06"
+    ):
+        advance(circuits, wires, TIMING, state, late, NOTHING, KEY, 3e-6)

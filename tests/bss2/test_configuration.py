@@ -7,7 +7,7 @@ import pytest
 
 from saltation.bss2 import REGISTERS, Configuration
 from saltation.bss2 import geometry as g
-from saltation.bss2.registers import ANALOG, BOTH, NEURON_CODES, node_exists
+from saltation.bss2.registers import ANALOG, BOTH, NEURON_CODES, NOT_YET, node_exists
 from saltation.errors import ConfigurationError, FileFormatError
 
 
@@ -93,6 +93,14 @@ def test_what_does_not_go_together():
     configuration["readout_enable_madc"][:] = 0
     configuration["readout_enable_madc"][[2, 5]] = 1
     configuration.validate()
+
+
+@pytest.mark.parametrize("name", NOT_YET)
+def test_what_has_no_effect_yet_is_refused(name):
+    configuration = Configuration()
+    configuration.set(name, 1, at=[7, 9])
+    with pytest.raises(ConfigurationError, match=rf"{name} must be 0: .* not supported yet; got 1 for 2 circuits.* 7"):
+        configuration.validate()
 
 
 def test_differences():

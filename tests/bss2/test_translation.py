@@ -9,7 +9,8 @@ from saltation.bss2 import Configuration, Noise, Physics, Variation
 from saltation.bss2 import geometry as g
 from saltation.bss2.circuits import Analog
 from saltation.bss2.joining import joined
-from saltation.bss2.translation import stored_codes, translate, volts
+from saltation.bss2.memory import stored_codes
+from saltation.bss2.translation import translate
 from saltation.bss2.variation import hidden
 from saltation.errors import ConfigurationError, ParameterError
 
@@ -41,7 +42,7 @@ def test_potentials_are_linear_up_to_the_supply():
     # the reset is a conductance in parallel to the leak's
     _, got = sweep("reset_v_reset", leak_i_bias=150)
     leak, reset = PHYSICS.leak_at_code_0 + 150 * PHYSICS.leak_per_code, 1022 * 8 * PHYSICS.reset_per_code
-    at_leak = volts(np.array(400.0), PHYSICS)
+    at_leak = PHYSICS.volts(np.array(400.0))
     np.testing.assert_allclose(got.reset, (leak * at_leak + reset * np.minimum(expected, 1.2)) / (leak + reset))
     assert got.tau_reset[0] == pytest.approx(2.2e-12 / (leak + reset)) and 0.4e-6 < got.tau_reset[0] < 0.6e-6
 
@@ -97,7 +98,7 @@ def test_conductances_are_currents_at_the_reference_and_nothing_at_the_reversal(
         excitatory_input_v_rev_coba=550,
     )
     got = analog(configuration, wanted=[0]).analog
-    reversal = volts(np.array(550.0), PHYSICS)
+    reversal = PHYSICS.volts(np.array(550.0))
     assert 1.0 + got.reach[0, 0] * (reversal - got.reference[0, 0]) == pytest.approx(0.0, abs=1e-12)
     assert got.reference[0, 0] < reversal and got.numerical[0] and got.reach[1, 0] == 0.0
 
@@ -107,7 +108,7 @@ def test_constant_current_and_refractory_time():
     down = sweep("constant_current_i_offset", constant_current_enable=1, constant_current_type=0)[1]
     conductance = PHYSICS.leak_at_code_0 + 150 * PHYSICS.leak_per_code
     shift = PHYSICS.current_per_code * codes / conductance
-    rest = volts(np.array(400.0), PHYSICS)
+    rest = PHYSICS.volts(np.array(400.0))
     np.testing.assert_allclose(up.leak, np.minimum(rest + shift, 1.2))
     np.testing.assert_allclose(down.leak, np.maximum(rest - shift, 0.0))
     configuration = Configuration(refractory_period_refractory_time=200)
@@ -161,7 +162,7 @@ def test_circuits_that_are_joined():
     assert got.analog.first.tolist() == [0, 1, 4] and got.membrane_of[[3, 20, 21, 22, 23]].tolist() == [0, 1, 1, 1, -1]
     alone, three = got.analog.tau_mem
     assert three == pytest.approx(alone)  # three times the capacitance, three times the leak
-    levels = volts(np.array([400.0, 500.0, 400.0]), PHYSICS)
+    levels = PHYSICS.volts(np.array([400.0, 500.0, 400.0]))
     assert got.analog.leak[1] == pytest.approx(levels.mean())
     configuration.set("leak_enable", 0, at=[20, 22])
     assert analog(configuration, wanted=[20]).analog.leak[0] == pytest.approx(levels[1])
@@ -169,7 +170,7 @@ def test_circuits_that_are_joined():
     with pytest.raises(ConfigurationError, match=r"no neighbour; got 1 for circuit 255"):
         joined(configuration)
     with pytest.raises(ConfigurationError, match=r"not supported yet; got 1 for 512 circuits"):
-        joined(Configuration(multicompartment_enable_conductance=1))
+        Configuration(multicompartment_enable_conductance=1).validate()
 
 
 def test_cells_with_the_same_code_shift_one_another():

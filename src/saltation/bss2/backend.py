@@ -1,7 +1,7 @@
 """`Backend`: networks run on an emulated chip, and trained in the loop."""
 
-import logging
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, final
 
@@ -9,24 +9,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
-from saltation.bss2.calibration import Calibration, NeuronTarget, calibrate
+from saltation.bss2.calibration import Calibration, calibrate
 from saltation.bss2.chip import Chip, Execution
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.placement import Placement
+from saltation.bss2.placement.demand import demands
 from saltation.bss2.placement.placement import place_parts
-from saltation.bss2.playing import make_sections, spikes_of, voltages_of
-from saltation.bss2.readout import Cadc, Recording
-from saltation.bss2.scaling import Scale, make_targets, weight_scale
+from saltation.bss2.playing import at_rails, make_sections, spikes_of, voltages_of
+from saltation.bss2.readout import DRAM, SRAM, Cadc, Recording
+from saltation.bss2.scaling import OperatingPoint, Scale, make_targets, weight_scale
 from saltation.engine.backend import Backend as Abstract
 from saltation.engine.backend import Job, Observation
 from saltation.engine.exact import Exact, refuse_trains
 from saltation.engine.observation import Request
 from saltation.engine.plan import Plan
 from saltation.errors import ChipWarning, ParameterError
-from saltation.model import LIF, MaxVoltage, ProjectionKey, Voltage, VoltageIntegral, VoltageSamples
-
-_LOG = logging.getLogger(__name__)
-Floats = NDArray[np.float64]
+from saltation.model import (
+    LIF,
+    MaxVoltage,
+    Network,
+    Population,
+    Projection,
+    ProjectionKey,
+    Voltage,
+    VoltageIntegral,
+    VoltageSamples,
+)
+from saltation.model.checks import caller_level
 
 
 @final
@@ -93,13 +102,14 @@ class Backend(Abstract):
         "_calibration",
         "_kept",
         "_plan",
+        "_rows",
+        "_weight_scale",
         "chip",
         "execution",
-        "options",
+        "point",
         "seed",
         "threads",
         "time_offset",
-        "time_scale",
     )
 
     def __init__(
@@ -110,12 +120,12 @@ class Backend(Abstract):
         time_scale: float = 1e-3,
         leak: float = 80.0,
         threshold: float = 150.0,
-        rows: Any = 1,
+        rows: int | Mapping[ProjectionKey, int] = 1,
         weight_scale: float | None = None,
         shortest_hold: float = 1e-6,
         time_offset: float = 0.0,
         synapse_dac_bias: int = 1000,
-        i_synin_gm: Any = 500,
+        i_synin_gm: int | Mapping[str, int] = 500,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -123,90 +133,74 @@ class Backend(Abstract):
             raise ParameterError(f"Backend.chip must be a Chip; got {type(chip).__name__}; Chip(serial=1) makes one")
         if calibration is not None:
             calibration.check(chip.serial)
-        for name, value in (("time_scale", time_scale), ("threshold - leak", threshold - leak)):
+        for name, value in (
+            ("time_scale", time_scale),
+            ("threshold - leak", threshold - leak),
+            ("weight_scale", 1.0 if weight_scale is None else weight_scale),
+        ):
             if not 0.0 < value < float("inf"):
                 raise ParameterError(f"Backend: {name} must be a finite number above 0; got {value!r}")
         self.chip, self.seed, self.threads = chip, seed, threads
-        self.time_scale, self.time_offset = float(time_scale), float(time_offset)
-        self.options: dict[str, Any] = {
-            "leak": float(leak),
-            "threshold": float(threshold),
-            "rows": rows,
-            "weight_scale": weight_scale,
-            "shortest_hold": float(shortest_hold),
-            "dac": synapse_dac_bias,
-            "gm": i_synin_gm,
-        }
-        self._calibration = calibration
+        self.time_offset = float(time_offset)
+        self.point = OperatingPoint(
+            float(time_scale), float(leak), float(threshold), float(shortest_hold), synapse_dac_bias, i_synin_gm
+        )
+        self._rows, self._weight_scale, self._calibration = rows, weight_scale, calibration
         self._kept: tuple[Any, _Placed] | None = None
         self._plan: Plan | None = None
         self.execution: Execution | None = None
 
     def __repr__(self) -> str:
-        return f"Backend({self.chip!r}, time_scale={self.time_scale:g})"
+        return f"Backend({self.chip!r}, time_scale={self.point.time_scale:g})"
 
     def run(self, job: Job) -> Observation:
         """Run all samples on the chip, and the adjoint's model at what it observed."""
         _refuse(job)
         placed = self._place(job.plan)
-        weights = {key: placed.rounded(key, job.plan) for key in job.plan.projections}
+        weights = {key: placed.rounded(key, projection) for key, projection in job.plan.projections.items()}
         for key, values in weights.items():
             placed.placement.write_weights(placed.configuration, key, values)
         recordings, names = self._recordings(job, placed)
-        length = job.duration * self.time_scale
-        sections = make_sections(placed.placement, job.stimulus, job.batch, length, self.time_scale, recordings)
+        scale = self.point.time_scale
+        sections = make_sections(placed.placement, job.stimulus, job.batch, job.duration * scale, scale, recordings)
         execution = self.chip.run(placed.configuration, sections, seed=self.seed)
         self.execution = execution
-        if lost := {place: n for place, n in execution.lost.items() if n}:
-            warnings.warn(
-                f"the chip lost events in run {execution.number}: {lost}; more come at once than a link or a bus "
-                "carries, one every 8 ns; spread them, or use fewer inputs",
-                ChipWarning,
-                stacklevel=2,
-            )
-        found = spikes_of(placed.placement, execution.sections, job.duration, self.time_scale, self.time_offset)
-        measured = {name: self._measured(job, placed, name, recordings[0], execution, job.request) for name in names}
-        plan = self._as_run(job.plan, placed, weights)
+        _complain(placed, execution, names)
+        found = spikes_of(placed.placement, execution.sections, job.duration, scale, self.time_offset)
+        measured = {name: self._measured(job, placed, name, recordings[0], execution) for name in names}
         request = Request(job.request.probes, job.request.single, measured)
-        seen = Exact(threads=self.threads).run(replace(job, plan=plan, observed=found, request=request))
-        return Observation(seen.spikes, seen.voltage, seen.peak_time, seen.status, seen.trace)
+        observed = replace(job, plan=self._as_run(job.plan, placed, weights), observed=found, request=request)
+        return Exact(threads=self.threads).run(observed)
 
-    def calibration(self, plan_or_network: Any) -> Calibration:
+    def calibration(self, plan_or_network: Plan | Network) -> Calibration:
         """The calibration with which a network runs."""
         return self._place(plan_or_network).calibration
 
-    def placement(self, plan_or_network: Any) -> Placement:
+    def placement(self, plan_or_network: Plan | Network) -> Placement:
         """Where a network is on the chip."""
         return self._place(plan_or_network).placement
 
-    def _place(self, plan: Any) -> "_Placed":
+    def weight_scales(self, plan_or_network: Plan | Network) -> dict[str, float]:
+        """For each population, the weight on the chip for a weight of 1."""
+        return dict(self._place(plan_or_network).factors)
+
+    def _place(self, plan: Plan | Network) -> "_Placed":
         """Placement, calibration and configuration of a plan; kept while all but its weights stays the same."""
-        shapes = tuple((key, projection.shape) for key, projection in plan.projections.items())
-        asked = (tuple(plan.populations.items()), shapes)
-        if self._kept is not None and _same(self._kept[0], asked):
+        asked = (tuple(plan.populations.items()), demands(plan.populations, plan.projections, self._rows))
+        if self._kept is not None and self._kept[0] == asked:
             return self._kept[1]
-        options = self.options
-        placement = place_parts(plan.populations, plan.projections, options["rows"])
-        target, scales = make_targets(
-            plan.populations,
-            placement,
-            self.time_scale,
-            options["leak"],
-            options["threshold"],
-            options["shortest_hold"],
-            options["dac"],
-            options["gm"],
-        )
-        calibration = self._calibration or _calibrated(self.chip, target)
+        placement = place_parts(plan.populations, plan.projections, self._rows)
+        target, scales = make_targets(plan.populations, placement, self.point)
+        calibration = self._calibration or calibrate(self.chip, target)
         configuration = Configuration()
         calibration.apply(configuration)
         placement.configure(configuration)
-        _balance(placement, configuration, self.chip)
-        factors: dict[str, float] = {}
-        for demand in placement.demands:
-            first = placement.circuits[demand.name][:, 0]
-            measured = weight_scale(calibration, first, scales[demand.name].lsb)
-            factors[demand.name] = options["weight_scale"] or measured
+        placement.share_capacitance(configuration, self.chip.physics)
+        factors = {
+            demand.name: self._weight_scale
+            or weight_scale(calibration, placement.circuits[demand.name][:, 0], scales[demand.name].lsb)
+            for demand in placement.demands
+        }
         placed = _Placed(placement, calibration, configuration, scales, factors)
         self._kept = (asked, placed)
         return placed
@@ -216,43 +210,36 @@ class Backend(Abstract):
         if not names:
             return [], []
         circuits = np.concatenate([placed.placement.circuits[name][:, 0] for name in names])
-        length = job.duration * self.time_scale
+        length = job.duration * self.point.time_scale
         fits = length <= (g.CADC_SRAM_SAMPLES - 1) * self.chip.physics.cadc_period
-        return [Cadc(circuits=circuits, placement="sram" if fits else "dram")], names
+        return [Cadc(circuits=circuits, placement=SRAM if fits else DRAM)], names
 
     def _measured(
-        self, job: Job, placed: "_Placed", name: str, recording: Recording, execution: Execution, request: Request
+        self, job: Job, placed: "_Placed", name: str, recording: Recording, execution: Execution
     ) -> VoltageSamples:
-        sampled = execution.sections[0].sampled[0]
-        probes = request.probes[name]
+        scale, probes = self.point.time_scale, job.request.probes[name]
         times = [probe.times for probe in probes if isinstance(probe, Voltage)]
         if any(isinstance(probe, MaxVoltage | VoltageIntegral) for probe in probes):
-            times.append(sampled / self.time_scale)
+            times.append(execution.sections[0].sampled[0] / scale)
         union = np.unique(np.minimum(np.concatenate(times), job.duration))
         first = placed.placement.circuits[name][:, 0]
-        given = (first, recording, execution.sections, 0, placed.scales[name], union * self.time_scale)
+        given = (first, recording, execution.sections, 0, placed.scales[name], union * scale)
         return VoltageSamples(union, voltages_of(*given))
 
     def _as_run(self, plan: Plan, placed: "_Placed", weights: dict[ProjectionKey, NDArray[np.int64]]) -> Plan:
         """The plan as the chip had it: its rounded weights, and its refractory times."""
-        populations = dict(plan.populations)
-        for name, scale in placed.scales.items():
-            population = populations[name]
-            if isinstance(population, LIF):
-                populations[name] = placed.held(name, population, scale)
         projections = {
             key: projection.with_values({"weight": weights[key] / placed.factors[projection.post]})
             for key, projection in plan.projections.items()
         }
         before = None if self._plan is None else self._plan.without_past()
-        made = Plan(populations, projections, plan.components, before)
-        self._plan = made
-        return made
+        self._plan = Plan(placed.held(plan.populations), projections, plan.components, before)
+        return self._plan
 
 
 @final
 class _Placed:
-    """A network on the chip: where, with which codes, and in which scale."""
+    """A network on the chip: where, with which codes, and in which scale; and what was said of it already."""
 
     def __init__(
         self,
@@ -264,54 +251,54 @@ class _Placed:
     ) -> None:
         self.placement, self.calibration, self.configuration = placement, calibration, configuration
         self.scales, self.factors = scales, factors
-        self._held: dict[str, LIF] = {}
-        self._told = False
+        self._held: dict[str, Population] | None = None
+        self._told: set[str] = set()
 
-    def rounded(self, key: ProjectionKey, plan: Plan) -> NDArray[np.int64]:
-        """Weights of a projection as the chip has them; those beyond its range are cut, and that is said once."""
-        projection = plan.projections[key]
+    def tell(self, what: str, message: str) -> None:
+        """Warn of something once: in a training it would come with every batch."""
+        if what not in self._told:
+            self._told.add(what)
+            warnings.warn(message, ChipWarning, stacklevel=caller_level())
+
+    def rounded(self, key: ProjectionKey, projection: Projection) -> NDArray[np.int64]:
+        """Weights of a projection as the chip has them, those beyond its range cut."""
         most = g.WEIGHT_MAX * self.placement.written[key].rows
-        wanted = np.rint(projection.weight * self.factors[projection.post]).astype(np.int64)
-        beyond = int((np.abs(wanted) > most).sum())
-        if beyond and not self._told:
-            self._told = True
-            warnings.warn(
-                f"projection {key!r}: {beyond} of {wanted.size} weights are beyond the chip's {most} and were cut; a "
-                f"weight of 1 is {self.factors[projection.post]:.1f} on the chip; use more rows=, a larger "
+        factor = self.factors[projection.post]
+        wanted = np.rint(projection.weight * factor).astype(np.int64)
+        if beyond := int((np.abs(wanted) > most).sum()):
+            self.tell(
+                f"cut {key!r}",
+                f"projection {key!r}: {beyond} of {wanted.size} weights are beyond the chip's {most} and were cut, and "
+                f"later ones will be; a weight of 1 is {factor:.1f} on the chip; use more rows=, a larger "
                 "synapse_dac_bias=, or smaller weights",
-                ChipWarning,
-                stacklevel=3,
             )
         return np.clip(wanted, -most, most)
 
-    def held(self, name: str, population: LIF, scale: Scale) -> LIF:
-        """A population with the refractory times of the chip."""
-        found = self._held.get(name)
-        if found is None:
-            found = population.with_parameters(t_refrac=scale.hold)
-            self._held[name] = found
-        return found
+    def held(self, populations: Mapping[str, Population]) -> dict[str, Population]:
+        """Populations with the refractory times of the chip; made once, so that what was packed for them stays."""
+        if self._held is None:
+            self._held = dict(populations)
+            for name, population in populations.items():
+                if isinstance(population, LIF):
+                    self._held[name] = population.with_parameters(t_refrac=self.scales[name].hold)
+        return self._held
 
 
-def _same(a: Any, b: Any) -> bool:
-    return bool(a == b)
-
-
-def _calibrated(chip: Chip, target: NeuronTarget) -> Calibration:
-    _LOG.info("calibrating %r", chip)
-    return calibrate(chip, target)
-
-
-def _balance(placement: Placement, configuration: Configuration, chip: Chip) -> None:
-    """Take off the first circuit of a joined membrane the capacitance that the others add with theirs at 0."""
-    physics = chip.physics
-    unit = (physics.capacitance_at_63 - physics.capacitance_at_0) / g.CAPACITANCE_MAX
-    for demand in placement.demands:
-        own = placement.circuits[demand.name]
-        less = round((own.shape[1] - 1) * physics.capacitance_at_0 / unit)
-        if less:
-            now = configuration["membrane_capacitance_capacitance"][own[:, 0]]
-            configuration.set("membrane_capacitance_capacitance", np.maximum(now - less, 0), at=own[:, 0])
+def _complain(placed: _Placed, execution: Execution, recorded: list[str]) -> None:
+    """Say what the chip lost in a run, and where its readings ended."""
+    if lost := {place: n for place, n in execution.lost.items() if n}:
+        warnings.warn(
+            f"the chip lost events in run {execution.number}: {lost}; more come at once than a link or a bus carries, "
+            "one every 8 ns; spread them, or use fewer inputs",
+            ChipWarning,
+            stacklevel=caller_level(),
+        )
+    if recorded and (n := at_rails(execution.sections, 0)):
+        placed.tell(
+            "rails",
+            f"{n} readings of {', '.join(recorded)} in run {execution.number} were at an end of the CADC's 0..255, and "
+            "the voltage may have been beyond; move leak= or threshold=, or use smaller weights",
+        )
 
 
 def _refuse(job: Job) -> None:

@@ -7,17 +7,15 @@ from saltation.bss2.configuration import Configuration
 from saltation.bss2.registers import POISSON
 from saltation.bss2.section import ChipEvents
 
-CLOCK = 125e6
-"""Cycles a second in which the period of a source counts (as the FPGA's; that of the source is assumed)."""
-
 
 def background_events(configuration: Configuration, source: int, duration: float) -> ChipEvents:
     """Events of a source in a section.
 
     A regular source makes one in every period, a Poisson source where a random byte is below its rate: on average
-    ``clock / period * rate / 256`` a second.  Bits of the label under the mask are random.  Its seed decides all.
+    ``rate / 256 / (period tick)`` a second.  Bits of the label under the mask are random.  Its seed decides all.
     """
-    period = int(configuration["source_period"][source]) / CLOCK
+    # in ticks of the FPGA; that a source counts in them is assumed
+    period = int(configuration["source_period"][source]) * g.TICK
     times = period * np.arange(1, int(duration / period * (1 + 1e-12)) + 1)
     stream = np.random.default_rng([int(configuration["source_seed"][source]), source])
     if configuration["source_mode"][source] == POISSON:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from saltation.bss2.compiled import Compiled, compile_configuration, taking_part, with_weights
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.execution import Setting, events_met, run_sections
+from saltation.bss2.memory import Codes, stored_codes
 from saltation.bss2.physics import Physics
-from saltation.bss2.readout import sources_of
+from saltation.bss2.readout import recorded_circuits
 from saltation.bss2.section import Observed, Section
-from saltation.bss2.translation import Codes, stored_codes
 from saltation.bss2.variation import Noise, Variation, hidden
 from saltation.engine.threads import default_threads
 from saltation.errors import ConfigurationError, ParameterError
@@ -183,7 +183,7 @@ class Chip:
         settles = configuration.settles(self._written)
         codes = stored_codes(configuration, self.physics, self._codes, settling) if settles else self._codes
         known = hidden(self.serial, self.variation)
-        recorded = sources_of(configuration, [each for section in sections for each in section.recordings])
+        recorded = recorded_circuits([each for section in sections for each in section.recordings])
         events = events_met(configuration, sections)
         compiled = self._compile(configuration, codes, recorded, events, written)
         self._written, self._codes = configuration.copy(), codes

@@ -1,6 +1,5 @@
 """Physical parameters of membranes and inputs, and the flat arrays that the kernels make of them."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -75,34 +74,6 @@ class Analog:
         """Membranes without a closed form."""
         conductance = np.logical_or.reduceat((self.reach != 0.0).any(axis=0), self.first[:-1])
         return conductance | (self.kick > 0.0) | (self.adapt_a != 0.0) | (self.adapt_b != 0.0)
-
-
-def plain(n: int, **values: Any) -> Analog:
-    """Membranes of one circuit each, with plain values where none are given; for tests and for studies."""
-    given = {
-        "tau_mem": 10e-6,
-        "tau_reset": 0.5e-6,
-        "leak": 0.42,
-        "reset": 0.42,
-        "threshold": math.inf,
-        "hold": 2e-6,
-        "noise": 0.0,
-        "passes": True,
-        "kick": 0.0,
-        "kick_at": 0.7,
-        "kick_slope": 22.5e-3,
-        "kick_limit": 1e6,
-        "tau_adapt": 100e-6,
-        "adapt_a": 0.0,
-        "adapt_b": 0.0,
-        "adapt_level": 0.42,
-    }
-    inputs = {"tau_syn": 10e-6, "drive": 1e5, "reach": 0.0, "reference": 0.42}
-    arrays: dict[str, Any] = {}
-    for table, shape in ((given, (n,)), (inputs, (2, n))):
-        for name, value in table.items():
-            arrays[name] = np.array(np.broadcast_to(values.get(name, value), shape))
-    return Analog(**arrays, first=np.arange(n + 1))
 
 
 def pack(analog: Analog, window: float) -> Circuits:

@@ -12,11 +12,12 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.circuits import pack
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.crossbar import Address
+from saltation.bss2.gates import FIRST_LINK, FIRST_OUTPUT
 from saltation.bss2.matrix import Matches, fill, find_matches, plasticity_of, strengths
+from saltation.bss2.memory import Codes
 from saltation.bss2.physics import Physics
-from saltation.bss2.translation import Codes, Translation, translate
+from saltation.bss2.translation import Translation, translate
 from saltation.bss2.variation import Noise
-from saltation.bss2.wires import FIRST_LINK, FIRST_OUTPUT
 from saltation.kernels.chip.records import Circuits, Wires
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from saltation._files import write_bytes
 from saltation.bss2 import geometry as g
-from saltation.bss2.registers import ANALOG, BOTH, DISABLED, EXCITATORY, INHIBITORY, REGISTERS, node_exists
+from saltation.bss2.registers import ANALOG, BOTH, DISABLED, EXCITATORY, INHIBITORY, NOT_YET, REGISTERS, node_exists
 from saltation.errors import ConfigurationError, FileFormatError
 from saltation.model.checks import suggest
 
@@ -131,6 +131,12 @@ class Configuration(Mapping[str, Ints]):
         """
         for name, array in self._values.items():
             _check_range(name, array, None)
+        for name in NOT_YET:
+            if (used := np.flatnonzero(self[name])).size:
+                raise ConfigurationError(
+                    f"{name} must be 0: {REGISTERS[name].meaning} is not supported yet; got {int(self[name][used[0]])} "
+                    f"for {used.size} circuits, the first {used[0]}"
+                )
         for source, target in np.argwhere(self["node_enable"]):
             if not node_exists(int(source), int(target)):
                 raise ConfigurationError(

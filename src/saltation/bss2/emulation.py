@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation.bss2.circuits import grown, twice
+from saltation.errors import ParameterError, SimulationError
 from saltation.kernels.chip import records as r
-from saltation.kernels.chip.advance import DONE, HEAP_FULL
+from saltation.kernels.chip.advance import DONE, HEAP_FULL, RUNAWAY
 from saltation.kernels.chip.records import Circuits, Readings, Spiked, State, Timing, Wires
 from saltation.kernels.chip.specialise import advance_chip
 
@@ -28,9 +29,6 @@ class Arrivals:
         """Those after ``start`` up to ``stop``."""
         first, last = np.searchsorted(self.time, [start, stop], side="right")
         return Arrivals(self.time[first:last], self.address[first:last])
-
-
-NO_ARRIVALS = Arrivals(np.empty(0), np.empty(0, np.int64))
 
 
 @final
@@ -116,7 +114,20 @@ def advance(
     -------
     state, times, membranes
         The state at ``until``, and the spikes in between that reached the host, sorted by time and membrane.
+
+    Raises
+    ------
+    ParameterError
+        If an arrival or a reading is in the past.
+    SimulationError
+        If a membrane runs away.
     """
+    now = float(state.clock[r.NOW])
+    for what, times in (("arrivals", arrivals.time), ("readings", readings.time)):
+        if times.size and times[0] < now:
+            raise ParameterError(
+                f"advance.{what} must not be before the state's time {now} s; got {times[0]} s; a chip does not go back"
+            )
     run = advance_chip(bool(circuits.extra.size))
     state.clock[r.TAKEN] = state.clock[r.READ] = state.clock[r.SPIKED] = 0.0
     spiked = Spiked(np.empty(1024), np.empty(1024, np.int64))
@@ -127,6 +138,12 @@ def advance(
         status = run(*given)
         if status == DONE:
             break
+        if status == RUNAWAY:
+            m = int(state.clock[r.BROKEN]) - 1
+            raise SimulationError(
+                f"membrane {m} of {state.count.size} left all bounds; its terms feed it back without end: look at the "
+                "signs of its adaptation and at its conductances"
+            )
         if status == HEAP_FULL:
             state = grown(state)
         else:

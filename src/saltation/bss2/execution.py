@@ -15,12 +15,12 @@ from saltation.bss2.circuits import at_rest
 from saltation.bss2.compiled import Compiled
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.emulation import Arrivals, Channels, advance, readings_of
+from saltation.bss2.gates import FIRST_LINK, FIRST_OUTPUT, GATES, timing_of
 from saltation.bss2.physics import Physics
 from saltation.bss2.readout import converted, shown
 from saltation.bss2.registers import ADAPTATION
 from saltation.bss2.section import ChipEvents, Observed, Section
 from saltation.bss2.variation import Noise
-from saltation.bss2.wires import FIRST_LINK, FIRST_OUTPUT, GATES, timing_of
 from saltation.engine.threads import run_chunks
 from saltation.errors import ConfigurationError
 from saltation.kernels.cache import compile_kernel

@@ -4,7 +4,7 @@ Source of all of it: the public headers of ``halco`` and ``haldls`` (the coordin
 BrainScaleS-2), unless a comment names another.
 """
 
-from typing import Final
+from typing import Any, Final
 
 HEMISPHERES: Final = 2
 """Top (0) and bottom (1): each has a row of neuron circuits, a synapse array, a processor and a column ADC."""
@@ -55,7 +55,8 @@ CODE_MAX: Final = 1022
 
 QUADRANTS: Final = 4
 CIRCUITS_PER_QUADRANT: Final = CIRCUITS // QUADRANTS
-"""Each quadrant has a capacitor memory of its own: 24 codes a neuron, and those that the quadrant shares."""
+"""Left and right half of the top, then of the bottom; each has a capacitor memory of its own, with 24 codes a neuron
+and those that the quadrant shares."""
 
 CAPACITANCE_MAX: Final = 63
 
@@ -73,24 +74,41 @@ TICK: Final = 8e-9
 """Seconds of a time stamp: the FPGA's timer runs at 125 MHz."""
 
 
-def hemisphere_of(circuit: int) -> int:
-    """Hemisphere of a circuit."""
+CLOCK: Final = 250e6
+"""Cycles a second of the clock from which those of the neurons are divided."""
+
+
+def divided_period(scale: Any) -> Any:
+    """Seconds of a clock that is divided by ``2^(scale + 1)``."""
+    return 2.0 ** (scale + 1) / CLOCK
+
+
+def hemisphere_of(circuit: Any) -> Any:
+    """Hemisphere of a circuit, or of an array of them."""
     return circuit // COLUMNS
 
 
-def column_of(circuit: int) -> int:
-    """Column of a circuit."""
+def column_of(circuit: Any) -> Any:
+    """Column of a circuit, or of an array of them."""
     return circuit % COLUMNS
 
 
-def quadrant_of(circuit: int) -> int:
-    """Quadrant of a circuit: left and right half of the top, then of the bottom."""
+def quadrant_of(circuit: Any) -> Any:
+    """Quadrant of a circuit, or of an array of them."""
     return circuit // CIRCUITS_PER_QUADRANT
 
 
-def output_of(circuit: int) -> int:
-    """Event output of a circuit (that 64 circuits share one is known, that they are neighbours is assumed)."""
+def output_of(circuit: Any) -> Any:
+    """Event output of a circuit, or of an array of them.
+
+    That 64 circuits share one is known, that they are neighbours is assumed.
+    """
     return column_of(circuit) // COLUMNS_PER_OUTPUT
+
+
+def hemisphere_of_bus(bus: int) -> int:
+    """Hemisphere of a bus."""
+    return bus // BUSES_PER_HEMISPHERE
 
 
 def bus_of_row(hemisphere: int, row: int) -> int:

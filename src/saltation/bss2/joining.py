@@ -20,14 +20,9 @@ def joined(configuration: Configuration) -> Ints:
     Raises
     ------
     ConfigurationError
-        If a switch has no neighbour, or joins through a conductance.
+        If a switch has no neighbour.
     """
     get = configuration.__getitem__
-    if (through := np.flatnonzero(get("multicompartment_enable_conductance"))).size:
-        raise ConfigurationError(
-            f"multicompartment_enable_conductance must be 0: membranes that are joined through a conductance are not "
-            f"supported yet; got 1 for {through.size} circuits, the first {through[0]}; join them directly"
-        )
     # shared lines have nodes of their own behind the circuits'
     parent = np.arange(2 * g.CIRCUITS)
 

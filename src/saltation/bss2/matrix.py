@@ -63,7 +63,7 @@ def find_matches(configuration: Configuration, addresses: Sequence[Address], pla
     places: list[Ints] = []
     owners: list[Ints] = []
     for address in addresses:
-        hemisphere = address.bus // g.BUSES_PER_HEMISPHERE
+        hemisphere = g.hemisphere_of_bus(address.bus)
         own = listening(configuration, address)
         rows = own[:, None] * g.ROWS_PER_DRIVER + _ROWS
         match = (labels[hemisphere, rows] == address.label) & (modes[hemisphere, rows] != DISABLED)[:, :, None]
@@ -100,7 +100,7 @@ def strengths(configuration: Configuration, codes: Hidden, hidden: Hidden, physi
     strong = weight * hidden["synapse"].reshape(-1)[place] + hidden["synapse_offset"].reshape(-1)[place]
     hemisphere, rest = np.divmod(place, g.ROWS * g.COLUMNS)
     row, column = np.divmod(rest, g.COLUMNS)
-    quadrant = (hemisphere * g.COLUMNS + column) // g.CIRCUITS_PER_QUADRANT
+    quadrant = g.quadrant_of(hemisphere * g.COLUMNS + column)
     bias = codes["synapse_dac_bias"][quadrant] / (physics.dac_reference * physics.line_saturation)
     driver = hidden["driver"][hemisphere, row // g.ROWS_PER_DRIVER]
     return np.where(weight > 0, np.maximum(strong, 0.0) * driver * bias, 0.0)

@@ -13,20 +13,47 @@ No published table gives these constants.  Each names where it comes from: *deri
 *assumed* by us in a range that the calibrated chip is known to cover.  All can be changed: ``Chip(physics=...)``.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any, final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from saltation.bss2 import geometry as g
+from saltation.bss2.tables import Table, constant
 from saltation.errors import ParameterError
 
+Floats = NDArray[np.float64]
 
-def constant(value: float, unit: str, source: str, **more: Any) -> Any:
-    """A field of a table of constants: its value, its unit and where it comes from."""
-    return field(default=value, metadata={"unit": unit, "source": source, **more})
+_DIVISORS = (
+    "capacitance_at_63",
+    "leak_per_code",
+    "leak_at_code_0",
+    "leak_division",
+    "reset_division",
+    "tau_syn_code",
+    "tau_syn_small",
+    "tau_syn_resistance",
+    "line_saturation",
+    "dac_reference",
+    "exponential_slope",
+    "adaptation_tau_code",
+    "adaptation_pulse",
+    "cadc_volt_per_lsb",
+    "cadc_period",
+    "cadc_period_dram",
+    "madc_period",
+    "madc_volt_per_lsb",
+    "stp_utilization",
+    "stp_recovery",
+    "stp_range",
+    "memory_settling",
+)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Physics:
+class Physics(Table):
     """What codes mean, and how the circuits behave, before mismatch and noise.
 
     Attributes
@@ -36,7 +63,7 @@ class Physics:
     Raises
     ------
     ParameterError
-        If a constant is not a finite, positive number.
+        If a constant is not a finite number of at least 0, or is 0 where it divides.
 
     References
     ----------
@@ -49,7 +76,7 @@ class Physics:
     1000000.0
     """
 
-    supply: float = constant(1.2, "V", "assumed: membrane between 0 and the supply of the analog part")
+    supply: float = constant(1.2, "V", "assumed: codes give no voltage beyond it; the membrane is not held back")
     volt_per_code: float = constant(1.875e-3, "V", "derived: codes 70..550 of the ADC's ramp are 0.15..1.05 V")
     volt_at_code_0: float = constant(1.875e-2, "V", "derived: as volt_per_code")
     capacitance_at_63: float = constant(2.2e-12, "F", "grenade: nominal membrane capacitance")
@@ -82,7 +109,7 @@ class Physics:
     comparator_delay: float = constant(0.1e-6, "s", "assumed: crossing to time stamp")
     input_delay: float = constant(0.1e-6, "s", "assumed: from the host's link to a synapse")
     route_delay: float = constant(0.1e-6, "s", "recalled: spike to synapse on the chip, order of 100 ns")
-    link_period: float = constant(8e-9, "s", "haldls: a link or a bus carries an event every 8 ns")
+    link_period: float = constant(8e-9, "s", "derived: each link carries an event every 8 ns; buses assumed alike")
     link_depth: float = constant(16.0, "event", "assumed: events that wait at a link before one is lost")
     cadc_volt_per_lsb: float = constant(4.5e-3, "V", "derived: 0.15..1.05 V read as 20..220")
     cadc_volt_at_0: float = constant(0.06, "V", "derived: as cadc_volt_per_lsb")
@@ -91,19 +118,24 @@ class Physics:
     madc_period: float = constant(34e-9, "s", "haldls: 500 MHz / 17")
     madc_settling: float = constant(8e-6, "s", "pynn-brainscales: the first samples are invalid")
     madc_volt_per_lsb: float = constant(1.2 / 1023, "V", "demos: linear over 0..1.2 V")
-    stp_utilization: float = constant(20.0, "code", "calix: an event takes about 0.2 of the way at utilization 4")
+    stp_utilization: float = constant(20.0, "code", "assumed: calix asks for 0.2 of the way; here at utilization 4")
     stp_recovery: float = constant(1e-6, "s", "assumed: times 2^recovery")
     stp_range: float = constant(280.0, "code", "assumed: change of the codes by which the strength doubles or ends")
     memory_settling: float = constant(2e-3, "s", "assumed: time constant of a rewritten code; software waits 20 ms")
     memory_crosstalk: float = constant(0.01, "code", "assumed: shift of a code by each other cell of its block at it")
 
     def __post_init__(self) -> None:
-        """Check the constants."""
-        for each in fields(self):
-            value: Any = getattr(self, each.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < float("inf"):
-                raise ParameterError(f"Physics.{each.name} must be a finite number of at least 0; got {value!r}")
+        """Check the constants, of which some divide."""
+        Table.__post_init__(self)
+        for name in _DIVISORS:
+            if getattr(self, name) == 0.0:
+                raise ParameterError(f"Physics.{name} must be a finite number above 0; got 0.0")
 
-    def table(self) -> list[tuple[str, float, str, str]]:
-        """Name, value, unit and source of every constant."""
-        return [(f.name, getattr(self, f.name), f.metadata["unit"], f.metadata["source"]) for f in fields(self)]
+    def volts(self, codes: NDArray[Any], shift: Floats | float = 0.0) -> Floats:
+        """Voltage of a code, moved by mismatch, between 0 and the supply."""
+        return np.clip(self.volt_at_code_0 + self.volt_per_code * codes + shift, 0.0, self.supply)
+
+    def capacitance(self, codes: NDArray[Any] | float) -> Any:
+        """Membrane capacitance of a code."""
+        unit = (self.capacitance_at_63 - self.capacitance_at_0) / g.CAPACITANCE_MAX
+        return self.capacitance_at_0 + unit * codes

@@ -70,6 +70,11 @@ def spikes_of(
     return found
 
 
+def at_rails(observed: Sequence[Observed], index: int) -> int:
+    """Number of readings at an end of the converter's range, where the voltage may have been beyond."""
+    return sum(int(np.isin(each.samples[index], (0, g.CADC_MAX)).sum()) for each in observed)
+
+
 def voltages_of(
     circuits: Ints, recording: Recording, observed: Sequence[Observed], index: int, scale: Scale, wanted: Floats
 ) -> Floats:

@@ -211,9 +211,9 @@ def shown(configuration: Configuration, recording: Recording, values: Floats, ph
     line = np.isin(configuration["readout_source"][circuits], (1, 2))
     voltage = np.where(line, physics.line_rest - physics.line_swing * values, values)
     if isinstance(recording, Cadc):
-        connected = configuration["cadc_enable_reference"][circuits // g.COLUMNS] == 1
-        code = configuration["cadc_reference"][circuits // g.CIRCUITS_PER_QUADRANT]
-        voltage = np.where(connected, physics.volt_at_code_0 + physics.volt_per_code * code, voltage)
+        connected = configuration["cadc_enable_reference"][g.hemisphere_of(circuits)] == 1
+        code = configuration["cadc_reference"][g.quadrant_of(circuits)]
+        voltage = np.where(connected, physics.volts(code), voltage)
     return voltage
 
 
@@ -242,6 +242,6 @@ def converted(
     return lsb
 
 
-def sources_of(configuration: Configuration, recording: Sequence[Recording]) -> Ints:
-    """Circuits that are recorded."""
-    return np.unique(np.concatenate([np.empty(0, np.int64), *(each.chosen for each in recording)]))
+def recorded_circuits(recordings: Sequence[Recording]) -> Ints:
+    """Circuits that are recorded, each once."""
+    return np.unique(np.concatenate([np.empty(0, np.int64), *(each.chosen for each in recordings)]))

@@ -103,7 +103,9 @@ DIGITAL: dict[str, Register] = {
     "reset_enable_multiplication": _switch(_NEURON, "reset conductance multiplied by 8", 1),
     "threshold_enable": _switch(_NEURON, "the circuit can spike"),
     "membrane_capacitance_capacitance": Register(_NEURON, 0, g.CAPACITANCE_MAX, 63, "membrane capacitance"),
-    "refractory_period_refractory_time": Register(_NEURON, 0, 255, 30, "periods of the input clock held after a spike"),
+    "refractory_period_refractory_time": Register(
+        _NEURON, 0, 255, 30, "periods of the input clock held after a spike; 0 is 1"
+    ),
     "refractory_period_reset_holdoff": Register(
         _NEURON, 0, 15, 0, "periods between the end of the reset and the hold's"
     ),
@@ -158,6 +160,14 @@ DIGITAL: dict[str, Register] = {
 }
 
 REGISTERS = ANALOG | DIGITAL
+
+NOT_YET = (
+    "refractory_period_reset_holdoff",
+    "multicompartment_enable_conductance",
+    "event_routing_enable_bypass_excitatory",
+    "event_routing_enable_bypass_inhibitory",
+)
+"""Registers whose effect is not emulated yet: they must stay 0."""
 
 
 def node_exists(source: int, target: int) -> bool:

@@ -62,15 +62,21 @@ def of_neurons(value: Any, size: int) -> Floats:
     return np.array(np.broadcast_to(np.asarray(value, np.float64), (size,)))
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """Where on the chip a model is to be; see `saltation.bss2.Backend`, whose arguments these are."""
+
+    time_scale: float
+    leak: float
+    threshold: float
+    shortest_hold: float
+    synapse_dac_bias: int
+    i_synin_gm: int | Mapping[str, int]
+
+
 def make_targets(
-    populations: Mapping[str, Population],
-    placement: Placement,
-    time_scale: float,
-    leak: float,
-    threshold: float,
-    shortest_hold: float,
-    dac: int,
-    gm: int | Mapping[str, int],
+    populations: Mapping[str, Population], placement: Placement, point: OperatingPoint
 ) -> tuple[NeuronTarget, dict[str, Scale]]:
     """Targets of all circuits, and how each population is seen.
 
@@ -82,16 +88,8 @@ def make_targets(
     default = NeuronTarget()
     names = ("leak", "reset", "threshold", "tau_mem", "tau_syn_exc", "tau_syn_inh", "refractory_time")
     wanted = {name: np.array(default.of_all(name)) for name in names}
-    wanted["threshold"][...] = max(threshold, leak + 10.0)
-    strengths = np.full(g.CIRCUITS, 500.0 if isinstance(gm, Mapping) else float(gm))
-    if isinstance(gm, Mapping):
-        known = [demand.name for demand in placement.demands]
-        for name, code in gm.items():
-            if name not in known:
-                raise ParameterError(
-                    f"Backend.i_synin_gm: no population {name!r} is on the chip; {suggest(name, known)}"
-                )
-            strengths[placement.circuits[name]] = code
+    wanted["threshold"][...] = point.threshold
+    strengths = _strengths(placement, point.i_synin_gm)
     scales: dict[str, Scale] = {}
     for demand in placement.demands:
         population = populations[demand.name]
@@ -107,21 +105,24 @@ def make_targets(
             raise CalibrationError(
                 f"population {demand.name!r}: v_th must be above v_leak on the chip; got {span:g} in between"
             )
-        lsb = (threshold - leak) / span
-        values = {"leak": leak + lsb * (v_leak - middle), "tau_mem": of_neurons(population.tau_mem, size) * time_scale}
+        lsb = (point.threshold - point.leak) / span
+        values = {
+            "leak": point.leak + lsb * (v_leak - middle),
+            "tau_mem": of_neurons(population.tau_mem, size) * point.time_scale,
+        }
         for short in ("exc", "inh"):
             tau = population.tau_syn if population.tau_syn is not None else getattr(population, f"tau_syn_{short}")
-            values[f"tau_syn_{short}"] = of_neurons(tau, size) * time_scale
+            values[f"tau_syn_{short}"] = of_neurons(tau, size) * point.time_scale
         hold = np.zeros(size)
         if isinstance(population, LIF):
-            values["threshold"] = leak + lsb * (of_neurons(population.v_th, size) - middle)
-            values["reset"] = leak + lsb * (of_neurons(population.v_reset, size) - middle)
-            hold = np.maximum(of_neurons(population.t_refrac, size) * time_scale, shortest_hold)
+            values["threshold"] = point.leak + lsb * (of_neurons(population.v_th, size) - middle)
+            values["reset"] = point.leak + lsb * (of_neurons(population.v_reset, size) - middle)
+            hold = np.maximum(of_neurons(population.t_refrac, size) * point.time_scale, point.shortest_hold)
             values["refractory_time"] = hold
         for name, value in values.items():
-            _check_reach(demand.name, name, value, time_scale, lsb, middle, leak)
+            _check_reach(demand.name, name, value, point, lsb, middle)
             wanted[name][own] = value[:, None]
-        scales[demand.name] = Scale(lsb, values["leak"], v_leak, hold / time_scale)
+        scales[demand.name] = Scale(lsb, values["leak"], v_leak, hold / point.time_scale)
     made = NeuronTarget(
         leak=wanted["leak"],
         reset=wanted["reset"],
@@ -130,11 +131,24 @@ def make_targets(
         tau_syn_exc=wanted["tau_syn_exc"],
         tau_syn_inh=wanted["tau_syn_inh"],
         refractory_time=wanted["refractory_time"],
-        synapse_dac_bias=dac,
+        synapse_dac_bias=point.synapse_dac_bias,
         i_synin_gm_exc=strengths,
         i_synin_gm_inh=strengths,
     )
     return made, scales
+
+
+def _strengths(placement: Placement, gm: int | Mapping[str, int]) -> Floats:
+    """Strength of the inputs of each circuit, ``[512]``."""
+    if not isinstance(gm, Mapping):
+        return np.full(g.CIRCUITS, float(gm))
+    result = np.full(g.CIRCUITS, float(np.asarray(NeuronTarget().i_synin_gm_exc)))
+    for name, code in gm.items():
+        if name not in placement.circuits:
+            known = suggest(name, placement.circuits)
+            raise ParameterError(f"Backend.i_synin_gm: no population {name!r} is on the chip; {known}")
+        result[placement.circuits[name]] = code
+    return result
 
 
 def _check_start(name: str, population: LIF | LI) -> None:
@@ -145,15 +159,13 @@ def _check_start(name: str, population: LIF | LI) -> None:
         )
 
 
-def _check_reach(
-    population: str, name: str, value: Floats, time_scale: float, lsb: float, middle: float, leak: float
-) -> None:
+def _check_reach(population: str, name: str, value: Floats, point: OperatingPoint, lsb: float, middle: float) -> None:
     low, high = FEASIBLE[name]
     if value.min() >= low and value.max() <= high:
         return
     timed = name.startswith(("tau", "refractory"))
     worst = float(value.min() if value.min() < low else value.max())
-    in_model = [v / time_scale if timed else middle + (v - leak) / lsb for v in (low, high, worst)]
+    in_model = [v / point.time_scale if timed else middle + (v - point.leak) / lsb for v in (low, high, worst)]
     unit = "s" if timed else "in units of the model's voltage"
     raise CalibrationError(
         f"population {population!r}: {name} must be within {in_model[0]:.4g}..{in_model[1]:.4g} {unit}, which the "

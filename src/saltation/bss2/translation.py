@@ -12,52 +12,17 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.circuits import Analog
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.joining import joined
+from saltation.bss2.memory import Codes
 from saltation.bss2.physics import Physics
-from saltation.bss2.registers import ANALOG, NEURON_CODES
 from saltation.bss2.variation import Noise
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Hidden = Mapping[str, Floats]
-Codes = Mapping[str, Floats]
 
 # of the nominal membrane for which the noise is stated
 _NOISE_TAU = 10e-6
-_SETTLED = 9.99  # time constants
-_SIDES = 2
-
-
-def stored_codes(
-    configuration: Configuration, physics: Physics, before: Codes | None = None, waited: float = np.inf
-) -> dict[str, Floats]:
-    """What the capacitor memory really holds.
-
-    A cell is shifted by every other cell of its quadrant that holds the same code, and a rewritten one approaches its
-    new value exponentially: ``code(t) = new + (old - new) exp(-t / settling)``, until after ten time constants it is
-    taken for settled: then what was written before that leaves no trace at all.
-
-    Parameters
-    ----------
-    configuration : Configuration
-        What was written.
-    physics : Physics
-        The constants.
-    before : dict, optional
-        What the memory held before that.
-    waited : float
-        Seconds since.
-    """
-    table = np.stack([configuration[name] for name in NEURON_CODES]).reshape(-1, g.QUADRANTS, g.CIRCUITS_PER_QUADRANT)
-    shift = np.empty(table.shape)
-    for quadrant in range(g.QUADRANTS):
-        cells = table[:, quadrant]
-        shift[:, quadrant] = physics.memory_crosstalk * (np.bincount(cells.reshape(-1), minlength=1024)[cells] - 1)
-    codes = dict(zip(NEURON_CODES, (table + shift).reshape(len(NEURON_CODES), -1), strict=True))
-    codes |= {name: configuration[name].astype(float) for name in ANALOG if name not in NEURON_CODES}
-    if before is not None and waited < np.inf:
-        left = np.exp(-waited / physics.memory_settling) if waited < _SETTLED * physics.memory_settling else 0.0
-        codes = {name: code + (before[name] - code) * left for name, code in codes.items()}
-    return codes
+_SIDE = g.COLUMNS // 2  # columns with clocks of their own
 
 
 @final
@@ -84,11 +49,6 @@ class Translation:
     membrane_of: Ints
     place_of: Ints
     spiking: Ints
-
-
-def volts(codes: Floats, physics: Physics) -> Floats:
-    """Voltage of a code, up to the supply."""
-    return np.clip(physics.volt_at_code_0 + physics.volt_per_code * codes, 0.0, physics.supply)
 
 
 def translate(
@@ -149,7 +109,6 @@ class _Circuits:
     ) -> None:
         self._configuration, self._codes, self._hidden = configuration, codes, hidden
         self._physics, self._circuit = physics, circuit
-        self._side = g.COLUMNS // _SIDES
 
     def register(self, name: str) -> NDArray[np.int32]:
         return self._configuration[name][self._circuit]
@@ -161,18 +120,14 @@ class _Circuits:
         return self._hidden[name][..., self._circuit]
 
     def volts(self, name: str, hidden: str) -> Floats:
-        code = self.code(name)
-        shifted = self._physics.volt_at_code_0 + self._physics.volt_per_code * code + self.own(hidden)
-        return np.clip(shifted, 0.0, self._physics.supply)
+        return self._physics.volts(self.code(name), self.own(hidden))
 
     def _scaled(self, kind: str, division: float, multiplication: float) -> Floats:
         divided = np.where(self.register(f"{kind}_enable_division") == 1, 1.0 / division, 1.0)
         return divided * np.where(self.register(f"{kind}_enable_multiplication") == 1, multiplication, 1.0)
 
     def capacitance(self) -> Floats:
-        p = self._physics
-        unit = (p.capacitance_at_63 - p.capacitance_at_0) / g.CAPACITANCE_MAX
-        return (p.capacitance_at_0 + unit * self.register("membrane_capacitance_capacitance")) * self.own("capacitance")
+        return self._physics.capacitance(self.register("membrane_capacitance_capacitance")) * self.own("capacitance")
 
     def leak(self) -> Floats:
         p = self._physics
@@ -186,13 +141,13 @@ class _Circuits:
         return p.reset_per_code * self.code("reset_i_bias") * scale * self.own("reset_conductance")
 
     def hold(self) -> Floats:
-        side = (self._circuit % g.COLUMNS) // self._side
+        side = g.column_of(self._circuit) // _SIDE
         fast = self.register("refractory_period_input_clock") == 1
         scale = np.where(
             fast, self._configuration["clock_scale_fast"][side], self._configuration["clock_scale_slow"][side]
         )
         periods = np.maximum(self.register("refractory_period_refractory_time"), 1)
-        return periods * 2.0 ** (scale + 1) / 250e6
+        return periods * g.divided_period(scale)
 
     def gm(self) -> Floats:
         """Current of a weight of a line, ``[2, circuit]``."""
@@ -225,7 +180,7 @@ class _Circuits:
             away = np.divide(1.0, slope, out=np.zeros_like(slope), where=slope > 0.0)
             sign = -1.0 if kind == "excitatory" else 1.0
             reach.append(sign * slope)
-            reference.append(volts(self.code(f"{kind}_input_v_rev_coba"), p) + sign * away)
+            reference.append(p.volts(self.code(f"{kind}_input_v_rev_coba")) + sign * away)
         return {
             "tau_syn": np.stack(tau) * self.own("tau_syn"),
             "drive": self.gm() * p.line_saturation / capacitance,
@@ -245,8 +200,8 @@ class _Circuits:
 
     def adaptation(self, capacitance: Floats, spiking: Ints) -> dict[str, Any]:
         p = self._physics
-        side = (self._circuit % g.COLUMNS) // self._side
-        pulse = 2.0 ** (self._configuration["clock_scale_adaptation_pulse"][side] + 1) / 250e6
+        side = g.column_of(self._circuit) // _SIDE
+        pulse = g.divided_period(self._configuration["clock_scale_adaptation_pulse"][side])
         on = self.register("adaptation_enable") == 1
         sign_a = np.where(self.register("adaptation_invert_a") == 1, -1.0, 1.0)
         sign_b = np.where(self.register("adaptation_invert_b") == 1, -1.0, 1.0)
@@ -259,5 +214,5 @@ class _Circuits:
             "tau_adapt": tau[spiking],
             "adapt_a": a[spiking] / capacitance,
             "adapt_b": b[spiking] / capacitance,
-            "adapt_level": volts(self.code("adaptation_v_ref"), p)[spiking],
+            "adapt_level": p.volts(self.code("adaptation_v_ref"))[spiking],
         }

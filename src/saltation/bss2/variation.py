@@ -5,17 +5,15 @@ what test bounds of the public software allow (``hxtorch``'s and ``calix``'s), a
 """
 
 import zlib
-from dataclasses import dataclass, fields, replace
-from functools import cache
-from typing import Any, Self, final
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
-from saltation.bss2.physics import constant
-from saltation.errors import ParameterError
-from saltation.model.checks import suggest
+from saltation.bss2.tables import Sizes, constant
 
 Floats = NDArray[np.float64]
 
@@ -27,21 +25,17 @@ _CIRCUIT, _INPUT, _SYNAPSE, _DRIVER, _CHANNEL = (
     (g.CIRCUITS,),
 )
 
+# A chip has two megabytes of hidden numbers.
+_CHIPS_KEPT = 16
+
 
 def _spread(value: float, unit: str, shape: tuple[int, ...], source: str) -> Any:
     return constant(value, unit, source, shape=shape)
 
 
-def _check(owner: str, record: Any) -> None:
-    for each in fields(record):
-        value: Any = getattr(record, each.name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < float("inf"):
-            raise ParameterError(f"{owner}.{each.name} must be a finite number of at least 0; got {value!r}")
-
-
 @final
 @dataclass(frozen=True, slots=True)
-class Variation:
+class Variation(Sizes):
     """Fixed-pattern variation: standard deviations over the circuits of a chip, before calibration.
 
     Potentials are shifted by a normal number; what must stay positive is multiplied by ``exp(s n - s^2 / 2)``, so that
@@ -80,33 +74,16 @@ class Variation:
     adaptation: float = _spread(0.25, "1", (3, g.CIRCUITS), "assumed: of a, b and tau_w, each")
     synapse: float = _spread(0.07, "1", _SYNAPSE, "assumed: 5..10 %; cannot be calibrated")
     synapse_offset: float = _spread(0.5, "weight", _SYNAPSE, "assumed; cannot be calibrated")
-    driver: float = _spread(0.05, "1", _DRIVER, "calix: amplitudes of drivers differ by some per cent")
+    driver: float = _spread(0.05, "1", _DRIVER, "derived: tests of calix see about 2 of 30 LSB between drivers")
     cadc_offset: float = _spread(15.0, "LSB", _CHANNEL, "calix: up to 20 before calibration")
     cadc_gain: float = _spread(0.01, "1", _CHANNEL, "assumed: readings within 3 LSB after calibration")
     madc_gain: float = _spread(0.01, "1", _CIRCUIT, "assumed: readout amplifier of the circuit")
     madc_offset: float = _spread(5e-3, "V", _CIRCUIT, "assumed: readout amplifier of the circuit")
 
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        _check("Variation", self)
-
-    @classmethod
-    def none(cls) -> Self:
-        """Chips without mismatch."""
-        return cls(**{each.name: 0.0 for each in fields(cls)})
-
-    def replace(self, **changes: float) -> Self:
-        """The same, but for what is given."""
-        return _replaced(self, changes)
-
-    def table(self) -> list[tuple[str, float, str, str]]:
-        """Name, value, unit and source of every spread."""
-        return [(f.name, getattr(self, f.name), f.metadata["unit"], f.metadata["source"]) for f in fields(self)]
-
 
 @final
 @dataclass(frozen=True, slots=True)
-class Noise:
+class Noise(Sizes):
     """Temporal noise, drawn anew in every run.
 
     Attributes
@@ -128,39 +105,11 @@ class Noise:
     membrane: float = constant(4.5e-3, "V", "assumed: 1 LSB, of a membrane of 10 us; white up to 0.5 MHz")
     threshold: float = constant(3e-3, "V", "fastAndDeep: 1.5 % of the distance to it, from run to run")
     jitter: float = constant(20e-9, "s", "assumed: of the comparator; membrane noise does the rest of about 60 ns")
-    cadc: float = constant(1.0, "LSB", "calix: about 1 between readings of one channel")
+    cadc: float = constant(1.0, "LSB", "assumed: between readings of one channel")
     madc: float = constant(2.0, "LSB", "assumed: 2.3 mV")
 
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        _check("Noise", self)
 
-    @classmethod
-    def none(cls) -> Self:
-        """Runs that are all alike."""
-        return cls(**{each.name: 0.0 for each in fields(cls)})
-
-    def replace(self, **changes: float) -> Self:
-        """The same, but for what is given."""
-        return _replaced(self, changes)
-
-    def table(self) -> list[tuple[str, float, str, str]]:
-        """Name, value, unit and source of each."""
-        return [(f.name, getattr(self, f.name), f.metadata["unit"], f.metadata["source"]) for f in fields(self)]
-
-
-def _replaced(record: Any, changes: dict[str, float]) -> Any:
-    known = [each.name for each in fields(record)]
-    for name in changes:
-        if name not in known:
-            owner = type(record).__name__
-            raise ParameterError(
-                f"{owner}.replace: a name must be one of its numbers; got {name!r}; {suggest(name, known)}"
-            )
-    return replace(record, **changes)
-
-
-@cache
+@lru_cache(maxsize=_CHIPS_KEPT)
 def hidden(serial: int, variation: Variation) -> dict[str, Floats]:
     """Hidden numbers of a chip, read-only: shifts of what is shifted, factors of what is multiplied.
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation._files import write_bytes
+from saltation.bss2 import geometry as g
 from saltation.bss2.calibration.target import NeuronTarget
 from saltation.bss2.configuration import Configuration
 from saltation.errors import CalibrationError, FileFormatError
@@ -19,6 +20,19 @@ Floats = NDArray[np.float64]
 
 SCHEMA_VERSION = 1
 _FORMAT = "saltation.bss2.Calibration"
+_SEARCHED = (
+    "leak_v_leak",
+    "reset_v_reset",
+    "threshold_v_threshold",
+    "leak_i_bias",
+    *(
+        f"{kind}_input_{what}"
+        for kind in ("excitatory", "inhibitory")
+        for what in ("i_bias_tau", "i_bias_gm", "i_shift_reference")
+    ),
+)
+# Where a search stops for want of codes: by halving it begins at 0, in proportion at 1.
+_ENDS = {"cadc_offset": (-128, 127), **dict.fromkeys(_SEARCHED, (0, 1, g.CODE_MAX))}
 
 
 @final
@@ -78,6 +92,10 @@ class Calibration:
                 "failed": float(np.isnan(after).sum()),
             }
         return result
+
+    def at_ends(self) -> dict[str, int]:
+        """Of each register that was searched for, how many codes ended at an end of their range."""
+        return {name: int(np.isin(self.registers[name], ends).sum()) for name, ends in _ENDS.items()}
 
     def __repr__(self) -> str:
         return f"Calibration(serial={self.serial}, hardware_time={self.hardware_time:.3g} s)"

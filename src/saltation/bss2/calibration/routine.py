@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from saltation.bss2 import geometry as g
 from saltation.bss2.calibration import steps
 from saltation.bss2.calibration.bench import EXC, INH, Bench
 from saltation.bss2.calibration.result import Calibration
@@ -20,6 +21,7 @@ from saltation.bss2.calibration.target import NeuronTarget
 from saltation.bss2.chip import Chip
 from saltation.bss2.configuration import Configuration
 from saltation.errors import ChipWarning
+from saltation.model.checks import caller_level
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ Measure = Callable[[Configuration], Floats]
 # Made in this process, the oldest first: chips are made anew more often than they change.
 _MADE: dict[str, Calibration] = {}
 _REMEMBERED = 64
+# Circuits of each chip, 2 in 100, lie so far out that no code suffices; more than that are a target out of reach.
+_TOLERATED = 10
 
 VERSION = 1
 """Raised with every change of the routine that changes its results: calibrations of another one are not taken."""
@@ -71,7 +75,7 @@ def calibrate(
 
     References
     ----------
-    The order of steps is that of calix (electronicvisions/calix).
+    After calix (electronicvisions/calix), but that potentials and the membrane come before the strength of inputs.
     """
     target = NeuronTarget() if target is None else target
     digest = _digest(chip, target, seed)
@@ -106,13 +110,22 @@ def _kept(result: Calibration, place: Path | None) -> Calibration:
 
 
 def _complain(result: Calibration) -> None:
+    """Say which circuits could not be measured, and which codes ended where there are no more."""
     failed = {name: int(row["failed"]) for name, row in result.summary().items() if row["failed"]}
     if failed:
         warnings.warn(
             f"chip {result.serial}: of 512 circuits could not be measured {failed}; their codes are guesses. Membranes "
             "under about 4 us decay faster than the CADC samples; ask for slower ones",
             ChipWarning,
-            stacklevel=3,
+            stacklevel=caller_level(),
+        )
+    at_ends = {name: n for name, n in result.at_ends().items() if n > _TOLERATED}
+    if at_ends:
+        warnings.warn(
+            f"chip {result.serial}: codes ended at an end of their range, targets are out of reach of these numbers of "
+            f"circuits: {at_ends}; ask for targets nearer to the middle",
+            ChipWarning,
+            stacklevel=caller_level(),
         )
 
 
@@ -159,7 +172,7 @@ def starting_point(target: NeuronTarget) -> Configuration:
         inhibitory_input_i_bias_gm=np.rint(target.of_all("i_synin_gm_inh")).astype(int),
     )
     wanted = target.of_all("refractory_time")
-    fast, slow = (2.0 ** (configuration[f"clock_scale_{name}"][0] + 1) / 250e6 for name in ("fast", "slow"))
+    fast, slow = (g.divided_period(configuration[f"clock_scale_{name}"][0]) for name in ("fast", "slow"))
     # the fast clock where its counter suffices: it is the finer one
     quick = wanted <= 255 * fast
     configuration.set("refractory_period_input_clock", quick.astype(int))

@@ -72,8 +72,7 @@ def _by_driver(slots: Slots, own: Sequence[Source], bus: int) -> dict[tuple[Sour
     of_driver: dict[int, list[Source]] = {}
     home: dict[Source, int] = {}
     for slot in (slot for listed in slots.of.values() for slot in listed):
-        place = slot.hemisphere * g.BUSES_PER_HEMISPHERE + slot.driver % g.BUSES_PER_HEMISPHERE
-        if place != bus:
+        if slot.bus != bus:
             continue
         if home.setdefault(slot.source, slot.driver) != slot.driver:
             raise PlacementError(

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from saltation.bss2 import geometry as g
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.crossbar import FIRST_LINK_IN, label_of
+from saltation.bss2.physics import Physics
 from saltation.bss2.placement.columns import place_columns
 from saltation.bss2.placement.demand import Demand, demands
 from saltation.bss2.placement.labels import LABELS, Labels, address_bits, assign_labels
-from saltation.bss2.placement.slots import Slots, assign_slots
+from saltation.bss2.placement.slots import Slot, Slots, assign_slots
 from saltation.bss2.registers import EXCITATORY, INHIBITORY
 from saltation.errors import PlacementError
 from saltation.model import Input, Network, Population, Projection, ProjectionKey
@@ -99,6 +100,26 @@ class Placement:
         flat = configuration["synapse_weight"].reshape(-1)
         flat[written.excitatory] = np.where(value > 0, part, 0)
         flat[written.inhibitory] = np.where(value < 0, part, 0)
+
+    def share_capacitance(self, configuration: Configuration, physics: Physics) -> None:
+        """Take off the first circuit of a joined membrane the capacitance that the others add with theirs at 0.
+
+        Raises
+        ------
+        PlacementError
+            If it has not so much.
+        """
+        unit = physics.capacitance(1.0) - physics.capacitance(0.0)
+        for demand in self.demands:
+            own = self.circuits[demand.name]
+            less = round((own.shape[1] - 1) * physics.capacitance_at_0 / unit)
+            codes = configuration["membrane_capacitance_capacitance"][own[:, 0]] - less
+            if codes.min() < 0:
+                raise PlacementError(
+                    f"a neuron of {demand.name!r} has {own.shape[1]} circuits, whose wires alone have more capacitance "
+                    f"than the {int(codes.min()) + less} steps of a membrane: {less}; use fewer inputs or parallel rows"
+                )
+            configuration.set("membrane_capacitance_capacitance", codes, at=own[:, 0])
 
     def usage(self) -> dict[str, tuple[int, int]]:
         """Of each resource, how much is used and how much there is; of buses the fullest."""
@@ -188,12 +209,7 @@ def _written(demand: Demand, key: ProjectionKey, circuits: Mapping[str, Ints], s
     for slot in slots.of[demand.name]:
         if slot.source[0] != pre_name:
             continue
-        if own.shape[1] > 1:
-            neurons = np.arange(own.shape[0])
-            column = own[:, 2 * slot.column + slot.hemisphere] % g.COLUMNS
-        else:
-            neurons = np.flatnonzero(own[:, 0] // g.COLUMNS == slot.hemisphere)
-            column = own[neurons, 0] % g.COLUMNS
+        neurons, column = _reached(own, slot)
         row = g.ROWS_PER_DRIVER * slot.driver
         pre.append(np.full(neurons.size, slot.source[1]))
         post.append(neurons)
@@ -206,11 +222,11 @@ def _written(demand: Demand, key: ProjectionKey, circuits: Mapping[str, Ints], s
 
 def _played(name: str, size: int, slots: Slots, labels: Labels) -> tuple[Ints, Ints, Ints]:
     units, links, played = [], [], []
-    selects = {slot.source: slot.driver for listed in slots.of.values() for slot in listed}
+    selects = {(slot.source, slot.bus): slot.select for listed in slots.of.values() for slot in listed}
     for unit in range(size):
         source = (name, unit)
         for i, bus in enumerate(sorted(slots.buses.get(source, ()))):
-            select = selects[source] // g.BUSES_PER_HEMISPHERE if bus in labels.selected else 0
+            select = selects[source, bus] if bus in labels.selected else 0
             units.append(unit)
             links.append((unit + i) % g.LINKS)
             played.append((bus << _BUS_SHIFT) | label_of(select, labels.of[source, bus]))
@@ -252,18 +268,20 @@ def _route(placement: Placement, configuration: Configuration) -> None:
     _address(placement, configuration)
     for name, listed in slots.of.items():
         for slot in listed:
-            bus = slot.hemisphere * g.BUSES_PER_HEMISPHERE + slot.driver % g.BUSES_PER_HEMISPHERE
             row = g.ROWS_PER_DRIVER * slot.driver
             configuration["row_mode"][slot.hemisphere, row : row + 2] = EXCITATORY, INHIBITORY
-            configuration["driver_select_mask"][slot.hemisphere, slot.driver] = (
-                g.SELECT_MAX if bus in labels.selected else 0
-            )
-            own = placement.circuits[name]
-            if own.shape[1] > 1:
-                column = own[:, 2 * slot.column + slot.hemisphere] % g.COLUMNS
-            else:
-                column = own[own[:, 0] // g.COLUMNS == slot.hemisphere, 0] % g.COLUMNS
-            configuration["synapse_label"][slot.hemisphere, row : row + 2, column] = labels.of[slot.source, bus]
+            mask = g.SELECT_MAX if slot.bus in labels.selected else 0
+            configuration["driver_select_mask"][slot.hemisphere, slot.driver] = mask
+            _, column = _reached(placement.circuits[name], slot)
+            configuration["synapse_label"][slot.hemisphere, row : row + 2, column] = labels.of[slot.source, slot.bus]
+
+
+def _reached(circuits: Ints, slot: Slot) -> tuple[Ints, Ints]:
+    """Neurons of a population that a slot reaches, and their columns there."""
+    if circuits.shape[1] > 1:
+        return np.arange(circuits.shape[0]), g.column_of(circuits[:, 2 * slot.column + slot.hemisphere])
+    neurons = np.flatnonzero(g.hemisphere_of(circuits[:, 0]) == slot.hemisphere)
+    return neurons, g.column_of(circuits[neurons, 0])
 
 
 def _address(placement: Placement, configuration: Configuration) -> None:
@@ -278,7 +296,7 @@ def _address(placement: Placement, configuration: Configuration) -> None:
             if not buses:
                 rest.append(circuit)
                 continue
-            top, bottom = (any(bus // g.BUSES_PER_HEMISPHERE == h for bus in buses) for h in range(g.HEMISPHERES))
+            top, bottom = (any(g.hemisphere_of_bus(bus) == h for bus in buses) for h in range(g.HEMISPHERES))
             label = placement.labels.of[(demand.name, unit), min(buses)]
             address = address_bits(label, top, bottom)
             configuration["event_routing_address"][circuit] = address

@@ -37,9 +37,19 @@ class Slot:
     row: int
     """Which of the parallel rows it is."""
 
+    @property
+    def bus(self) -> int:
+        """Bus that feeds the driver."""
+        return g.bus_of_row(self.hemisphere, g.ROWS_PER_DRIVER * self.driver)
+
+    @property
+    def select(self) -> int:
+        """Position of the driver on its bus."""
+        return g.select_of_row(g.ROWS_PER_DRIVER * self.driver)
+
 
 @final
-@dataclass
+@dataclass(frozen=True)
 class Slots:
     """All slots, and labels by bus.
 
@@ -73,20 +83,25 @@ def assign_slots(
     for demand in demands:
         own = circuits[demand.name]
         width = max(1, own.shape[1] // 2)
-        halves = sorted({int(circuit) // g.COLUMNS for circuit in own.reshape(-1)})
+        halves = np.unique(g.hemisphere_of(own)).tolist()
         merged = own.shape[1] > 1
         free = {h: np.ones((g.BUSES_PER_HEMISPHERE, g.DRIVERS_PER_BUS, width), bool) for h in halves}
         listed: list[Slot] = []
         units = [((pre, unit), rows) for pre, _, rows in demand.sources for unit in range(sizes[pre])]
         # those that have no choice first
         for source, rows in sorted(units, key=lambda each: each[0][0] in inputs):
-            bus = None if source[0] in inputs else g.output_of(int(circuits[source[0]][source[1], 0])) % 4
+            bus = None if source[0] in inputs else _bus_of_neuron(circuits[source[0]][source[1]])
             # joined circuits reach their rows in either hemisphere, single ones need the source where they are
             groups = [halves] if merged else [[h] for h in halves]
             for group in groups:
                 listed += _give(demand, source, rows, group, bus, free, load, result)
         result.of[demand.name] = listed
     return result
+
+
+def _bus_of_neuron(circuits: Ints) -> int:
+    """Bus, of each hemisphere, that the spikes of a neuron reach."""
+    return g.output_of(int(circuits[0])) % g.BUSES_PER_HEMISPHERE
 
 
 def _give(

@@ -100,7 +100,9 @@ _SETTINGS = (
     help="Folder for the results.  [default: runs/yinyang-<date-time>]",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, with its settings, or start it.")
-@click.option("--no-fresh", is_flag=True, help=f"Leave out the accuracy on {FRESH:,} fresh points.")
+@click.option(
+    "--no-fresh", is_flag=True, help=f"Leave out the accuracy on {FRESH:,} fresh points, {_FRESH_ON_CHIP:,} on a chip."
+)
 @click.option("--no-figures", is_flag=True, help="Draw no figures.")
 @click.option("--json", "as_json", is_flag=True, help="Write one line of JSON and nothing else to stdout.")
 @click.pass_context

@@ -15,6 +15,7 @@ from saltation.kernels.chip.flow import adapt, advance, advance_window, voltage_
 from saltation.kernels.chip.random import nearly_normal, normal, word
 from saltation.kernels.chip.records import (
     AT,
+    BROKEN,
     HEAPED,
     HOLD,
     LEVEL,
@@ -49,6 +50,7 @@ from saltation.kernels.views import bare
 DONE = 0
 HEAP_FULL = 1
 SPIKES_FULL = 2
+RUNAWAY = 3
 
 # Streams of random numbers, apart from one another.
 _JITTER = np.uint64(0x5851F42D4C957F2D)
@@ -266,6 +268,9 @@ def advance_chip(circuits, wires, timing, state, arrival_time, arrival_address, 
     status = DONE
     while True:
         limit = (index + 1) * circuits.window
+        if state.clock[BROKEN] != 0.0:
+            status = RUNAWAY
+            break
         if size + most > state.heap_time.size:
             status = HEAP_FULL
             break

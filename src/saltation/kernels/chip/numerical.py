@@ -18,6 +18,7 @@ from saltation.kernels.chip.records import (
     ADAPT_LEVEL,
     ADAPT_RATE,
     AT,
+    BROKEN,
     DECAY,
     DRIVE,
     EXPONENTIAL,
@@ -46,6 +47,8 @@ _LEAST_STEP = 1e-12
 # of a step: volts, and volts per second of adaptation in a time constant of about 10 us
 _TOLERANCE = 1e-9
 _EXACT = 1e-12
+# volts beyond which a membrane has run away
+_BEYOND = 1e3
 _SHRINK, _GROW, _SAFE = 0.2, 4.0, 0.9
 _ITERATIONS = 40
 
@@ -145,10 +148,12 @@ def decay_lines(circuits, m, line, t):
 
 @called
 def integrate(circuits, m, mode, level, v, w, line, length):
-    """V and w after ``length``; ``line`` is moved on too."""
+    """V and w after ``length``, V inf where it runs away; ``line`` is moved on too."""
     t, h = 0.0, min(_FIRST_STEP, length)
     while True:
         v_new, w_new, error = step(circuits, m, mode, level, v, w, line, t, h)
+        if not abs(v_new) < _BEYOND:
+            return math.inf, w
         if error <= _TOLERANCE or h <= _LEAST_STEP:
             t += h
             v, w = v_new, w_new
@@ -186,7 +191,11 @@ def advance(circuits, state, m, t):
         return
     at = m * STATE_ROWS
     if t > state.membrane[at + AT]:
-        state.membrane[at + V], state.membrane[at + W] = state_at(circuits, state, m, t, state.line)
+        v, w = state_at(circuits, state, m, t, state.line)
+        if v == math.inf:
+            state.clock[BROKEN] = m + 1.0
+            return
+        state.membrane[at + V], state.membrane[at + W] = v, w
         state.membrane[at + AT] = t
 
 
@@ -252,6 +261,9 @@ def first_crossing(circuits, state, m, limit, here, trial):
     t, h = 0.0, min(_FIRST_STEP, length)
     while True:
         v_new, w_new, error = step(circuits, m, FREE, level, v, w, state.line, t, h)
+        if not abs(v_new) < _BEYOND:
+            # whoever brings it there finds out
+            return math.inf
         left = length - t
         if error > _TOLERANCE and h > _LEAST_STEP:
             h = min(max(resized(h, error), _LEAST_STEP), left)

@@ -116,7 +116,8 @@ HEAPED = 2  # size of the heap
 TAKEN = 3  # external arrivals that were taken
 READ = 4  # readings that were taken
 SPIKED = 5  # spikes that were stored
-CLOCKS = 6
+BROKEN = 6  # 1 + the membrane that left all bounds, 0 where none did
+CLOCKS = 7
 
 
 class State(NamedTuple):

@@ -1,53 +1,71 @@
-"""Addresses and what listens to them, as the flat arrays of the kernels."""
+"""Membranes and wires for the kernels of the chip, put together by hand."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
-from saltation.bss2.physics import Physics
-from saltation.bss2.variation import Noise
+from saltation.bss2.circuits import Analog
 from saltation.kernels.chip import records as r
-from saltation.kernels.chip.records import Timing, Wires
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-# Gates: what carries one event at a time.
-FIRST_OUTPUT = g.BUSES
-FIRST_LINK = FIRST_OUTPUT + g.NEURON_OUTPUTS
-GATES = FIRST_LINK + g.LINKS
+from saltation.kernels.chip.records import Wires
 
 
-@final
+def plain(n: int, **values: Any) -> Analog:
+    """Membranes of one circuit each, with plain values where none are given."""
+    given = {
+        "tau_mem": 10e-6,
+        "tau_reset": 0.5e-6,
+        "leak": 0.42,
+        "reset": 0.42,
+        "threshold": math.inf,
+        "hold": 2e-6,
+        "noise": 0.0,
+        "passes": True,
+        "kick": 0.0,
+        "kick_at": 0.7,
+        "kick_slope": 22.5e-3,
+        "kick_limit": 1e6,
+        "tau_adapt": 100e-6,
+        "adapt_a": 0.0,
+        "adapt_b": 0.0,
+        "adapt_level": 0.42,
+    }
+    inputs = {"tau_syn": 10e-6, "drive": 1e5, "reach": 0.0, "reference": 0.42}
+    arrays: dict[str, Any] = {}
+    for table, shape in ((given, (n,)), (inputs, (2, n))):
+        for name, value in table.items():
+            arrays[name] = np.array(np.broadcast_to(values.get(name, value), shape))
+    return Analog(**arrays, first=np.arange(n + 1))
+
+
 @dataclass(frozen=True, slots=True)
 class Synapses:
     """Synapses that an address reaches through one driver: circuits, receptors (0, 1), and charges in saturations."""
 
     driver: int
-    circuit: Ints
-    receptor: Ints
-    charge: Floats
+    circuit: np.ndarray
+    receptor: np.ndarray
+    charge: np.ndarray
 
 
 def make_wires(
     addresses: Sequence[tuple[int, Sequence[Synapses]]],
-    output: Ints,
-    link: Ints,
-    routes: Sequence[Ints],
-    plasticity: Floats | None = None,
+    output: np.ndarray,
+    link: np.ndarray,
+    routes: Sequence[np.ndarray],
+    plasticity: np.ndarray | None = None,
 ) -> Wires:
     """Pack addresses, each with its bus and its synapses by driver, and where the spikes of each membrane go."""
     groups = [group for _, listeners in addresses for group in listeners]
     empty = np.empty(0, np.int64)
 
-    def joined(parts: list[Ints]) -> Ints:
+    def joined(parts: list[np.ndarray]) -> np.ndarray:
         return np.concatenate([empty, *parts]).astype(np.int64)
 
-    def starts(sizes: list[int]) -> Ints:
+    def starts(sizes: list[int]) -> np.ndarray:
         return np.cumsum([0, *sizes]).astype(np.int64)
 
     return Wires(
@@ -63,16 +81,4 @@ def make_wires(
         starts([len(route) for route in routes]),
         joined(list(routes)),
         np.zeros((g.HEMISPHERES * g.DRIVERS, r.STP_ROWS)) if plasticity is None else plasticity,
-    )
-
-
-def timing_of(physics: Physics, noise: Noise) -> Timing:
-    """Constants of the digital part."""
-    return Timing(
-        physics.link_period,
-        physics.link_depth * physics.link_period,
-        physics.route_delay,
-        physics.comparator_delay,
-        noise.jitter,
-        g.TICK,
     )
