@@ -33,7 +33,7 @@ GRADIENTS = (
 FRONT_ENDS = ("numpy", "torch", "jax")
 ALWAYS = {"voltage", "time constants"}
 ON_EVENTS = ALWAYS | {"spike times", "input times", "delay", "observed"}
-ON_STEPS = ALWAYS | {"spike train", "input values"}
+ON_STEPS = ALWAYS | {"spike train", "input values", "observed"}
 SUPPORTED = {
     ("exact", "numpy"): ON_EVENTS,
     ("exact", "torch"): ON_EVENTS,
@@ -41,7 +41,7 @@ SUPPORTED = {
     ("exact", "jax"): ON_EVENTS - {"observed"},
     ("grid, surrogate", "numpy"): ON_STEPS,
     ("grid, surrogate", "torch"): ON_STEPS,
-    ("grid, surrogate", "jax"): ON_STEPS,
+    ("grid, surrogate", "jax"): ON_STEPS - {"observed"},
     ("grid, eventprop", "numpy"): ON_EVENTS,
     ("grid, eventprop", "torch"): ON_EVENTS,
     ("grid, eventprop", "jax"): set(),

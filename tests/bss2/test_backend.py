@@ -105,6 +105,69 @@ def test_the_gradient_is_the_models_at_what_the_chip_observed(ideal):
     np.testing.assert_array_equal(run.plan.projections["in", "hid"].weight, net.projections["in", "hid"].weight)
 
 
+@pytest.mark.parametrize("recorded", [{}, {"out": sal.MaxVoltage()}])
+def test_surrogate_gradients_are_those_of_the_grid_at_what_the_chip_observed(recorded):
+    net, events = network(), stimulus()
+    grid = sal.Grid(1e-3, surrogate=sal.SuperSpike(5.0))
+    backend = Backend(Chip(0, **IDEAL), adjoint=grid)
+    assert backend.surrogate_gradients and not Backend(Chip(0)).surrogate_gradients
+    run = sal.simulate(net, events, DURATION, backend=backend, record=recorded or {"hid": sal.MaxVoltage()})
+    plan, seen = run._trace.job.plan, run._trace.job.request.measured
+    assert set(seen) == {"hid", "out"} and seen["hid"].times.size > 20
+    # the readings follow the model's voltages, of what spikes at the wrong side of the threshold for a moment only
+    weights = {key: projection.weight for key, projection in plan.projections.items()}
+    by_hand = sal.Network()
+    for name, population in plan.populations.items():
+        by_hand.add(name, population)
+    for (pre, post), weight in weights.items():
+        by_hand.connect(pre, post, weight=weight)
+    observed = {"hid": (run.spikes["hid"], seen["hid"]), "out": seen["out"]}
+    record = recorded or {"hid": sal.MaxVoltage()}
+    if not recorded:
+        observed.pop("out")
+    again = sal.simulate(by_hand, events, DURATION, backend=grid, observed=observed, record=record)
+    (name,) = record
+    bar = np.random.default_rng(0).standard_normal(run.voltage[name].shape)
+    got, expected = run.gradient(voltage={name: bar}), again.gradient(voltage={name: bar})
+    for key in net.projections:
+        np.testing.assert_array_equal(got.weight[key], expected.weight[key])
+    assert np.abs(got.weight["in", "hid"]).max() > 0.0
+    if not recorded:
+        return  # the largest voltage of what spikes is that of its threshold, and has no gradient to speak of
+    # and they point where those of a grid of its own do
+    own = sal.simulate(by_hand, events, DURATION, backend=grid, record=record).gradient(voltage={name: bar})
+    a, b = got.weight["in", "hid"].ravel(), own.weight["in", "hid"].ravel()
+    assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.8
+
+
+def test_populations_are_where_they_are_said_to_be(ideal):
+    net, events = network(), stimulus()
+    with pytest.raises(
+        ParameterError, match=r"Backend\.leak: no population 'hidden' is on the chip; did you mean 'hid'"
+    ):
+        sal.simulate(net, events, DURATION, backend=Backend(Chip(0), leak={"hidden": 50.0}))
+    options = {"leak": {"hid": 60.0}, "threshold": {"hid": 180.0, "out": 110.0}}
+    backend = Backend(Chip(0, **IDEAL), rows=2, **options)
+    target = backend.calibration(net).target
+    circuits = backend.placement(net).circuits
+    assert np.all(target.of_all("leak")[circuits["hid"]] == 60.0)
+    assert np.all(target.of_all("threshold")[circuits["hid"]] == 180.0)
+    # weights count more or less by as much
+    before, after = ideal.weight_scales(net), backend.weight_scales(net)
+    assert after["hid"] / before["hid"] == pytest.approx(120 / 70, rel=0.03)
+    assert after["out"] / before["out"] == pytest.approx(30 / 70, rel=0.03)
+
+
+def test_uncalibrated_circuits_have_one_code():
+    net, events = network(), stimulus()
+    backend = Backend(Chip(3), calibrated=False)
+    registers = backend.calibration(net).registers
+    assert all(np.ptp(codes) == 0 for codes in registers.values())
+    own = Backend(Chip(3)).calibration(net)
+    assert registers["leak_v_leak"].flat[0] == int(np.median(own.registers["leak_v_leak"]))
+    assert sal.simulate(net, events, DURATION, backend=backend).spikes["hid"].n_events > 0
+
+
 def test_voltages_are_readings_in_units_of_the_model(ideal):
     net = network()
     at = np.array([0.0, 5e-3, 17e-3, 40e-3])
@@ -246,6 +309,8 @@ def test_bad_arguments():
         Backend(Chip(0), time_scale=0.0)
     with pytest.raises(ParameterError, match="threshold - leak must be"):
         Backend(Chip(0), leak=100.0, threshold=90.0)
+    with pytest.raises(ParameterError, match=r"Backend\.adjoint must be Exact\(\) or Grid\(dt\); got 'surrogate'"):
+        Backend(Chip(0), adjoint="surrogate")
     other = calibrate(Chip(0, **IDEAL), NeuronTarget())
     with pytest.raises(CalibrationError, match="serial number 0; got the chip 1"):
         Backend(Chip(1), other)

@@ -40,14 +40,14 @@ def test_chips_differ():
 
 def test_the_command_on_a_chip(tmp_path):
     out = tmp_path / "run"
-    arguments = ["run", "yinyang", "--backend", "bss2", "--serial", "3", "--epochs", "1", "--hidden", "20"]
+    arguments = ["run", "yinyang", "--backend", "bss2", "--serial", "3", "--epochs", "1", "--hidden", "60"]
     arguments += ["--train-points", "32", "--no-fresh", "--no-figures", "--json", "--out", str(out)]
     result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert (told["backend"], told["readout"]) == ("bss2", "first_spike") and 0.0 <= told["test_accuracy"] <= 1.0
     config = ResultFolder(out).read_json("config")["config"]
-    assert (config["backend"], config["serial"], config["rows"]) == ("bss2", 3, 2)
+    assert (config["backend"], config["serial"], config["rows"]) == ("bss2", 3, 4)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,22 @@ def test_settings():
         Settings(backend="bss2", delays="synaptic")
     with pytest.raises(ParameterError, match=r"rows"):
         Settings(backend="bss2", rows=0)
+
+
+def test_with_surrogate_gradients(tmp_path):
+    out = tmp_path / "run"
+    arguments = ["run", "yinyang", "--backend", "bss2", "--gradient", "surrogate", "--dt", "2e-3", "--imperfections"]
+    arguments += ["noise", "--epochs", "2", "--hidden", "60", "--train-points", "160", "--no-fresh", "--no-figures"]
+    result = CliRunner().invoke(cli, [*arguments, "--json", "--out", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["recipe"], told["readout"]) == ("voltage", "max_voltage")
+    config = ResultFolder(out).read_json("config")["config"]
+    assert (config["gradient"], config["imperfections"]) == ("surrogate", "noise")
+    history = ResultFolder(out).read_json("history")
+    assert history[1]["train_loss"] < history[0]["train_loss"]
+
+
+def test_what_is_not_among_the_imperfections():
+    with pytest.raises(ParameterError, match=r"no 'variation\.leek' is among those of a chip; did you mean 'leak'"):
+        train(dataclasses.replace(SETTINGS, imperfections="variation.leek"))

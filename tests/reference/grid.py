@@ -71,8 +71,10 @@ def _matrices(projection, weight, dt):
     return found
 
 
-def simulate(net, inputs, last, dt, given, surrogate, detached=False):
+def simulate(net, inputs, last, dt, given, surrogate, detached=False, seen=None):
     """Run one sample; ``inputs[name]`` are values ``[step, unit]``, zeros and ones for events.
+
+    ``seen[name]`` are trains ``[step, neuron]`` that take the place of its own spikes, and voltages or None.
 
     Returns spike trains ``[step, neuron]`` and voltages ``[step, neuron]`` (before the spike) by population.
     """
@@ -120,9 +122,17 @@ def simulate(net, inputs, last, dt, given, surrogate, detached=False):
             # in any order: what arrives at a grid point does not move a voltage there
             threshold = given.get(("v_th", name))
             held = until[name] >= k
+            if name in (seen or {}) and seen[name][1] is not None:
+                v[name] = v[name] + (torch.as_tensor(seen[name][1][k]) - v[name]).detach()
             voltages[name].append(v[name])
             if threshold is None:
                 continue
+            if name in (seen or {}) and seen[name][0] is not None:
+                there, top = torch.as_tensor(seen[name][0][k]) > 0, threshold + adapt[name]
+                clear = 1e-9 * (threshold - given["v_reset", name])
+                moved = torch.where(there, torch.maximum(v[name], top + clear), torch.minimum(v[name], top - clear))
+                moved = torch.where(held, v[name], moved)
+                v[name] = v[name] + (moved - v[name]).detach()
             x = v[name] - threshold - adapt[name]
             spike = Spike.apply(x, ~held, surrogate)
             trains[name].append(spike)
@@ -134,11 +144,14 @@ def simulate(net, inputs, last, dt, given, surrogate, detached=False):
             until[name] = torch.where(spike.detach() > 0, k + steps_held, until[name])
             count[name] = count[name] + spike.detach()
             limit = net.populations[name].max_spikes
-            if limit is not None:  # it stays where it was reset to
+            if limit is not None and name not in (seen or {}):  # it stays where it was reset to
                 until[name] = torch.where(count[name] < torch.as_tensor(np.array(limit)), until[name], 10**9)
             for projection, matrix, late in synapses:
                 if projection.pre == name:
-                    send(k, projection, matrix, late, spike)
+                    extra = 0.0
+                    if name in (seen or {}) and projection.post != name:  # what was observed and ignored goes on
+                        extra = torch.as_tensor(seen[name][0][k]) - spike.detach()
+                    send(k, projection, matrix, late, spike + extra)
         for name in names:
             for kind in current[name]:
                 current[name][kind] = current[name][kind] + to_come.pop((k, name, kind), 0.0)

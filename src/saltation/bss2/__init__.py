@@ -9,7 +9,7 @@ from saltation.bss2.placement import Placement, place
 from saltation.bss2.readout import Cadc, IdealProbe, Madc
 from saltation.bss2.registers import REGISTERS
 from saltation.bss2.section import ChipEvents, Observed, Section
-from saltation.bss2.variation import Noise, Variation
+from saltation.bss2.variation import Noise, Variation, imperfect
 
 __all__ = [
     "REGISTERS",
@@ -31,5 +31,6 @@ __all__ = [
     "Section",
     "Variation",
     "calibrate",
+    "imperfect",
     "place",
 ]

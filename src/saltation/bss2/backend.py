@@ -17,10 +17,11 @@ from saltation.bss2.placement.demand import demands
 from saltation.bss2.placement.placement import place_parts
 from saltation.bss2.playing import at_rails, make_sections, spikes_of, voltages_of
 from saltation.bss2.readout import DRAM, SRAM, Cadc, Recording
-from saltation.bss2.scaling import OperatingPoint, Scale, make_targets, weight_scale
+from saltation.bss2.scaling import LEAK, THRESHOLD, OperatingPoint, Scale, make_targets, weight_scale
 from saltation.engine.backend import Backend as Abstract
 from saltation.engine.backend import Job, Observation
 from saltation.engine.exact import Exact, refuse_trains
+from saltation.engine.grid import Grid
 from saltation.engine.observation import Request
 from saltation.engine.plan import Plan
 from saltation.errors import ChipWarning, ParameterError
@@ -44,8 +45,10 @@ class Backend(Abstract):
 
     The network is placed on the chip, its weights are scaled and rounded to the chip's, and each sample is played to
     it in hardware time.  What the chip observed takes the place of the model's own spikes and recorded voltages; the
-    gradient is that of the model, with the weights as written and the observed spikes, and goes to the weights as if
-    they had not been rounded (straight through).
+    gradient is that of the model, with the weights as written and what was observed, and goes to the weights as if
+    they had not been rounded (straight through).  With ``adjoint=Exact()`` it is that of EventProp, from the observed
+    spikes alone where no voltage is recorded; with ``adjoint=Grid(dt)`` it is a surrogate gradient, evaluated at the
+    voltages that the CADC read of every neuron.
 
     Parameters
     ----------
@@ -53,10 +56,17 @@ class Backend(Abstract):
         Where it runs.
     calibration : Calibration, optional
         Of this chip and for this network; by default it is made when the network first runs.
+    calibrated : bool
+        False: all circuits get one code, the median of those that the calibration found; to see what it is worth.
+    adjoint : Exact or Grid
+        How what was observed is differentiated; ``Exact()`` by default.  The step of a grid is in seconds of the model:
+        one of 1 to 2 us on the chip is about as fine as the CADC is.
     time_scale : float
         Seconds on the chip for a second of the model.
-    leak, threshold : float
-        Where the model's leak and threshold are on the chip, in LSB of its CADC.
+    leak, threshold : float or dict of str to float
+        Where the model's leak and threshold are on the chip, in LSB of its CADC, of all populations or by population.
+        Farther apart, noise and mismatch count less, and more weights are beyond 63.  Of a readout without a
+        threshold, ``threshold - leak`` is how many LSB a unit of voltage has.
     rows : int or dict of projection to int
         Parallel rows of each synapse, for weights beyond 63.
     weight_scale : float, optional
@@ -83,7 +93,7 @@ class Backend(Abstract):
     References
     ----------
     Pehle, Blessing, Arnold, Mueller, Schemmel: Event-based backpropagation for analog neuromorphic hardware (2023),
-    arXiv:2302.07141.
+    arXiv:2302.07141; Cramer, Billaudelle et al., PNAS 119 (2022), doi:10.1073/pnas.2109194119.
 
     Examples
     --------
@@ -104,6 +114,8 @@ class Backend(Abstract):
         "_plan",
         "_rows",
         "_weight_scale",
+        "adjoint",
+        "calibrated",
         "chip",
         "execution",
         "point",
@@ -117,9 +129,11 @@ class Backend(Abstract):
         chip: Chip,
         calibration: Calibration | None = None,
         *,
+        calibrated: bool = True,
+        adjoint: Exact | Grid | None = None,
         time_scale: float = 1e-3,
-        leak: float = 80.0,
-        threshold: float = 150.0,
+        leak: float | Mapping[str, float] = LEAK,
+        threshold: float | Mapping[str, float] = THRESHOLD,
         rows: int | Mapping[ProjectionKey, int] = 1,
         weight_scale: float | None = None,
         shortest_hold: float = 1e-6,
@@ -135,16 +149,21 @@ class Backend(Abstract):
             calibration.check(chip.serial)
         for name, value in (
             ("time_scale", time_scale),
-            ("threshold - leak", threshold - leak),
             ("weight_scale", 1.0 if weight_scale is None else weight_scale),
         ):
             if not 0.0 < value < float("inf"):
                 raise ParameterError(f"Backend: {name} must be a finite number above 0; got {value!r}")
-        self.chip, self.seed, self.threads = chip, seed, threads
+        self.adjoint = Exact(threads=threads) if adjoint is None else adjoint
+        if not isinstance(self.adjoint, Exact | Grid):
+            raise ParameterError(
+                f"Backend.adjoint must be Exact() or Grid(dt); got {adjoint!r}; it differentiates what was observed"
+            )
+        self.chip, self.seed, self.threads, self.calibrated = chip, seed, threads, bool(calibrated)
         self.time_offset = float(time_offset)
         self.point = OperatingPoint(
-            float(time_scale), float(leak), float(threshold), float(shortest_hold), synapse_dac_bias, i_synin_gm
+            float(time_scale), leak, threshold, float(shortest_hold), synapse_dac_bias, i_synin_gm
         )
+        self.point.span_of()
         self._rows, self._weight_scale, self._calibration = rows, weight_scale, calibration
         self._kept: tuple[Any, _Placed] | None = None
         self._plan: Plan | None = None
@@ -152,6 +171,11 @@ class Backend(Abstract):
 
     def __repr__(self) -> str:
         return f"Backend({self.chip!r}, time_scale={self.point.time_scale:g})"
+
+    @property
+    def surrogate_gradients(self) -> bool:
+        """Whether gradients are those of steps on a grid."""
+        return self.adjoint.surrogate_gradients
 
     def run(self, job: Job) -> Observation:
         """Run all samples on the chip, and the adjoint's model at what it observed."""
@@ -170,7 +194,7 @@ class Backend(Abstract):
         measured = {name: self._measured(job, placed, name, recordings[0], execution) for name in names}
         request = Request(job.request.probes, job.request.single, measured)
         observed = replace(job, plan=self._as_run(job.plan, placed, weights), observed=found, request=request)
-        return Exact(threads=self.threads).run(observed)
+        return self.adjoint.run(observed)
 
     def calibration(self, plan_or_network: Plan | Network) -> Calibration:
         """The calibration with which a network runs."""
@@ -192,6 +216,8 @@ class Backend(Abstract):
         placement = place_parts(plan.populations, plan.projections, self._rows)
         target, scales = make_targets(plan.populations, placement, self.point)
         calibration = self._calibration or calibrate(self.chip, target)
+        if not self.calibrated:
+            calibration = calibration.uniform()
         configuration = Configuration()
         calibration.apply(configuration)
         placement.configure(configuration)
@@ -207,6 +233,8 @@ class Backend(Abstract):
 
     def _recordings(self, job: Job, placed: "_Placed") -> tuple[list[Recording], list[str]]:
         names = [name for name in job.request.probes if name not in job.plan.inputs]
+        if self.surrogate_gradients:
+            names += [name for name in job.plan.populations if name not in (*names, *job.plan.inputs)]
         if not names:
             return [], []
         circuits = np.concatenate([placed.placement.circuits[name][:, 0] for name in names])
@@ -217,9 +245,10 @@ class Backend(Abstract):
     def _measured(
         self, job: Job, placed: "_Placed", name: str, recording: Recording, execution: Execution
     ) -> VoltageSamples:
-        scale, probes = self.point.time_scale, job.request.probes[name]
+        scale, probes = self.point.time_scale, job.request.probes.get(name, ())
         times = [probe.times for probe in probes if isinstance(probe, Voltage)]
-        if any(isinstance(probe, MaxVoltage | VoltageIntegral) for probe in probes):
+        whole = any(isinstance(probe, MaxVoltage | VoltageIntegral) for probe in probes)
+        if whole or self.surrogate_gradients:
             times.append(execution.sections[0].sampled[0] / scale)
         union = np.unique(np.minimum(np.concatenate(times), job.duration))
         first = placed.placement.circuits[name][:, 0]

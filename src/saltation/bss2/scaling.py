@@ -62,17 +62,34 @@ def of_neurons(value: Any, size: int) -> Floats:
     return np.array(np.broadcast_to(np.asarray(value, np.float64), (size,)))
 
 
+LEAK, THRESHOLD = 80.0, 150.0
+"""Where a population is on the chip if nothing else is said, in LSB of its CADC (hxtorch's spiking2 calibration)."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
     """Where on the chip a model is to be; see `saltation.bss2.Backend`, whose arguments these are."""
 
     time_scale: float
-    leak: float
-    threshold: float
+    leak: float | Mapping[str, float]
+    threshold: float | Mapping[str, float]
     shortest_hold: float
     synapse_dac_bias: int
     i_synin_gm: int | Mapping[str, int]
+
+    def span_of(self, population: str = "") -> tuple[float, float]:
+        """Leak and threshold of a population on the chip, in LSB."""
+        leak, threshold = (
+            float(value.get(population, default)) if isinstance(value, Mapping) else float(value)
+            for value, default in ((self.leak, LEAK), (self.threshold, THRESHOLD))
+        )
+        if not 0.0 < threshold - leak < float("inf"):
+            raise ParameterError(
+                f"Backend: threshold - leak must be a finite number above 0; got {threshold:g} - {leak:g}"
+                + (f" for {population!r}" if population else "")
+            )
+        return leak, threshold
 
 
 def make_targets(
@@ -88,7 +105,9 @@ def make_targets(
     default = NeuronTarget()
     names = ("leak", "reset", "threshold", "tau_mem", "tau_syn_exc", "tau_syn_inh", "refractory_time")
     wanted = {name: np.array(default.of_all(name)) for name in names}
-    wanted["threshold"][...] = point.threshold
+    wanted["threshold"][...] = THRESHOLD
+    for setting, given in (("leak", point.leak), ("threshold", point.threshold), ("i_synin_gm", point.i_synin_gm)):
+        _check_names(setting, given, populations)
     strengths = _strengths(placement, point.i_synin_gm)
     scales: dict[str, Scale] = {}
     for demand in placement.demands:
@@ -105,9 +124,10 @@ def make_targets(
             raise CalibrationError(
                 f"population {demand.name!r}: v_th must be above v_leak on the chip; got {span:g} in between"
             )
-        lsb = (point.threshold - point.leak) / span
+        leak, threshold = point.span_of(demand.name)
+        lsb = (threshold - leak) / span
         values = {
-            "leak": point.leak + lsb * (v_leak - middle),
+            "leak": leak + lsb * (v_leak - middle),
             "tau_mem": of_neurons(population.tau_mem, size) * point.time_scale,
         }
         for short in ("exc", "inh"):
@@ -115,12 +135,12 @@ def make_targets(
             values[f"tau_syn_{short}"] = of_neurons(tau, size) * point.time_scale
         hold = np.zeros(size)
         if isinstance(population, LIF):
-            values["threshold"] = point.leak + lsb * (of_neurons(population.v_th, size) - middle)
-            values["reset"] = point.leak + lsb * (of_neurons(population.v_reset, size) - middle)
+            values["threshold"] = leak + lsb * (of_neurons(population.v_th, size) - middle)
+            values["reset"] = leak + lsb * (of_neurons(population.v_reset, size) - middle)
             hold = np.maximum(of_neurons(population.t_refrac, size) * point.time_scale, point.shortest_hold)
             values["refractory_time"] = hold
         for name, value in values.items():
-            _check_reach(demand.name, name, value, point, lsb, middle)
+            _check_reach(demand.name, name, value, point.time_scale, lsb, middle - leak / lsb)
             wanted[name][own] = value[:, None]
         scales[demand.name] = Scale(lsb, values["leak"], v_leak, hold / point.time_scale)
     made = NeuronTarget(
@@ -144,11 +164,18 @@ def _strengths(placement: Placement, gm: int | Mapping[str, int]) -> Floats:
         return np.full(g.CIRCUITS, float(gm))
     result = np.full(g.CIRCUITS, float(np.asarray(NeuronTarget().i_synin_gm_exc)))
     for name, code in gm.items():
-        if name not in placement.circuits:
-            known = suggest(name, placement.circuits)
-            raise ParameterError(f"Backend.i_synin_gm: no population {name!r} is on the chip; {known}")
         result[placement.circuits[name]] = code
     return result
+
+
+def _check_names(setting: str, given: object, populations: Mapping[str, Population]) -> None:
+    """Refuse a setting of a population that there is not."""
+    on_chip = [name for name, population in populations.items() if isinstance(population, LIF | LI)]
+    for name in given if isinstance(given, Mapping) else ():
+        if name not in on_chip:
+            raise ParameterError(
+                f"Backend.{setting}: no population {name!r} is on the chip; {suggest(str(name), on_chip)}"
+            )
 
 
 def _check_start(name: str, population: LIF | LI) -> None:
@@ -159,13 +186,14 @@ def _check_start(name: str, population: LIF | LI) -> None:
         )
 
 
-def _check_reach(population: str, name: str, value: Floats, point: OperatingPoint, lsb: float, middle: float) -> None:
+def _check_reach(population: str, name: str, value: Floats, time_scale: float, lsb: float, at_0: float) -> None:
+    """Refuse what is out of reach; ``at_0`` is the model's voltage at a reading of 0."""
     low, high = FEASIBLE[name]
     if value.min() >= low and value.max() <= high:
         return
     timed = name.startswith(("tau", "refractory"))
     worst = float(value.min() if value.min() < low else value.max())
-    in_model = [v / point.time_scale if timed else middle + (v - point.leak) / lsb for v in (low, high, worst)]
+    in_model = [v / time_scale if timed else at_0 + v / lsb for v in (low, high, worst)]
     unit = "s" if timed else "in units of the model's voltage"
     raise CalibrationError(
         f"population {population!r}: {name} must be within {in_model[0]:.4g}..{in_model[1]:.4g} {unit}, which the "

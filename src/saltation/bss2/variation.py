@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
 from saltation.bss2.tables import Sizes, constant
+from saltation.errors import ParameterError
+from saltation.model.checks import suggest
 
 Floats = NDArray[np.float64]
 
@@ -107,6 +109,45 @@ class Noise(Sizes):
     jitter: float = constant(20e-9, "s", "assumed: of the comparator; membrane noise does the rest of about 60 ns")
     cadc: float = constant(1.0, "LSB", "assumed: between readings of one channel")
     madc: float = constant(2.0, "LSB", "assumed: 2.3 mV")
+
+
+def imperfect(what: str) -> tuple[Variation, Noise]:
+    """Variation and noise of which only some are left.
+
+    Parameters
+    ----------
+    what : str
+        "all"; "none"; "variation" or "noise", all of that kind; or one of them, as in "noise.membrane".
+
+    Raises
+    ------
+    ParameterError
+        If there is no such imperfection.
+
+    Examples
+    --------
+    >>> from saltation.bss2 import imperfect
+    >>> variation, noise = imperfect("noise.membrane")
+    >>> variation.leak, noise.membrane, noise.cadc
+    (0.0, 0.0045, 0.0)
+    """
+    variation, noise = Variation(), Noise()
+    if what in ("all", "none", "variation", "noise"):
+        return (
+            variation if what in ("all", "variation") else Variation.none(),
+            noise if what in ("all", "noise") else Noise.none(),
+        )
+    kind, _, name = what.partition(".")
+    table: Variation | Noise | None = {"variation": variation, "noise": noise}.get(kind)
+    if table is None or name not in (known := [row[0] for row in table.table()]):
+        names = (
+            known if table is not None else ["all", "none", "variation", "noise", "variation.leak", "noise.membrane"]
+        )
+        raise ParameterError(f"imperfections: no {what!r} is among those of a chip; {suggest(name or what, names)}")
+    kept = {name: getattr(table, name)}
+    if kind == "variation":
+        return Variation.none().replace(**kept), Noise.none()
+    return Variation.none(), Noise.none().replace(**kept)
 
 
 @lru_cache(maxsize=_CHIPS_KEPT)

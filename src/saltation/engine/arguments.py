@@ -121,9 +121,28 @@ def _check_drive(argument: str, value: Any, size: int) -> NDArray[np.float64]:
     return array
 
 
-def check_observed(plan: Plan, observed: Any, duration: float, batch: int) -> dict[str, Spikes]:
+def split_observed(observed: Any) -> tuple[dict[Any, Any], dict[Any, VoltageSamples]]:
+    """What was observed as spikes, and as voltages; of a population it can be both, ``(spikes, voltages)``."""
+    if not isinstance(observed, Mapping):
+        raise ParameterError(
+            "simulate.observed must be a dict of population to Spikes, VoltageSamples or (Spikes, VoltageSamples); got "
+            f"{type(observed).__name__}"
+        )
+    spikes: dict[Any, Any] = {}
+    measured: dict[Any, VoltageSamples] = {}
+    given = cast(Mapping[Any, Any], observed)
+    for name, value in given.items():
+        both: tuple[Any, ...] = cast(tuple[Any, ...], value) if isinstance(value, tuple) else (value,)
+        for each in both:
+            if isinstance(each, VoltageSamples):
+                measured[name] = each
+            else:
+                spikes[name] = each
+    return spikes, measured
+
+
+def check_observed(plan: Plan, spikes: dict[Any, Any], duration: float, batch: int) -> dict[str, Spikes]:
     """Observed spikes; a loop of populations is observed as a whole."""
-    spikes = {name: value for name, value in observed.items() if not isinstance(value, VoltageSamples)}
     allowed = [name for name, population in plan.populations.items() if population.spiking and name not in plan.inputs]
     for name, value in spikes.items():
         _known("observed", name, allowed, "a population that spikes")
@@ -142,26 +161,23 @@ def check_observed(plan: Plan, observed: Any, duration: float, batch: int) -> di
     return spikes
 
 
-def check_record(plan: Plan, record: Any, observed: Any, duration: float, batch: int) -> Request:
-    """Probes of populations that have a voltage, and measured voltages of recorded populations."""
-    if not isinstance(observed, Mapping):
-        raise ParameterError(
-            f"simulate.observed must be a dict of population to Spikes or VoltageSamples; got {type(observed).__name__}"
-        )
+def check_record(
+    plan: Plan, record: Any, measured: dict[Any, VoltageSamples], duration: float, batch: int, surrogate: bool
+) -> Request:
+    """Probes of populations that have a voltage, and measured voltages of what is recorded.
+
+    With ``surrogate`` gradients those of populations that spike are also of use unrecorded.
+    """
     with_voltage = [name for name, population in plan.populations.items() if not isinstance(population, Input)]
-    measured: dict[str, VoltageSamples] = {}
-    seen = cast(Mapping[Any, Any], observed)
-    for name, value in seen.items():
-        if isinstance(value, VoltageSamples):
-            _known("observed", name, with_voltage, "a population with a voltage")
-            wanted = (batch, value.times.size, plan.populations[name].size)
-            if value.values.shape != wanted:
-                raise ParameterError(
-                    f"simulate.observed[{name!r}]: VoltageSamples.values must be [batch, time, neuron] = {wanted}; got "
-                    f"{value.values.shape}"
-                )
-            _check_window(f"observed[{name!r}]", value.times, duration)
-            measured[name] = value
+    for name, value in measured.items():
+        _known("observed", name, with_voltage, "a population with a voltage")
+        wanted = (batch, value.times.size, plan.populations[name].size)
+        if value.values.shape != wanted:
+            raise ParameterError(
+                f"simulate.observed[{name!r}]: VoltageSamples.values must be [batch, time, neuron] = {wanted}; got "
+                f"{value.values.shape}"
+            )
+        _check_window(f"observed[{name!r}]", value.times, duration)
     if not isinstance(record, Mapping):
         raise ParameterError(f"simulate.record must be a dict of population to probe; got {type(record).__name__}")
     probes: dict[str, tuple[Probe, ...]] = {}
@@ -193,7 +209,7 @@ def check_record(plan: Plan, record: Any, observed: Any, duration: float, batch:
                 if name in measured:
                     measured_index(probe, measured[name], name)
         probes[name] = tuple(chosen)
-    unread = [name for name in measured if name not in probes]
+    unread = [name for name in measured if name not in probes and not (surrogate and plan.populations[name].spiking)]
     if unread:
         raise ParameterError(
             f"simulate.observed: measured voltages of {', '.join(unread)} are not read by any probe; record the "

@@ -74,6 +74,14 @@ class Grid(Backend):
     ParameterError
         If an argument is out of range.
 
+    Notes
+    -----
+    Spikes and voltages that were observed elsewhere take the place of the grid's own at every grid point, and surrogate
+    gradients go through the steps of the model with them: spikes at the nearest grid point, voltages between samples
+    linearly.  A voltage on the wrong side of the threshold for whether there was a spike is taken to be at the
+    threshold.  A second spike of a neuron at a grid point, or one while the model holds it, reaches other components
+    and leaves its own state as it is; ``run.report.uncrossed`` counts them.
+
     References
     ----------
     Neftci, Mostafa and Zenke, IEEE Signal Processing Magazine 36, 51 (2019), doi:10.1109/MSP.2019.2931595; Rotter and
@@ -128,11 +136,6 @@ class Grid(Backend):
         threads = self.threads or default_threads()
         settings = (float(self.dt), self.surrogate, bool(self.detach_reset), self.checkpoint, threads)
         if self.gradient == "surrogate":
-            if job.observed or job.request.measured:
-                raise ParameterError(
-                    "simulate.observed needs a gradient that is evaluated at spikes: Grid(dt, gradient='eventprop'), "
-                    "or Exact(); surrogate gradients go through the steps of the grid's own run"
-                )
             return run_on_grid(job, *settings)
         if job.drive:
             raise ParameterError(

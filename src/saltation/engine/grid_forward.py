@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from saltation.engine.backend import Drive, Job, Observation, Status
 from saltation.engine.buffers import grown
 from saltation.engine.grid_drive import currents_of, fitted_drive
+from saltation.engine.grid_observed import forced_spikes, measured_voltages
 from saltation.engine.grid_run import GridPart, GridRun, GridSettings
 from saltation.engine.grid_table import last_step, step_table, steps
 from saltation.engine.grid_trace import GridTrace
@@ -55,7 +56,7 @@ _STEPS_PER_UPDATE = 8
 def run_on_grid(
     job: Job, dt: float, surrogate: Surrogate, detached: bool, checkpoint: int | None, threads: int
 ) -> Observation:
-    """Run all components in order; the spikes of observed ones are taken as they are."""
+    """Run all components in order, with what was observed of them elsewhere in the place of their own."""
     plan = job.plan
     last = last_step(job.duration, dt)
     if last < 1:
@@ -67,17 +68,17 @@ def run_on_grid(
     runs: list[GridRun | None] = []
     for index, component in enumerate(plan.components):
         names = component.populations
-        if component.model == "input" or names[0] in job.observed:
+        if component.model == "input":
             runs.append(None)
-            for name in names:
-                if name in job.observed:
-                    spikes[name], moved[name] = job.observed[name], _on_grid(job.observed[name], dt)
             continue
         run = _run_component(job, plan.packed(index), moved, drive, settings)
         runs.append(run)
         if run.packed.spiking:
             for name in names:
-                moved[name] = spikes[name] = run.spikes_of(name, job.duration)
+                if name in job.observed:
+                    spikes[name], moved[name] = job.observed[name], _on_grid(job.observed[name], dt)
+                else:
+                    moved[name] = spikes[name] = run.spikes_of(name, job.duration)
     trace = GridTrace(job, moved, drive, tuple(runs), settings)
     return Observation(spikes, *_voltages(job.request, runs, settings), _status(runs, job.batch), trace)
 
@@ -107,6 +108,7 @@ def _run_component(
     ring = _ring(job, packed, steps_of, last)
     rows = CURRENTS_FROM + n_receptors * (1 + (ring if ring > 1 else 0))
     names = packed.component.populations
+    forced = forced_spikes(packed, job, dt, last)
     every = settings.checkpoint or max(int(np.ceil(np.sqrt(last + 1))), _SEGMENT // (5 * n))
     every = min(every, last + 1)
     segments = 0 if every > last else -(-(last + 1) // every)
@@ -115,7 +117,7 @@ def _run_component(
         packed.spiking,
         "beta" in packed.names,
         bool(table.rows[STEPS_HELD].any() or packed.limit.any()) or job.state is not None,
-        bool(packed.limit.any()),
+        bool(packed.limit.any()) and not forced.shape[1],
         last,
         every,
         ring,
@@ -128,12 +130,16 @@ def _run_component(
         packed.limit,
         _start(packed, job.state, dt, n_receptors),
         empty((job.batch, segments, rows, n)),
+        forced,
+        measured_voltages(packed, job, dt, last),
     )
-    probe_steps = np.unique(steps(job.request.times(names), dt))
+    # measured voltages are already in the place of the model's, and are recorded as those would be
+    request = replace(job.request, measured={})
+    probe_steps = np.unique(steps(request.times(names), dt))
     recorder = Recorder(
         probe_steps,
         np.zeros((job.batch, probe_steps.size, n) if probe_steps.size else (1, 0, 0)),
-        np.zeros((job.batch, WATCHED, n) if job.request.watched(names) else (1, WATCHED, 0)),
+        np.zeros((job.batch, WATCHED, n) if request.watched(names) else (1, WATCHED, 0)),
         empty(_kept(settings, scheme, job.batch, n)),
     )
     ends = np.zeros((job.batch, CURRENTS_FROM + n_receptors, n))

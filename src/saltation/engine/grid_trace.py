@@ -46,9 +46,14 @@ class GridTrace(Trace):
         return {name: run for run in runs for name in run.packed.columns}
 
     def report(self) -> Report:
-        """Nothing grazes on a grid, and nothing was observed."""
+        """Nothing grazes on a grid; of observed spikes, those that were not the grid's too are told."""
         batch = self.job.batch
-        return Report(np.zeros(batch, np.int64), np.zeros(batch, np.int64), np.full(batch, np.inf))
+        uncrossed = np.zeros(batch, np.int64)
+        for run in self.runs:
+            if run is not None and run.scheme.forced.shape[1]:
+                own = np.concatenate([np.diff(part.offsets[part.first :]) for part in run.parts])
+                uncrossed += sum(np.diff(self.job.observed[name].offsets) for name in run.packed.columns) - own
+        return Report(np.zeros(batch, np.int64), uncrossed, np.full(batch, np.inf))
 
     def tangent(self, tangents: Tangents) -> Tangent:
         """There is none."""

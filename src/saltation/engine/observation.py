@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from saltation.errors import ParameterError
 from saltation.kernels.records import WATCHED, Probes
-from saltation.model import MaxVoltage, SpikeTrain, Voltage, VoltageIntegral, VoltageSamples
+from saltation.model import MaxVoltage, Spikes, SpikeTrain, Voltage, VoltageIntegral, VoltageSamples
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Probe = Voltage | MaxVoltage | VoltageIntegral | SpikeTrain
 PROBES = (Voltage, MaxVoltage, VoltageIntegral, SpikeTrain)
 Record = Mapping[str, Probe | Sequence[Probe]]
+Observed = Spikes | VoltageSamples | tuple[Spikes, VoltageSamples]
+"""What was observed of a population elsewhere."""
 
 
 _NO_TIMES: Floats = np.empty(0)

@@ -14,15 +14,16 @@ from saltation.engine.arguments import (
     check_record,
     check_state,
     check_stimulus,
+    split_observed,
 )
 from saltation.engine.backend import Backend, Job, Status
 from saltation.engine.backends import check_backend
-from saltation.engine.observation import Record
+from saltation.engine.observation import Observed, Record
 from saltation.engine.plan import compile_network
 from saltation.engine.run import Run
 from saltation.engine.state import State
 from saltation.errors import SimulationError
-from saltation.model import Network, Spikes, VoltageSamples
+from saltation.model import Network, Spikes
 from saltation.model.named import Named
 
 _LOG = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def simulate(
     *,
     backend: Backend | None = None,
     record: Record | None = None,
-    observed: Mapping[str, Spikes | VoltageSamples] | None = None,
+    observed: Mapping[str, Observed] | None = None,
     state: State | None = None,
     throw: bool = True,
 ) -> Run:
@@ -57,10 +58,11 @@ def simulate(
         How to run it; ``Exact()`` by default.
     record : dict of str to probe or tuple of probes, optional
         Voltages to record: ``Voltage(times)``, ``MaxVoltage()``, ``VoltageIntegral()``.
-    observed : dict of str to Spikes or VoltageSamples, optional
+    observed : dict of str to Spikes, VoltageSamples, or both in a tuple, optional
         Observations from elsewhere, from a chip or another simulator.  Observed spikes take the place of a
         population's own: nothing is searched, the state is the model's, and the adjoint is evaluated at them.
-        Measured voltages take the place of what its probes record.
+        Measured voltages take the place of what its probes record; with surrogate gradients of a grid also that of
+        the voltages at which the surrogate is evaluated.
     state : State, optional
         ``run.state`` of the run to continue; time starts again at 0.
     throw : bool
@@ -101,8 +103,9 @@ def simulate(
     if state is not None:
         check_state(plan, state)
     spikes, drive, batch = check_stimulus(plan, stimulus, duration, state)
-    request = check_record(plan, record or {}, observed or {}, duration, batch)
-    replayed = check_observed(plan, observed or {}, duration, batch)
+    seen_spikes, measured = split_observed({} if observed is None else observed)
+    request = check_record(plan, record or {}, measured, duration, batch, backend.surrogate_gradients)
+    replayed = check_observed(plan, seen_spikes, duration, batch)
     job = Job(plan, spikes, drive, duration, batch, request, replayed, state)
     seen = backend.run(job)
     _complain(seen.status, throw)

@@ -52,7 +52,7 @@ class Chain:
     def request(self) -> Request:
         """What is recorded, as the engine knows it."""
         record = {name: probes[0] if bare else probes for name, probes, bare in self.recorded}
-        request = check_record(compile_network(self.network), record, {}, np.inf, 1)
+        request = check_record(compile_network(self.network), record, {}, np.inf, 1, surrogate=False)
         refuse_trains(request)
         return request
 

@@ -43,7 +43,9 @@ class Scheme(NamedTuple):
     checkpoints; ``ring``: grid points for which currents to come are kept; ``table [row, neuron]``: the coefficients;
     ``currents [batch, step or 0, receptor, neuron]``: what values on the grid bring; ``steps_of``: the steps of each
     delay; ``start [batch or 1, row, neuron]``: the state at the beginning, and ``checkpoints [batch, segment, row,
-    neuron]`` before each segment.
+    neuron]`` before each segment.  What was observed elsewhere takes the place of the component's own: ``forced
+    [batch, step or 0, neuron]`` is 1 at the grid points at which a neuron spikes, and 0 elsewhere; ``measured
+    [batch, step or 0, neuron]`` are voltages.
     """
 
     dt: float
@@ -63,6 +65,8 @@ class Scheme(NamedTuple):
     limit: Ints
     start: Floats
     checkpoints: Floats
+    forced: NDArray[np.int8]
+    measured: Floats
 
 
 class Recorder(NamedTuple):
@@ -215,6 +219,19 @@ def _distances(v, threshold, adapt, held, k, distance):
         distance[m] = math.nan if held[m] >= k else over
 
 
+# By what share of the way from reset to threshold a voltage is moved over its threshold, or under it.
+_CLEAR = 1e-9
+
+
+@inlined
+def _force(seen, threshold, reset, adapt, k, v, held):
+    """Move voltages to the side of their thresholds on which they were; those of neurons that are held stay."""
+    for m in range(v.size):
+        clear, top = _CLEAR * (threshold[m] - reset[m]), threshold[m] + adapt[m]
+        moved = max(v[m], top + clear) if seen[m] > 0 else min(v[m], top - clear)
+        v[m] = moved if held[m] < k else v[m]
+
+
 @inlined
 def _fire(threshold, reset, steps_held, beta, k, adaptive, holds, limited, limit, v, adapt, held, count, fired):
     """Mark who spikes at a grid point, and set the state behind the spikes; how many there are."""
@@ -281,6 +298,7 @@ def advance(scheme, events, event_steps, b, k0, k1, e, state, trace, recorder, f
     exc, inh = state[CURRENTS_FROM], state[CURRENTS_FROM + two]
     threshold, reset, steps_held, beta = table[THRESHOLD], table[RESET], table[STEPS_HELD], table[BETA]
     kept = recorder.distances
+    forced, measured = scheme.forced, scheme.measured
     drift, alpha, fade = table[DRIFT], table[ALPHA_MEM], table[ALPHA_ADAPT]
     decay_exc, decay_inh, gain_exc, gain_inh = table[DECAY], table[DECAY + two], table[DECAY + 1 + two], table[-1]
     traced, deep, watched = trace.shape[1] > 0, trace.shape[0] > LIGHT_ROWS, watch.shape[2] > 0
@@ -311,11 +329,15 @@ def advance(scheme, events, event_steps, b, k0, k1, e, state, trace, recorder, f
                     state[natural(CURRENTS_FROM + r), m] += state[natural(slot + r), m]
                 for m in range(n):
                     state[natural(slot + r), m] = 0.0
+        if measured.shape[1] > 0:
+            _copy(measured[b, k], v)
         if probe < probe_steps.size and probe_steps[probe] == k:
             _copy(v, samples[b, probe])
             probe += 1
         if watched:
             _watch(v, k, dt if 0 < k < last else 0.5 * dt, peak, where, area)
+        if forced.shape[1] > 0:
+            _force(forced[b, k], threshold, reset, adapt, k, v, held)
         if kept.shape[1] > 0:
             _distances(v, threshold, adapt, held, k, kept[b, k])
         if traced:

@@ -1,7 +1,7 @@
 """A call of a module as one operation: names in, lists of tensors through, names out."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from saltation.torch.spikes import Spikes, as_spikes
 Events = Spikes | model.Spikes | Tensor
 """Spikes of either kind, or values at every point of a grid."""
 
-Observed = Mapping[str, Events | VoltageSamples]
+Observed = Mapping[str, Events | VoltageSamples | tuple[Events, VoltageSamples]]
 """Observations of populations from elsewhere."""
 
 
@@ -113,7 +113,7 @@ def _observations(specification: Specification, key: int, observed: Observed) ->
     sizes = dict(specification.spiking)
     tensors: list[Tensor] = []
     kinds: list[tuple[str, bool]] = []
-    for name, value in observed.items():
+    for name, value in ((name, each) for name, seen in observed.items() for each in _each(seen)):
         if isinstance(value, VoltageSamples):
             kinds.append((name, True))
             tensors += [torch.from_numpy(np.array(value.times)), torch.from_numpy(np.array(value.values))]
@@ -127,6 +127,11 @@ def _observations(specification: Specification, key: int, observed: Observed) ->
         kinds.append((name, False))
         tensors += [spikes.times.detach(), spikes.units, spikes.offsets]
     return observing(key, tuple(kinds)), tensors
+
+
+def _each(seen: Any) -> tuple[Any, ...]:
+    """What was observed of a population: spikes, voltages, or both."""
+    return cast(tuple[Any, ...], seen) if isinstance(seen, tuple) else (seen,)
 
 
 _OBSERVING: dict[tuple[int, tuple[tuple[str, bool], ...]], int] = {}

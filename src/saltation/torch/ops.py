@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from saltation.engine import Run, Status, simulate
+from saltation.engine.arguments import split_observed
 from saltation.engine.grid import grid_points
+from saltation.engine.observation import Observed
 from saltation.engine.training import TIME_CONSTANTS
 from saltation.errors import GradientError, ParameterError
 from saltation.model import Spikes, SpikeTrain, Voltage, VoltageSamples
@@ -75,7 +77,7 @@ def run(
     seen = observations(specification, observed)
     result = _simulate(specification, _arrays(parameters), _stimulus(specification, stimulus), seen, duration, throw)
     if keep and all(name in result.spikes for name, _ in specification.inputs):
-        measured = {name: value for name, value in seen.items() if isinstance(value, VoltageSamples)}
+        measured = split_observed(seen)[1]
         recent_runs.keep(Kept(specification, measured, result))
     return outputs_of(specification, result)
 
@@ -157,7 +159,9 @@ def run_backward(
     if result is None:
         seen = observations(specification, observed)
         if not specification.backend.surrogate_gradients:
-            seen |= _events(specification.spiking, spikes)
+            measured_too = split_observed(seen)[1]
+            own = _events(specification.spiking, spikes)
+            seen |= {k: (value, measured_too[k]) if k in measured_too else value for k, value in own.items()}
         events_of = _stimulus(specification, stimulus)
         result = _simulate(specification, values, events_of, seen, duration, throw=True)
     return gradients(specification, result, cotangents, wanted, parameters)
@@ -332,14 +336,16 @@ def _places(specification: Specification, voltages: bool) -> dict[str, int]:
     return places
 
 
-def observations(specification: Specification, observed: Sequence[Tensor]) -> dict[str, Spikes | VoltageSamples]:
+def observations(specification: Specification, observed: Sequence[Tensor]) -> dict[str, Observed]:
     """Take what was observed elsewhere from its tensors."""
     sizes = dict(specification.spiking)
-    found: dict[str, Spikes | VoltageSamples] = {}
+    found: dict[str, Observed] = {}
     for name, at in _places(specification, voltages=False).items():
         found.update(_events([(name, sizes[name])], observed[at : at + 3]))
     for name, at in _places(specification, voltages=True).items():
-        found[name] = VoltageSamples(_array(observed[at]), _array(observed[at + 1]))
+        voltages = VoltageSamples(_array(observed[at]), _array(observed[at + 1]))
+        spikes = found.get(name)
+        found[name] = (spikes, voltages) if isinstance(spikes, Spikes) else voltages
     return found
 
 
@@ -347,7 +353,7 @@ def simulated(
     specification: Specification,
     parameters: Sequence[Tensor],
     stimulus: Sequence[Tensor],
-    seen: Mapping[str, Spikes | VoltageSamples],
+    seen: Mapping[str, Observed],
     records: Mapping[str, Spikes],
     duration: float,
     throw: bool,
@@ -361,7 +367,7 @@ def _simulate(
     specification: Specification,
     values: Sequence[NDArray[Any]],
     stimulus: Mapping[str, Spikes | NDArray[Any]],
-    observed: Mapping[str, Spikes | VoltageSamples],
+    observed: Mapping[str, Observed],
     duration: float,
     throw: bool,
 ) -> Run:

@@ -98,7 +98,7 @@ class SNN(NetworkModule):
             gradient, or `saltation.Spikes`.
         duration : float
             Length of the window in seconds.
-        observed : dict of str to Spikes or VoltageSamples, optional
+        observed : dict of str to Spikes, VoltageSamples, or both in a tuple, optional
             Observations from elsewhere, from a chip or another simulator: they take the place of the result,
             and the adjoint is evaluated at them.
         throw : bool

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -92,6 +92,11 @@ class Calibration:
                 "failed": float(np.isnan(after).sum()),
             }
         return result
+
+    def uniform(self) -> "Calibration":
+        """One code for all circuits, the median of those found: how the chip is without a calibration of each."""
+        registers = {name: np.full_like(codes, int(np.median(codes))) for name, codes in self.registers.items()}
+        return replace(self, registers=registers)
 
     def at_ends(self) -> dict[str, int]:
         """Of each register that was searched for, how many codes ended at an end of their range."""

@@ -33,6 +33,8 @@ _SETTINGS = (
     "gradient",
     "serial",
     "rows",
+    "imperfections",
+    "calibrated",
 )
 
 
@@ -80,18 +82,26 @@ _SETTINGS = (
     type=click.Choice(BACKENDS),
     default="exact",
     show_default=True,
-    help="Event by event; step by step with surrogate gradients, then the recipe is voltage; or on an emulated "
-    "BrainScaleS-2 chip in the loop.",
+    help="Event by event; step by step with surrogate gradients; or on an emulated BrainScaleS-2 chip in the loop. "
+    "With surrogate gradients the recipe is voltage.",
 )
 @click.option("--serial", type=click.IntRange(0), default=1, show_default=True, help="Which chip.")
-@click.option("--rows", type=click.IntRange(1), default=2, show_default=True, help="Rows of a synapse on the chip.")
+@click.option("--rows", type=click.IntRange(1), default=4, show_default=True, help="Rows of a synapse on the chip.")
+@click.option(
+    "--imperfections",
+    default="all",
+    show_default=True,
+    help="Of the chip: all, none, or what is left of them, such as noise or variation.leak.",
+)
+@click.option(
+    "--calibrated/--uncalibrated", default=True, show_default=True, help="Codes for each circuit, or for all."
+)
 @click.option("--dt", type=float, help="Step of the grid in seconds.  [default: that of the recipe]")
 @click.option(
     "--gradient",
     type=click.Choice(GRADIENTS),
-    default="surrogate",
-    show_default=True,
-    help="Of the grid: with surrogates, or by EventProp at the spikes that it finds.",
+    help="Of the grid or the chip: with surrogates, or by EventProp at the spikes found.  [default: surrogate on the "
+    "grid, eventprop on the chip]",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads; the result does not depend on it.  [default: all]")
 @click.option(
@@ -134,7 +144,8 @@ def command(ctx: click.Context, **options: Any) -> None:
 def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Settings, str, str]:
     """Settings, recipe and front end: those of the folder where one is resumed, and what is given."""
     recipe, frontend = options["recipe"], options["frontend"]
-    if "recipe" not in given and options["backend"] == "grid" and options["gradient"] == "surrogate":
+    default = "surrogate" if options["backend"] == "grid" else "eventprop"
+    if "recipe" not in given and (options["gradient"] or default) == "surrogate":
         recipe = "voltage"
     base = RECIPES[recipe]
     out = options["out"]
@@ -151,12 +162,17 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
             "Leave it out, or take --recipe published"
         )
     require_frontend(frontend)
-    _refuse_idle(given, ("dt", "gradient"), settings.backend == "grid", "the grid", "--backend grid")
-    _refuse_idle(given, ("serial", "rows"), settings.backend == "bss2", "a chip", "--backend bss2")
+    _refuse_idle(given, ("gradient",), settings.backend != "exact", "the grid and the chip", "--backend grid or bss2")
+    stepped = settings.backend == "grid" or settings.surrogate_gradients
+    _refuse_idle(given, ("dt",), stepped, "the grid", "--backend grid, or --gradient surrogate")
+    chip_only = ("serial", "rows", "imperfections", "calibrated")
+    _refuse_idle(given, chip_only, settings.backend == "bss2", "a chip", "--backend bss2")
     if settings.backend == "bss2" and frontend == "jax":
         raise ParameterError("--frontend jax does not run on a chip yet; take --frontend numpy or torch")
     learned = "--delays axonal or synaptic"
     _refuse_idle(given, ("delay_learning_rate",), settings.delays != "none", "delays that are learned", learned)
+    if settings.backend != "exact":
+        settings = dataclasses.replace(settings, gradient=settings.chosen_gradient)  # for the folder to say which
     return settings, recipe, frontend
 
 

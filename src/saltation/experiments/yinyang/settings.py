@@ -79,14 +79,20 @@ class Settings(Recipe):
         the highest voltage is the answer, and the loss its cross-entropy, without `tau0`, `tau1` and `alpha`.
     backend : str
         "exact", "grid" with steps of `dt`, or "bss2", an emulated chip in the loop.
-    gradient : str
-        Of a grid: "surrogate", which needs a readout of voltages, or "eventprop" at the spikes it finds.
+    gradient : str, optional
+        Of a grid or a chip: "surrogate", which needs a readout of voltages, or "eventprop" at the spikes that were
+        found; by default "surrogate" on a grid, "eventprop" elsewhere.
     dt : float
-        Step of the grid, at most `duration`.
+        Step of the grid, or of the surrogate gradients of a chip, at most `duration`.
     beta : float
         Sharpness of the surrogate, `saltation.SuperSpike`.
     serial, rows : int
         Of a chip: its serial number, and the parallel rows of each synapse.
+    imperfections : str
+        Of a chip: "all"; "none", an ideal one, of which rounding, saturation and delays remain; or what is left of
+        them, see `saltation.bss2.imperfect`.
+    calibrated : bool
+        Of a chip: whether circuits have codes of their own.
     train_points, held_out_points : int
         Points to train on (seed 42), and points for validation (41) and test (40) each.
 
@@ -126,11 +132,13 @@ class Settings(Recipe):
     delay_learning_rate: float = 0.1e-3
     readout: str = "first_spike"
     backend: str = "exact"
-    gradient: str = "surrogate"
+    gradient: str | None = None
     dt: float = 1e-3
     beta: float = 10.0
     serial: int = 1
-    rows: int = 2
+    rows: int = 4
+    imperfections: str = "all"
+    calibrated: bool = True
     train_points: int = 5000
     held_out_points: int = 1000
 
@@ -141,7 +149,7 @@ class Settings(Recipe):
         for name in ("learning_rate", "delay_learning_rate", "decay", "tau0", "tau1", "dt", "beta"):
             number("Settings", name, getattr(self, name), minimum=0.0, strict=True)
         for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
+            if getattr(self, name) not in allowed and not (name == "gradient" and self.gradient is None):
                 raise ParameterError(
                     f"Settings.{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}"
                 )
@@ -161,13 +169,18 @@ class Settings(Recipe):
             number("Settings", "out_sum", self.out_sum)
         number("Settings", "alpha", self.alpha, minimum=0.0)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
-        if self.backend == "grid":
+        if self.backend == "grid" or self.surrogate_gradients:
             number("Settings", "dt", self.dt, maximum=self.duration, hint="a step is at most as long as the window")
+
+    @property
+    def chosen_gradient(self) -> str:
+        """The gradient, also where none is given."""
+        return self.gradient or ("surrogate" if self.backend == "grid" else "eventprop")
 
     @property
     def surrogate_gradients(self) -> bool:
         """Whether gradients are those of steps."""
-        return self.backend == "grid" and self.gradient == "surrogate"
+        return self.backend != "exact" and self.chosen_gradient == "surrogate"
 
 
 RECIPES = {

@@ -126,14 +126,38 @@ def make_backend(settings: Settings, threads: int | None) -> Backend:
     """Give what runs the network."""
     if settings.backend == "exact":
         return Exact(threads=threads)
+    gradient = "surrogate" if settings.surrogate_gradients else "eventprop"
+    grid = Grid(settings.dt, surrogate=SuperSpike(settings.beta), gradient=gradient, threads=threads)
     if settings.backend == "bss2":
-        from saltation.bss2 import Backend as OnChip
-        from saltation.bss2 import Chip
+        return _on_chip(settings, grid if settings.surrogate_gradients else None, threads)
+    return grid
 
-        # each with a chip of its own: what one has run does not change the noise of another
-        return OnChip(Chip(settings.serial, threads=threads), rows=settings.rows, threads=threads)
-    surrogate, gradient = SuperSpike(settings.beta), "surrogate" if settings.surrogate_gradients else "eventprop"
-    return Grid(settings.dt, surrogate=surrogate, gradient=gradient, threads=threads)
+
+# Where the model is on the chip, in LSB: as far apart as the circuits allow, so that noise counts little; and a unit of
+# a readout's voltage, of which there are about five.
+_LEAK, _THRESHOLD, _READOUT = 50.0, 200.0, {"leak": 80.0, "threshold": 110.0}
+
+
+def _on_chip(settings: Settings, adjoint: Grid | None, threads: int | None) -> Backend:
+    from saltation.bss2 import Backend as OnChip
+    from saltation.bss2 import Chip, imperfect
+
+    variation, noise = imperfect(settings.imperfections)
+    # each with a chip of its own: what one has run does not change the noise of another
+    chip = Chip(settings.serial, variation=variation, noise=noise, threads=threads)
+    readout = settings.readout == "max_voltage"
+    leak, threshold = {"hid": _LEAK, "out": _LEAK}, {"hid": _THRESHOLD, "out": _THRESHOLD}
+    if readout:
+        leak["out"], threshold["out"] = _READOUT["leak"], _READOUT["threshold"]
+    return OnChip(
+        chip,
+        calibrated=settings.calibrated,
+        adjoint=adjoint,
+        leak=leak,
+        threshold=threshold,
+        rows=settings.rows,
+        threads=threads,
+    )
 
 
 def with_values(network: Network, values: Mapping[str, Floats]) -> Network:
