@@ -1,7 +1,6 @@
 """`Backend`: networks run on an emulated chip, and trained in the loop."""
 
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -12,31 +11,23 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.calibration import Calibration, calibrate
 from saltation.bss2.chip import Chip, Execution
 from saltation.bss2.configuration import Configuration
+from saltation.bss2.parts import Part, joined, matrix, split
+from saltation.bss2.placed import Placed, Site
 from saltation.bss2.placement import Placement
 from saltation.bss2.placement.demand import demands
-from saltation.bss2.placement.placement import place_parts
-from saltation.bss2.playing import at_rails, make_sections, spikes_of, voltages_of
+from saltation.bss2.playing import make_sections, spikes_of, voltages_of
 from saltation.bss2.readout import DRAM, SRAM, Cadc, Recording
-from saltation.bss2.scaling import LEAK, THRESHOLD, OperatingPoint, Scale, make_targets, weight_scale
+from saltation.bss2.scaling import LEAK, THRESHOLD, OperatingPoint, make_targets, weight_scale
 from saltation.engine.backend import Backend as Abstract
 from saltation.engine.backend import Job, Observation
 from saltation.engine.exact import Exact, refuse_trains
 from saltation.engine.grid import Grid
 from saltation.engine.observation import Request
-from saltation.engine.plan import Plan
-from saltation.errors import ChipWarning, ParameterError
-from saltation.model import (
-    LIF,
-    MaxVoltage,
-    Network,
-    Population,
-    Projection,
-    ProjectionKey,
-    Voltage,
-    VoltageIntegral,
-    VoltageSamples,
-)
-from saltation.model.checks import caller_level
+from saltation.engine.plan import Plan, compile_network
+from saltation.errors import ParameterError
+from saltation.model import MaxVoltage, Network, ProjectionKey, Spikes, Voltage, VoltageIntegral, VoltageSamples
+
+Ints = NDArray[np.int64]
 
 
 @final
@@ -52,10 +43,11 @@ class Backend(Abstract):
 
     Parameters
     ----------
-    chip : Chip
-        Where it runs.
-    calibration : Calibration, optional
-        Of this chip and for this network; by default it is made when the network first runs.
+    chips : Chip or sequence of Chip
+        Where it runs.  A network that is larger than a chip runs in parts one after another, feed-forward, the spikes
+        of one played to the next; several chips take turns.
+    calibration : Calibration or sequence of Calibration, optional
+        Of these chips and for this network; by default they are made when the network first runs.
     calibrated : bool
         False: all circuits get one code, the median of those that the calibration found; to see what it is worth.
     adjoint : Exact or Grid
@@ -109,15 +101,15 @@ class Backend(Abstract):
     """
 
     __slots__ = (
-        "_calibration",
+        "_calibrations",
         "_kept",
         "_plan",
         "_rows",
         "_weight_scale",
         "adjoint",
         "calibrated",
-        "chip",
-        "execution",
+        "chips",
+        "executions",
         "point",
         "seed",
         "threads",
@@ -126,8 +118,8 @@ class Backend(Abstract):
 
     def __init__(
         self,
-        chip: Chip,
-        calibration: Calibration | None = None,
+        chips: Chip | Sequence[Chip],
+        calibration: Calibration | Sequence[Calibration] | None = None,
         *,
         calibrated: bool = True,
         adjoint: Exact | Grid | None = None,
@@ -143,10 +135,8 @@ class Backend(Abstract):
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
-        if not isinstance(chip, Chip):
-            raise ParameterError(f"Backend.chip must be a Chip; got {type(chip).__name__}; Chip(serial=1) makes one")
-        if calibration is not None:
-            calibration.check(chip.serial)
+        self.chips = _chips(chips)
+        self._calibrations = _calibrations(calibration, self.chips)
         for name, value in (
             ("time_scale", time_scale),
             ("weight_scale", 1.0 if weight_scale is None else weight_scale),
@@ -158,19 +148,25 @@ class Backend(Abstract):
             raise ParameterError(
                 f"Backend.adjoint must be Exact() or Grid(dt); got {adjoint!r}; it differentiates what was observed"
             )
-        self.chip, self.seed, self.threads, self.calibrated = chip, seed, threads, bool(calibrated)
+        self.seed, self.threads, self.calibrated = seed, threads, bool(calibrated)
         self.time_offset = float(time_offset)
         self.point = OperatingPoint(
             float(time_scale), leak, threshold, float(shortest_hold), synapse_dac_bias, i_synin_gm
         )
         self.point.span_of()
-        self._rows, self._weight_scale, self._calibration = rows, weight_scale, calibration
-        self._kept: tuple[Any, _Placed] | None = None
+        self._rows, self._weight_scale = rows, weight_scale
+        self._kept: tuple[Any, Placed] | None = None
         self._plan: Plan | None = None
-        self.execution: Execution | None = None
+        self.executions: tuple[Execution, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Backend({self.chip!r}, time_scale={self.point.time_scale:g})"
+        shown = repr(self.chip) if len(self.chips) == 1 else repr(list(self.chips))
+        return f"Backend({shown}, time_scale={self.point.time_scale:g})"
+
+    @property
+    def chip(self) -> Chip:
+        """The chip, or the first one."""
+        return self.chips[0]
 
     @property
     def surrogate_gradients(self) -> bool:
@@ -182,80 +178,121 @@ class Backend(Abstract):
         _refuse(job)
         placed = self._place(job.plan)
         weights = {key: placed.rounded(key, projection) for key, projection in job.plan.projections.items()}
-        for key, values in weights.items():
-            placed.placement.write_weights(placed.configuration, key, values)
-        recordings, names = self._recordings(job, placed)
-        scale = self.point.time_scale
-        sections = make_sections(placed.placement, job.stimulus, job.batch, job.duration * scale, scale, recordings)
-        execution = self.chip.run(placed.configuration, sections, seed=self.seed)
-        self.execution = execution
-        _complain(placed, execution, names)
-        found = spikes_of(placed.placement, execution.sections, job.duration, scale, self.time_offset)
-        measured = {name: self._measured(job, placed, name, recordings[0], execution) for name in names}
+        pieces: dict[str, list[tuple[Ints, Spikes]]] = {}
+        spikes: dict[str, Spikes] = dict(job.stimulus)
+        read: dict[str, list[tuple[Ints, VoltageSamples]]] = {}
+        executions: list[Execution] = []
+        for site in placed.sites:
+            for name in site.part.sources:
+                if name in pieces and name not in spikes:
+                    spikes[name] = joined(pieces[name], job.plan.populations[name].size)
+            executions.append(self._run_part(job, placed, site, weights, spikes, pieces, read))
+        self.executions = tuple(executions)
+        found = {name: joined(each, job.plan.populations[name].size) for name, each in pieces.items()}
+        measured = {name: _put_together(each, job.plan.populations[name].size) for name, each in read.items()}
         request = Request(job.request.probes, job.request.single, measured)
         observed = replace(job, plan=self._as_run(job.plan, placed, weights), observed=found, request=request)
         return self.adjoint.run(observed)
 
+    def _run_part(
+        self,
+        job: Job,
+        placed: Placed,
+        site: Site,
+        weights: Mapping[ProjectionKey, Ints],
+        spikes: Mapping[str, Spikes],
+        pieces: dict[str, list[tuple[Ints, Spikes]]],
+        read: dict[str, list[tuple[Ints, VoltageSamples]]],
+    ) -> Execution:
+        """Run a part on its chip, and add what it observed."""
+        part, scale = site.part, self.point.time_scale
+        for key in part.keys:
+            projection = job.plan.projections[key]
+            whole = matrix(projection, weights[key])[:, part.neurons[projection.post]]
+            part.placement.write_weights(site.configuration, key, whole)
+        recordings, names = self._recordings(job, site)
+        given = {name: spikes[name] for name in part.sources}
+        sections = make_sections(part.placement, given, job.batch, job.duration * scale, scale, recordings)
+        execution = site.chip.run(site.configuration, sections, seed=self.seed)
+        placed.complain(execution, names)
+        found = spikes_of(part.placement, execution.sections, job.duration, scale, self.time_offset)
+        for name, own in found.items():
+            pieces.setdefault(name, []).append((part.neurons[name], own))
+        for name in names:
+            samples = self._measured(job, site, name, recordings[0], execution)
+            read.setdefault(name, []).append((part.neurons[name], samples))
+        return execution
+
     def calibration(self, plan_or_network: Plan | Network) -> Calibration:
-        """The calibration with which a network runs."""
-        return self._place(plan_or_network).calibration
+        """The calibration with which a network runs, of its first part if it has several."""
+        return self._place(plan_or_network).sites[0].calibration
 
     def placement(self, plan_or_network: Plan | Network) -> Placement:
-        """Where a network is on the chip."""
-        return self._place(plan_or_network).placement
+        """Where a network is on the chip, its first part if it has several."""
+        return self._place(plan_or_network).sites[0].part.placement
+
+    def parts(self, plan_or_network: Plan | Network) -> tuple[Part, ...]:
+        """The parts in which a network runs; one where it fits on the chip."""
+        return tuple(site.part for site in self._place(plan_or_network).sites)
 
     def weight_scales(self, plan_or_network: Plan | Network) -> dict[str, float]:
         """For each population, the weight on the chip for a weight of 1."""
         return dict(self._place(plan_or_network).factors)
 
-    def _place(self, plan: Plan | Network) -> "_Placed":
+    def _place(self, plan_or_network: Plan | Network) -> Placed:
         """Placement, calibration and configuration of a plan; kept while all but its weights stays the same."""
-        asked = (tuple(plan.populations.items()), demands(plan.populations, plan.projections, self._rows))
+        plan = plan_or_network if isinstance(plan_or_network, Plan) else compile_network(plan_or_network)
+        patterns = tuple(projection.connectivity for projection in plan.projections.values())
+        asked = (tuple(plan.populations.items()), patterns, demands(plan.populations, plan.projections, self._rows))
         if self._kept is not None and self._kept[0] == asked:
             return self._kept[1]
-        placement = place_parts(plan.populations, plan.projections, self._rows)
-        target, scales = make_targets(plan.populations, placement, self.point)
-        calibration = self._calibration or calibrate(self.chip, target)
+        sites: list[Site] = []
+        scales: dict[str, list[tuple[int, float]]] = {}
+        for i, part in enumerate(split(plan, self._rows)):
+            sites.append(site := self._site(part, self.chips[i % len(self.chips)]))
+            for demand in part.placement.demands:
+                first = part.placement.circuits[demand.name][:, 0]
+                factor = self._weight_scale or weight_scale(site.calibration, first, site.scales[demand.name].lsb)
+                scales.setdefault(demand.name, []).append((demand.size, factor))
+        # one for all parts of a population, whose synapses may share their weights
+        factors = {name: sum(n * f for n, f in each) / sum(n for n, _ in each) for name, each in scales.items()}
+        placed = Placed(tuple(sites), factors)
+        self._kept = (asked, placed)
+        return placed
+
+    def _site(self, part: Part, chip: Chip) -> Site:
+        target, scales = make_targets(part.populations, part.placement, self.point)
+        calibration = self._calibrations.get(chip.serial) or calibrate(chip, target)
         if not self.calibrated:
             calibration = calibration.uniform()
         configuration = Configuration()
         calibration.apply(configuration)
-        placement.configure(configuration)
-        placement.share_capacitance(configuration, self.chip.physics)
-        factors = {
-            demand.name: self._weight_scale
-            or weight_scale(calibration, placement.circuits[demand.name][:, 0], scales[demand.name].lsb)
-            for demand in placement.demands
-        }
-        placed = _Placed(placement, calibration, configuration, scales, factors)
-        self._kept = (asked, placed)
-        return placed
+        part.placement.configure(configuration)
+        part.placement.share_capacitance(configuration, chip.physics)
+        return Site(part, chip, calibration, configuration, scales)
 
-    def _recordings(self, job: Job, placed: "_Placed") -> tuple[list[Recording], list[str]]:
-        names = [name for name in job.request.probes if name not in job.plan.inputs]
-        if self.surrogate_gradients:
-            names += [name for name in job.plan.populations if name not in (*names, *job.plan.inputs)]
+    def _recordings(self, job: Job, site: Site) -> tuple[list[Recording], list[str]]:
+        here = [demand.name for demand in site.part.placement.demands]
+        names = [name for name in here if name in job.request.probes or self.surrogate_gradients]
         if not names:
             return [], []
-        circuits = np.concatenate([placed.placement.circuits[name][:, 0] for name in names])
+        circuits = np.concatenate([site.part.placement.circuits[name][:, 0] for name in names])
         length = job.duration * self.point.time_scale
-        fits = length <= (g.CADC_SRAM_SAMPLES - 1) * self.chip.physics.cadc_period
+        fits = length <= (g.CADC_SRAM_SAMPLES - 1) * site.chip.physics.cadc_period
         return [Cadc(circuits=circuits, placement=SRAM if fits else DRAM)], names
 
-    def _measured(
-        self, job: Job, placed: "_Placed", name: str, recording: Recording, execution: Execution
-    ) -> VoltageSamples:
+    def _measured(self, job: Job, site: Site, name: str, recording: Recording, execution: Execution) -> VoltageSamples:
         scale, probes = self.point.time_scale, job.request.probes.get(name, ())
         times = [probe.times for probe in probes if isinstance(probe, Voltage)]
         whole = any(isinstance(probe, MaxVoltage | VoltageIntegral) for probe in probes)
         if whole or self.surrogate_gradients:
             times.append(execution.sections[0].sampled[0] / scale)
         union = np.unique(np.minimum(np.concatenate(times), job.duration))
-        first = placed.placement.circuits[name][:, 0]
-        given = (first, recording, execution.sections, 0, placed.scales[name], union * scale)
+        first = site.part.placement.circuits[name][:, 0]
+        given = (first, recording, execution.sections, 0, site.scales[name], union * scale)
         return VoltageSamples(union, voltages_of(*given))
 
-    def _as_run(self, plan: Plan, placed: "_Placed", weights: dict[ProjectionKey, NDArray[np.int64]]) -> Plan:
+    def _as_run(self, plan: Plan, placed: Placed, weights: Mapping[ProjectionKey, Ints]) -> Plan:
         """The plan as the chip had it: its rounded weights, and its refractory times."""
         projections = {
             key: projection.with_values({"weight": weights[key] / placed.factors[projection.post]})
@@ -266,68 +303,43 @@ class Backend(Abstract):
         return self._plan
 
 
-@final
-class _Placed:
-    """A network on the chip: where, with which codes, and in which scale; and what was said of it already."""
+def _put_together(pieces: Sequence[tuple[Ints, VoltageSamples]], size: int) -> VoltageSamples:
+    """Voltages of a population from those of its parts, which were read at the same times."""
+    if len(pieces) == 1:
+        return pieces[0][1]
+    first = pieces[0][1]
+    values = np.empty((*first.values.shape[:2], size))
+    for index, samples in pieces:
+        values[:, :, index] = samples.values
+    return VoltageSamples(first.times, values)
 
-    def __init__(
-        self,
-        placement: Placement,
-        calibration: Calibration,
-        configuration: Configuration,
-        scales: dict[str, Scale],
-        factors: dict[str, float],
-    ) -> None:
-        self.placement, self.calibration, self.configuration = placement, calibration, configuration
-        self.scales, self.factors = scales, factors
-        self._held: dict[str, Population] | None = None
-        self._told: set[str] = set()
 
-    def tell(self, what: str, message: str) -> None:
-        """Warn of something once: in a training it would come with every batch."""
-        if what not in self._told:
-            self._told.add(what)
-            warnings.warn(message, ChipWarning, stacklevel=caller_level())
-
-    def rounded(self, key: ProjectionKey, projection: Projection) -> NDArray[np.int64]:
-        """Weights of a projection as the chip has them, those beyond its range cut."""
-        most = g.WEIGHT_MAX * self.placement.written[key].rows
-        factor = self.factors[projection.post]
-        wanted = np.rint(projection.weight * factor).astype(np.int64)
-        if beyond := int((np.abs(wanted) > most).sum()):
-            self.tell(
-                f"cut {key!r}",
-                f"projection {key!r}: {beyond} of {wanted.size} weights are beyond the chip's {most} and were cut, and "
-                f"later ones will be; a weight of 1 is {factor:.1f} on the chip; use more rows=, a larger "
-                "synapse_dac_bias=, or smaller weights",
+def _chips(chips: Chip | Sequence[Chip]) -> tuple[Chip, ...]:
+    given: tuple[Any, ...] = tuple(chips) if isinstance(chips, list | tuple) else (chips,)
+    for each in given:
+        if not isinstance(each, Chip):
+            raise ParameterError(
+                f"Backend.chips must be a Chip or several; got {type(each).__name__}; Chip(serial=1) makes one"
             )
-        return np.clip(wanted, -most, most)
-
-    def held(self, populations: Mapping[str, Population]) -> dict[str, Population]:
-        """Populations with the refractory times of the chip; made once, so that what was packed for them stays."""
-        if self._held is None:
-            self._held = dict(populations)
-            for name, population in populations.items():
-                if isinstance(population, LIF):
-                    self._held[name] = population.with_parameters(t_refrac=self.scales[name].hold)
-        return self._held
+    if not given or len({id(each) for each in given}) < len(given):
+        raise ParameterError(f"Backend.chips must be at least one Chip, each given once; got {list(given)!r}")
+    return given
 
 
-def _complain(placed: _Placed, execution: Execution, recorded: list[str]) -> None:
-    """Say what the chip lost in a run, and where its readings ended."""
-    if lost := {place: n for place, n in execution.lost.items() if n}:
-        warnings.warn(
-            f"the chip lost events in run {execution.number}: {lost}; more come at once than a link or a bus carries, "
-            "one every 8 ns; spread them, or use fewer inputs",
-            ChipWarning,
-            stacklevel=caller_level(),
+def _calibrations(given: Calibration | Sequence[Calibration] | None, chips: Sequence[Chip]) -> dict[int, Calibration]:
+    """Calibrations by serial number."""
+    if given is None:
+        return {}
+    listed = [given] if isinstance(given, Calibration) else list(given)
+    if len(listed) == 1 and len(chips) == 1:
+        listed[0].check(chips[0].serial)
+    found = {each.serial: each for each in listed}
+    missing = [chip.serial for chip in chips if chip.serial not in found]
+    if missing:
+        raise ParameterError(
+            f"Backend.calibration must have one for each chip, or be left out; got none for {missing}; calibrate(chip)"
         )
-    if recorded and (n := at_rails(execution.sections, 0)):
-        placed.tell(
-            "rails",
-            f"{n} readings of {', '.join(recorded)} in run {execution.number} were at an end of the CADC's 0..255, and "
-            "the voltage may have been beyond; move leak= or threshold=, or use smaller weights",
-        )
+    return found
 
 
 def _refuse(job: Job) -> None:

@@ -179,6 +179,11 @@ def _check_names(setting: str, given: object, populations: Mapping[str, Populati
 
 
 def _check_start(name: str, population: LIF | LI) -> None:
+    if isinstance(population, LIF) and population.max_spikes is not None:
+        raise CalibrationError(
+            f"population {name!r}: max_spikes must be left out: the chip's neurons spike as often as they will; got "
+            f"{population.max_spikes}"
+        )
     start = population.v_init
     if start is not None and not np.array_equal(np.broadcast_to(start, np.shape(population.v_leak)), population.v_leak):
         raise CalibrationError(

@@ -69,11 +69,6 @@ def demands(
                     f"projection {key!r} must have no delay: the chip has no programmable ones; got up to "
                     f"{float(projection.delay.max()):g} s"
                 )
-            if projection.connectivity is not None:
-                raise PlacementError(
-                    f"projection {key!r} must have a dense weight to be placed; got "
-                    f"{type(projection.connectivity).__name__}; write it as a matrix with zeros"
-                )
             if getattr(projection, "receptor", None) is not None:
                 raise PlacementError(
                     f"projection {key!r}: receptors follow the sign of each weight on the chip; leave receptor= out"
