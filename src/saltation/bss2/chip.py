@@ -16,7 +16,7 @@ from saltation.bss2.physics import Physics
 from saltation.bss2.readout import recorded_circuits
 from saltation.bss2.registers import ANALOG, WIRING
 from saltation.bss2.section import Observed, Section
-from saltation.bss2.staging import Stage, stages_of
+from saltation.bss2.staging import stages_of, unheard
 from saltation.bss2.variation import Noise, Variation, hidden
 from saltation.engine.threads import default_threads
 from saltation.errors import ConfigurationError, ParameterError
@@ -155,7 +155,7 @@ class Chip:
         self.noise = Noise() if noise is None else noise
         self.threads = threads
         self._runs = 0
-        self._written = Configuration()
+        self._written = Configuration().frozen()
         self._codes: Codes = stored_codes(self._written, self.physics)
         self._compiled: tuple[Any, Compiled] | None = None
 
@@ -180,7 +180,7 @@ class Chip:
 
     @property
     def state(self) -> ChipState:
-        """What it has become, for `restore`; not to be written to."""
+        """What it has become, for `restore`; nothing of it can be written to."""
         return ChipState(self._written, self._codes, self._runs)
 
     def restore(self, state: ChipState) -> None:
@@ -197,7 +197,7 @@ class Chip:
         True
         """
         self.skip_to(state.runs)
-        self._written, self._codes = state.configuration.copy(), dict(state.codes)
+        self._written, self._codes = state.configuration.frozen(), dict(state.codes)
         self._compiled = None
 
     def run(
@@ -237,13 +237,13 @@ class Chip:
         written = configuration.differences(self._written)
         settles = not ANALOG.keys().isdisjoint(written)
         codes = stored_codes(configuration, self.physics, self._codes, settling) if settles else self._codes
-        copied = configuration.copy() if written else self._written
+        copied = configuration.frozen() if written else self._written
         ready = perf_counter()
         known = hidden(self.serial, self.variation)
         recorded = recorded_circuits([each for section in sections for each in section.recordings])
         events = events_met(configuration, sections)
         compiled = self._compile(configuration, codes, recorded, events, written)
-        stages, rewritten = _staged(compiled, (configuration, codes, known, self.physics, events), sections)
+        stages, rewritten = stages_of(compiled, configuration, codes, known, self.physics, events, sections)
         compiling = perf_counter()
         self._written, self._codes = copied, codes
         if number is None:
@@ -261,7 +261,7 @@ class Chip:
             waited,
             waited + sum(section.duration for section in sections),
             rewritten,
-            _unheard(stages),
+            unheard(stages),
             wall,
         )
 
@@ -281,37 +281,10 @@ class Chip:
             if set(written) == {"synapse_weight"}:
                 compiled = with_weights(compiled, configuration, codes, known, self.physics)
             elif written:
-                given = (configuration, codes, known, self.physics, events)
-                compiled = wired(compiled.translation, compiled.circuits, *given)
+                parts = compiled.translation, compiled.circuits
+                compiled = wired(*parts, configuration, codes, known, self.physics, events)
         else:
             given = (configuration, codes, known, self.physics, self.noise, recorded, events)
             compiled = compile_configuration(*given)
         self._compiled = (asked, compiled)
         return compiled
-
-
-def _staged(
-    compiled: Compiled, given: Any, sections: Sequence[Section]
-) -> tuple[list[tuple[Stage, ...]], dict[str, int]]:
-    """Stages of each section, and the places written inside all of them; sections of a batch share their writes."""
-    plain = (Stage(0.0, compiled),)
-    made: dict[int, tuple[tuple[Stage, ...], dict[str, int]]] = {}
-    stages: list[tuple[Stage, ...]] = []
-    rewritten: dict[str, int] = {}
-    for section in sections:
-        if not section.writes:
-            stages.append(plain)
-            continue
-        if id(section.writes) not in made:
-            made[id(section.writes)] = stages_of(compiled, *given, section.writes)
-        own, places = made[id(section.writes)]
-        stages.append(own)
-        for name, n in places.items():
-            rewritten[name] = rewritten.get(name, 0) + n
-    return stages, rewritten
-
-
-def _unheard(stages: Sequence[tuple[Stage, ...]]) -> frozenset[tuple[int, int]]:
-    """Events that are heard in no stage of any section."""
-    compiled = {id(stage.compiled): stage.compiled for listed in stages for stage in listed}
-    return frozenset(set.intersection(*(each.unheard() for each in compiled.values())))

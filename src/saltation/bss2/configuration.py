@@ -157,6 +157,13 @@ class Configuration(Mapping[str, Ints]):
             other._values[name][...] = array
         return other
 
+    def frozen(self) -> Configuration:
+        """A copy that cannot be written to."""
+        other = self.copy()
+        for array in other._values.values():
+            array.flags.writeable = False
+        return other
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Configuration):
             return NotImplemented
