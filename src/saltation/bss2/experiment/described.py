@@ -139,8 +139,8 @@ class SectionBuilder:
             If an event is after the end.
         """
         self._open()
-        listed = [events] if isinstance(events, ChipEvents) else list(events)
-        if not all(isinstance(each, ChipEvents) for each in listed):
+        listed = [events] if isinstance(events, ChipEvents) else events
+        if not isinstance(listed, Sequence) or not all(isinstance(each, ChipEvents) for each in listed):
             raise ParameterError(f"play_events.events must be ChipEvents, or a sequence of them; got {events!r}")
         self._check_batch("play_events.events", len(listed))
         for each in listed:

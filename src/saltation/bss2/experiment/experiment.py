@@ -175,10 +175,13 @@ class Experiment:
         for key, projection in network.projections.items():
             whole, _ = placed.whole(key, projection.weight, cut=False)
             written.append(placed.placement.synapses(key, whole))
-        placed.placement.configure(self.configuration)
-        placed.placement.share_capacitance(self.configuration, self.chip.physics)
+        changed = self.configuration.copy()  # all of it or nothing
+        placed.placement.configure(changed)
+        placed.placement.share_capacitance(changed, self.chip.physics)
         for places, values in written:
-            self.configuration["synapse_weight"].reshape(-1)[places] = values
+            changed["synapse_weight"].reshape(-1)[places] = values
+        for name in changed.differences(self.configuration):
+            self.configuration[name][...] = changed[name]
         self._placed = placed
         self._compiling += perf_counter() - begun
         return placed.placement
@@ -429,10 +432,9 @@ def _unlike(made: Mapping[str, str]) -> str:
 
 
 def _alike(one: Record, other: Record) -> bool:
-    """Whether two records describe the same, whatever the chip had become before."""
+    """Whether two records describe the same, whatever the chip had become before, and whatever its noise."""
     return (
-        one.seed == other.seed
-        and one.settling == other.settling
+        one.settling == other.settling
         and len(one.sections) == len(other.sections)
         and all(a is b for a, b in zip(one.sections, other.sections, strict=True))
         and one.configuration == other.configuration
@@ -441,4 +443,5 @@ def _alike(one: Record, other: Record) -> bool:
 
 def _same(one: Record, other: Record) -> bool:
     """Whether two records are of one run."""
-    return one.number == other.number and one.serial == other.serial and _alike(one, other)
+    same = (one.number, one.seed, one.serial) == (other.number, other.seed, other.serial)
+    return same and _alike(one, other)

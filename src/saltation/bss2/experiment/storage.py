@@ -173,7 +173,7 @@ def _record(about: Mapping[str, Any], arrays: Arrays) -> Record:
     codes = {name: arrays[f"codes/{name}"] for name in ANALOG}
     for name, values in codes.items():
         if values.shape != REGISTERS[name].shape or values.dtype != np.float64 or not np.isfinite(values).all():
-            raise FileFormatError(f"codes of {name} must be numbers of the shape {REGISTERS[name].shape}")
+            raise ValueError(f"codes of {name} must be numbers of the shape {REGISTERS[name].shape}")
         values.flags.writeable = False
     before = ChipState(_dense("before", arrays), codes, int(about["runs"]))
     tables = Physics(**about["physics"]), Variation(**about["variation"]), Noise(**about["noise"])
@@ -268,7 +268,7 @@ def _unpack_sections(about: Mapping[str, Any], arrays: Arrays) -> tuple[Section,
     columns = [arrays[f"events/{name}"] for name in ("times", "labels", "links")]
     ends = np.cumsum([0, *arrays["events/count"].tolist()]).tolist()
     if any(column.shape != (ends[-1],) for column in columns) or len(ends) != len(about["sections"]) + 1:
-        raise FileFormatError("numbers of events and of sections do not agree")
+        raise ValueError("numbers of events and of sections do not agree")
     sections = []
     for i, (duration, own, written) in enumerate(about["sections"]):
         events = ChipEvents(*(column[ends[i] : ends[i + 1]] for column in columns))
