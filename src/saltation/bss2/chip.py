@@ -84,6 +84,12 @@ class ChipState:
         What its capacitor memory really holds, which depends on what was written before.
     runs : int
         How many runs it has had.
+
+    Examples
+    --------
+    >>> from saltation.bss2 import Chip
+    >>> Chip(serial=1).state.runs
+    0
     """
 
     configuration: Configuration

@@ -51,6 +51,25 @@ class SectionBuilder:
 
     Times are seconds of hardware time from the begin of the section, at which all membranes are at rest.  The end of
     the ``with`` block closes it, as a run or `Experiment.save` does; an exception inside takes it out again.
+
+    Examples
+    --------
+    Events with labels of one's own, and a weight that changes in between.
+
+    >>> from saltation.bss2 import Chip, ChipEvents, Experiment, IdealProbe, Noise
+    >>> experiment = Experiment(Chip(serial=1, noise=Noise.none()))
+    >>> for register in ("excitatory_input_enable", "row_mode"):
+    ...     experiment.configuration.set(register, 1)
+    >>> experiment.configuration.set("excitatory_input_i_bias_gm", 500)
+    >>> experiment.configuration.set("node_enable", 1, at=(8, 0))  # from the first link to the first bus
+    >>> with experiment.section(60e-6) as section:
+    ...     section.play_events(ChipEvents([10e-6], labels=[0]))
+    ...     voltage = section.record(IdealProbe([3], at=[9e-6, 20e-6]))
+    ...     section.write(5e-6, "synapse_weight", 50, at=(0, 0))
+    >>> result = experiment.run()
+    >>> before, after = voltage.result().values[:, 0]
+    >>> bool(after > before + 0.01)
+    True
     """
 
     def __init__(self, owner: Owner, duration: float, batch: int | None) -> None:

@@ -16,8 +16,8 @@ from saltation.bss2.chip import SETTLING, Chip
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.experiment.described import SectionBuilder
 from saltation.bss2.experiment.health import lost_events
-from saltation.bss2.experiment.placed import Placed, placed_network
-from saltation.bss2.experiment.record import Record, origin
+from saltation.bss2.experiment.placed import Placed, place_in
+from saltation.bss2.experiment.record import Record, alike, origin, same_run, unlike
 from saltation.bss2.experiment.result import Result
 from saltation.bss2.experiment.storage import Description, Part, Stored, read, write
 from saltation.bss2.experiment.tickets import COUNTERS, Ticket
@@ -53,6 +53,11 @@ class Experiment:
     ----------
     configuration : Configuration
         What the next run has on the chip; it can be written to.
+    chip : Chip
+    calibration : Calibration or None
+    seed : int
+        Of temporal noise, where `run` is given none: 0, or that of the file from which it was loaded.
+    settling : float
 
     Raises
     ------
@@ -170,18 +175,7 @@ class Experiment:
                 f"the experiment has a network already, of {list(self._placed.populations)}; rows and labels of two "
                 "would mix; put both into one Network, or make another Experiment"
             )
-        placed = placed_network(network, rows, kept)
-        written = []
-        for key, projection in network.projections.items():
-            whole, _ = placed.whole(key, projection.weight, cut=False)
-            written.append(placed.placement.synapses(key, whole))
-        changed = self.configuration.copy()  # all of it or nothing
-        placed.placement.configure(changed)
-        placed.placement.share_capacitance(changed, self.chip.physics)
-        for places, values in written:
-            changed["synapse_weight"].reshape(-1)[places] = values
-        for name in changed.differences(self.configuration):
-            self.configuration[name][...] = changed[name]
+        placed = place_in(self.configuration, network, rows, kept, self.chip.physics)
         self._placed = placed
         self._compiling += perf_counter() - begun
         return placed.placement
@@ -352,8 +346,8 @@ class Experiment:
             )
         if self._loaded is not None:
             record, digest, made = self._loaded
-            if _same(record, result.record) and result.digest != digest:
-                self._tell("file", f"the run gave other results than that of the file; {_unlike(made) or 'report it'}")
+            if same_run(record, result.record) and result.digest != digest:
+                self._tell("file", f"the run gave other results than that of the file; {unlike(made) or 'report it'}")
 
     def _tell(self, what: str, message: str) -> None:
         if what not in self._told:
@@ -370,12 +364,27 @@ class Experiment:
         Raises
         ------
         ConfigurationError
-            If there is no section.
+            If there is no section, or the configuration is not allowed.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from saltation.bss2 import Cadc, Chip, Experiment
+        >>> experiment = Experiment(Chip(serial=1))
+        >>> with experiment.section(20e-6) as section:
+        ...     voltage = section.record(Cadc([0, 1]), name="voltage")
+        >>> result = experiment.run()
+        >>> path = experiment.save(tempfile.mkdtemp() + "/experiment.npz")
+        >>> loaded = Experiment.load(path)
+        >>> loaded.run().digest == result.digest
+        True
+        >>> loaded.tickets["voltage"].result().values.shape
+        (12, 2)
         """
         sections, parts = self._described()
         record = self._record(self.chip.state, self.configuration.copy(), sections, self.seed)
         last = self._last
-        if last is not None and _alike(record, last.record):
+        if last is not None and alike(record, last.record):
             return last.save(path)
         self.configuration.validate()
         return write(path, Stored(record, self._description(parts), None, origin()))
@@ -415,33 +424,8 @@ class Experiment:
             result._names.update(ticket.name for ticket in part.tickets)
         if stored.digest is not None:
             result._loaded = (record, stored.digest, stored.origin)
-        if unlike := _unlike(stored.origin):
-            result._tell("origin", f"{path}: {unlike}")
+        if differs := unlike(stored.origin):
+            result._tell("origin", f"{path}: {differs}")
         if stored.unplaced:
             result._tell("placement", f"{path}: {stored.unplaced}")
         return result
-
-
-def _unlike(made: Mapping[str, str]) -> str:
-    """In what the maker of a file differs from what is here."""
-    here = origin()
-    differ = [f"{name} {made.get(name)} there, {value} here" for name, value in here.items() if made.get(name) != value]
-    if not differ:
-        return ""
-    return f"it was written elsewhere ({'; '.join(differ)}), where a run can give other results than here"
-
-
-def _alike(one: Record, other: Record) -> bool:
-    """Whether two records describe the same, whatever the chip had become before, and whatever its noise."""
-    return (
-        one.settling == other.settling
-        and len(one.sections) == len(other.sections)
-        and all(a is b for a, b in zip(one.sections, other.sections, strict=True))
-        and one.configuration == other.configuration
-    )
-
-
-def _same(one: Record, other: Record) -> bool:
-    """Whether two records are of one run."""
-    same = (one.number, one.seed, one.serial) == (other.number, other.seed, other.serial)
-    return same and _alike(one, other)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
+from saltation.bss2.configuration import Configuration
+from saltation.bss2.physics import Physics
 from saltation.bss2.placement import Placement, place
 from saltation.errors import ParameterError, PlacementError
 from saltation.model import LI, LIF, Input, Network, ProjectionKey
@@ -147,9 +149,24 @@ class Placed:
         return digest.hexdigest()
 
 
-def placed_network(network: Network, rows: Mapping[ProjectionKey, int] | int, kept: tuple[int, ...]) -> Placed:
-    """Place a network."""
+def place_in(
+    configuration: Configuration,
+    network: Network,
+    rows: Mapping[ProjectionKey, int] | int,
+    kept: tuple[int, ...],
+    physics: Physics,
+) -> Placed:
+    """Place a network, and write circuits, rows, labels, nodes and weights into a configuration; all or nothing."""
     placement = place(network, rows=rows, kept=kept)
     populations = {name: (type(each).__name__, each.size) for name, each in network.populations.items()}
     parallel = {key: written.rows for key, written in placement.written.items()}
-    return Placed(placement, populations, parallel, kept)
+    placed = Placed(placement, populations, parallel, kept)
+    changed = configuration.copy()
+    placement.configure(changed)
+    placement.share_capacitance(changed, physics)
+    for key, projection in network.projections.items():
+        whole, _ = placed.whole(key, projection.weight, cut=False)
+        placement.write_weights(changed, key, whole)
+    for name in changed.differences(configuration):
+        configuration[name][...] = changed[name]
+    return placed

@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -94,3 +94,28 @@ def origin() -> dict[str, str]:
         "machine": platform.machine(),
         "sources": digest.hexdigest()[:16],
     }
+
+
+def unlike(made: Mapping[str, str]) -> str:
+    """In what the maker of a file differs from what is here."""
+    here = origin()
+    differ = [f"{name} {made.get(name)} there, {value} here" for name, value in here.items() if made.get(name) != value]
+    if not differ:
+        return ""
+    return f"it was written elsewhere ({'; '.join(differ)}), where a run can give other results than here"
+
+
+def alike(one: Record, other: Record) -> bool:
+    """Whether two records describe the same, whatever the chip had become before, and whatever its noise."""
+    return (
+        one.settling == other.settling
+        and len(one.sections) == len(other.sections)
+        and all(a is b for a, b in zip(one.sections, other.sections, strict=True))
+        and one.configuration == other.configuration
+    )
+
+
+def same_run(one: Record, other: Record) -> bool:
+    """Whether two records are of one run."""
+    same = (one.number, one.seed, one.serial) == (other.number, other.seed, other.serial)
+    return same and alike(one, other)

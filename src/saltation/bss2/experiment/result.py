@@ -44,6 +44,16 @@ class Statistics:
         Events that the host played, and spikes that it received.
     spikes : int
         Spikes of all circuits, received or not.
+
+    Examples
+    --------
+    >>> from saltation.bss2 import Chip, Experiment
+    >>> experiment = Experiment(Chip(serial=1))
+    >>> experiment.configuration.set("synapse_weight", 3, at=(0, 1, [4, 5]))
+    >>> _ = experiment.section(1e-3)
+    >>> statistics = experiment.run().statistics
+    >>> statistics.written, statistics.hardware_time, statistics.events_in
+    ({'synapse_weight': 2}, 0.001, 0)
     """
 
     number: int
@@ -92,6 +102,18 @@ class Result:
         All that decided the run.
     execution : Execution
         What `Chip.run` gave.
+
+    Examples
+    --------
+    >>> from saltation.bss2 import Cadc, Chip, Experiment
+    >>> experiment = Experiment(Chip(serial=1))
+    >>> with experiment.section(20e-6) as section:
+    ...     voltage = section.record(Cadc([0, 1]))
+    >>> first, second = experiment.run(), experiment.run()
+    >>> bool((first[voltage].values != second[voltage].values).any())  # by noise
+    True
+    >>> bool((first[voltage].values == first.replay()[voltage].values).all())
+    True
     """
 
     def __init__(self, record: Record, execution: Execution, description: Description, compiling: float = 0.0) -> None:

@@ -29,6 +29,17 @@ class Samples(NamedTuple):
         uint8 of the CADC, floats of the MADC with NaN where it was not settled, volts of an ideal probe.
     circuits : ndarray of int, [circuit]
         Whose.
+
+    Examples
+    --------
+    >>> from saltation.bss2 import Chip, Experiment, IdealProbe
+    >>> experiment = Experiment(Chip(serial=1))
+    >>> with experiment.section(10e-6, batch=4) as section:
+    ...     ticket = section.record(IdealProbe([7, 8], at=[1e-6, 2e-6, 3e-6]))
+    >>> result = experiment.run()
+    >>> times, values, circuits = ticket.result()
+    >>> times.shape, values.shape, circuits.tolist()
+    ((3,), (4, 3, 2), [7, 8])
     """
 
     times: Floats
