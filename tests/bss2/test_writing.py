@@ -178,6 +178,29 @@ def test_written_before_anything_happens_is_as_if_it_had_been_so():
     assert chip.configuration == before
 
 
+def test_buses_that_open_while_circuits_spike_leave_the_rest_as_it_is():
+    configuration = spiking(6)
+    # nothing on the last bus of each hemisphere
+    for row in range(256):
+        if g.bus_of_row(0, row) == 3:
+            configuration["row_mode"][:, row] = 0
+    configuration["node_enable"][:, [3, 7]] = 0
+    rng = np.random.default_rng(7)
+    events = ChipEvents(np.sort(rng.uniform(0, 50e-6, 300)), rng.integers(0, 4, 300))
+    nodes = configuration["node_enable"].copy()
+    nodes[LINK, [3, 7]] = 1
+    nodes[[3, 7]] |= np.isin(np.arange(12), [3, 7]).astype(np.int32)
+    recordings = [IdealProbe(range(512), np.linspace(0, 60e-6, 333))]
+    writes = [Write(time, "node_enable", nodes) for time in (15.001e-6, 30e-6)]
+    plain, opened = (
+        Chip(5).run(configuration, [Section(60e-6, events, recordings, own)]).sections[0] for own in ((), writes)
+    )
+    assert plain.times.size > 200
+    np.testing.assert_array_equal(opened.times, plain.times)
+    np.testing.assert_array_equal(opened.circuits, plain.circuits)
+    np.testing.assert_array_equal(opened.samples[0], plain.samples[0])
+
+
 def test_spikes_go_where_the_crossbar_leads_them_now():
     configuration = driven(leak_v_leak=500)
     configuration.set("threshold_enable", 1, at=0)
