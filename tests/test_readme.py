@@ -47,3 +47,19 @@ def test_examples_of_the_page_on_grids():
     names: dict = {}
     exec(compile(block, "docs/grid.md", "exec"), names)
     assert names["run"].voltage["hid"].shape == (8, 61, 40)
+
+
+def test_examples_of_the_page_on_experiments(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[1] / "docs" / "experiment.md").read_text(encoding="utf-8")
+    first, runs, inside, files = re.findall(r"```python\n(.*?)```", page, re.S)
+    names: dict = {}
+    exec(compile(first, "docs/experiment.md (first)", "exec"), names)
+    assert names["values"].shape == (8, 36, 3) and names["counters"].result().shape == (8, 40)
+    assert names["spikes"].result().n_events > 100 and names["result"].health.ok
+    exec(compile(runs, "docs/experiment.md (runs)", "exec"), names)
+    assert names["later"].result().batch == 4
+    exec(compile(inside, "docs/experiment.md (inside)", "exec"), names)
+    assert names["changed"].result().values.shape == (51, 2)
+    exec(compile(files, "docs/experiment.md (files)", "exec"), names)
+    assert list(names["loaded"].tickets) == list(names["experiment"].tickets) and (tmp_path / "experiment.npz").exists()

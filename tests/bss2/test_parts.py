@@ -119,7 +119,7 @@ def test_listed_synapses_are_those_of_a_matrix_with_zeros(kind):
     else:
         pattern = sal.Conv1d((1, 16), 2, 5, stride=2)
     size = pattern.n_post
-    weight = rng.normal(1.0, 0.3, pattern.weight_shape)
+    weight = rng.normal(0.7, 0.15, pattern.weight_shape)
 
     def network(listed, weight):
         net = sal.Network()

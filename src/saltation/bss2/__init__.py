@@ -2,14 +2,16 @@
 
 from saltation.bss2.backend import Backend
 from saltation.bss2.calibration import SPIKING2, Calibration, NeuronTarget, calibrate
-from saltation.bss2.chip import Chip, Execution
+from saltation.bss2.chip import Chip, ChipState, Execution
 from saltation.bss2.configuration import Configuration
+from saltation.bss2.experiment import Experiment, Health, Result, Samples, Statistics, Ticket
 from saltation.bss2.physics import Physics
 from saltation.bss2.placement import Placement, place
 from saltation.bss2.readout import Cadc, IdealProbe, Madc
 from saltation.bss2.registers import REGISTERS
 from saltation.bss2.section import ChipEvents, Observed, Section
 from saltation.bss2.variation import Noise, Variation, imperfect
+from saltation.bss2.writing import Write
 
 __all__ = [
     "REGISTERS",
@@ -19,8 +21,11 @@ __all__ = [
     "Calibration",
     "Chip",
     "ChipEvents",
+    "ChipState",
     "Configuration",
     "Execution",
+    "Experiment",
+    "Health",
     "IdealProbe",
     "Madc",
     "NeuronTarget",
@@ -28,8 +33,13 @@ __all__ = [
     "Observed",
     "Physics",
     "Placement",
+    "Result",
+    "Samples",
     "Section",
+    "Statistics",
+    "Ticket",
     "Variation",
+    "Write",
     "calibrate",
     "imperfect",
     "place",

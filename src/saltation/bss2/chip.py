@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.bss2.compiled import Compiled, compile_configuration, taking_part, with_weights
+from saltation.bss2.compiled import Compiled, compile_configuration, taking_part, wired, with_weights
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.execution import Setting, events_met, run_sections
 from saltation.bss2.memory import Codes, stored_codes
 from saltation.bss2.physics import Physics
 from saltation.bss2.readout import recorded_circuits
+from saltation.bss2.registers import ANALOG, WIRING
 from saltation.bss2.section import Observed, Section
+from saltation.bss2.staging import stages_of, unheard
 from saltation.bss2.variation import Noise, Variation, hidden
 from saltation.engine.threads import default_threads
 from saltation.errors import ConfigurationError, ParameterError
@@ -41,6 +44,12 @@ class Execution:
         Seconds waited for analog values.
     hardware_time : float
         Seconds that the chip would have taken: settling and sections.
+    rewritten : dict of str to int
+        Places written inside sections, by register: at the times asked for, and back at the end of each.
+    unheard : frozenset of (int, int)
+        Inputs of the crossbar and labels of events that no synapse on a circuit that takes part listened to.
+    wall_time : dict of str to float
+        Seconds that it took here: ``write``, ``compile`` and ``run``.
     """
 
     sections: tuple[Observed, ...]
@@ -48,6 +57,9 @@ class Execution:
     written: dict[str, int]
     settled: float
     hardware_time: float
+    rewritten: dict[str, int]
+    unheard: frozenset[tuple[int, int]]
+    wall_time: dict[str, float]
 
     @property
     def lost(self) -> dict[str, int]:
@@ -57,6 +69,32 @@ class Execution:
             for place, n in section.lost.items():
                 total[place] = total.get(place, 0) + n
         return total
+
+
+@final
+@dataclass(frozen=True)
+class ChipState:
+    """What a chip has become by its runs: with its settings, all that decides the next one.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        What is written on it.
+    codes : dict of str to ndarray
+        What its capacitor memory really holds, which depends on what was written before.
+    runs : int
+        How many runs it has had.
+
+    Examples
+    --------
+    >>> from saltation.bss2 import Chip
+    >>> Chip(serial=1).state.runs
+    0
+    """
+
+    configuration: Configuration
+    codes: Codes
+    runs: int
 
 
 @final
@@ -123,7 +161,7 @@ class Chip:
         self.noise = Noise() if noise is None else noise
         self.threads = threads
         self._runs = 0
-        self._written = Configuration()
+        self._written = Configuration().frozen()
         self._codes: Codes = stored_codes(self._written, self.physics)
         self._compiled: tuple[Any, Compiled] | None = None
 
@@ -145,6 +183,28 @@ class Chip:
         if isinstance(runs, bool) or not isinstance(runs, int | np.integer) or runs < 0:
             raise ParameterError(f"Chip.skip_to.runs must be a whole number of at least 0; got {runs!r}")
         self._runs = int(runs)
+
+    @property
+    def state(self) -> ChipState:
+        """What it has become, for `restore`; nothing of it can be written to."""
+        return ChipState(self._written, self._codes, self._runs)
+
+    def restore(self, state: ChipState) -> None:
+        """Go back, or on, to a state: of this chip, or of another one with the same settings.
+
+        Examples
+        --------
+        >>> from saltation.bss2 import Chip, Configuration, Section
+        >>> chip = Chip(serial=1)
+        >>> before = chip.state
+        >>> first = chip.run(Configuration(leak_v_leak=200), [Section(20e-6)])
+        >>> chip.restore(before)
+        >>> chip.run(Configuration(leak_v_leak=200), [Section(20e-6)]).written == first.written
+        True
+        """
+        self.skip_to(state.runs)
+        self._written, self._codes = state.configuration.frozen(), dict(state.codes)
+        self._compiled = None
 
     def run(
         self,
@@ -178,24 +238,38 @@ class Chip:
         """
         if not sections:
             raise ConfigurationError("Chip.run.sections must be at least one Section; got none")
+        begun = perf_counter()
         configuration.validate()
         written = configuration.differences(self._written)
-        settles = configuration.settles(self._written)
+        settles = not ANALOG.keys().isdisjoint(written)
         codes = stored_codes(configuration, self.physics, self._codes, settling) if settles else self._codes
+        copied = configuration.frozen() if written else self._written
+        ready = perf_counter()
         known = hidden(self.serial, self.variation)
         recorded = recorded_circuits([each for section in sections for each in section.recordings])
         events = events_met(configuration, sections)
         compiled = self._compile(configuration, codes, recorded, events, written)
-        self._written, self._codes = configuration.copy(), codes
+        stages, rewritten = stages_of(compiled, configuration, codes, known, self.physics, events, sections)
+        compiling = perf_counter()
+        self._written, self._codes = copied, codes
         if number is None:
             self._runs += 1
             number = self._runs
-        setting = Setting(compiled, self._written, known, self.physics, self.noise)
+        setting = Setting(copied, known, self.physics, self.noise)
         threads = default_threads() if self.threads is None else self.threads
-        observed = run_sections(setting, sections, (self.serial, seed, number), threads)
+        observed = run_sections(setting, sections, stages, (self.serial, seed, number), threads)
+        wall = {"write": ready - begun, "compile": compiling - ready, "run": perf_counter() - compiling}
         waited = settling if settles else 0.0
-        duration = sum(section.duration for section in sections)
-        return Execution(tuple(observed), number, written, waited, waited + duration)
+        return Execution(
+            tuple(observed),
+            number,
+            written,
+            waited,
+            waited + sum(section.duration for section in sections),
+            rewritten,
+            unheard(stages),
+            wall,
+        )
 
     def _compile(
         self,
@@ -208,10 +282,13 @@ class Chip:
         """Compile a configuration; what was compiled for the run before serves again if only weights differ."""
         known = hidden(self.serial, self.variation)
         asked = (tuple(taking_part(configuration, recorded).tolist()), tuple(events))
-        if self._compiled is not None and self._compiled[0] == asked and set(written) <= {"synapse_weight"}:
+        if self._compiled is not None and self._compiled[0] == asked and set(written) <= WIRING:
             compiled = self._compiled[1]
-            if written:
+            if set(written) == {"synapse_weight"}:
                 compiled = with_weights(compiled, configuration, codes, known, self.physics)
+            elif written:
+                parts = compiled.translation, compiled.circuits
+                compiled = wired(*parts, configuration, codes, known, self.physics, events)
         else:
             given = (configuration, codes, known, self.physics, self.noise, recorded, events)
             compiled = compile_configuration(*given)

@@ -1,7 +1,7 @@
 """A configuration on a chip, compiled: the flat arrays of the kernels, made once for all sections that share it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -42,6 +42,8 @@ class Compiled:
         Synapses by address.
     addresses_of : dict
         Addresses, by their index, that an event of an input of the crossbar with a label reaches.
+    addresses : tuple of Address
+        What buses carry; the kernels know each by its index.
     """
 
     translation: Translation
@@ -49,6 +51,12 @@ class Compiled:
     wires: Wires
     matches: Matches
     addresses_of: dict[tuple[int, int], Ints]
+    addresses: tuple[Address, ...]
+
+    def unheard(self) -> set[tuple[int, int]]:
+        """Pairs of an input of the crossbar and a label whose events no synapse takes."""
+        driven = np.diff(self.matches.segment) > 0
+        return {pair for pair, addresses in self.addresses_of.items() if not driven[addresses].any()}
 
 
 def taking_part(configuration: Configuration, recorded: Ints) -> Ints:
@@ -69,7 +77,25 @@ def compile_configuration(
     wanted = taking_part(configuration, recorded)
     wanted = wanted if wanted.size else np.array([0])
     translation = translate(configuration, codes, hidden, physics, noise, wanted)
-    index: dict[Address, int] = {}
+    return wired(translation, pack(translation.analog, WINDOW), configuration, codes, hidden, physics, events)
+
+
+def wired(
+    translation: Translation,
+    circuits: Circuits,
+    configuration: Configuration,
+    codes: Codes,
+    hidden: Mapping[str, Floats],
+    physics: Physics,
+    events: Sequence[tuple[int, int]],
+    kept: Sequence[Address] = (),
+) -> Compiled:
+    """Circuits with the wires of a configuration.
+
+    Addresses that are ``kept`` come first: they keep their index from one stage of a section to the next, so that
+    what is on its way then finds the synapses as they are when it arrives.
+    """
+    index: dict[Address, int] = {address: i for i, address in enumerate(kept)}
 
     def indices(addresses: list[Address]) -> Ints:
         return np.array([index.setdefault(address, len(index)) for address in addresses], np.int64)
@@ -104,7 +130,7 @@ def compile_configuration(
         np.concatenate([np.empty(0, np.int64), *routes]),
         plasticity_of(configuration, physics),
     )
-    return Compiled(translation, pack(translation.analog, WINDOW), wires, matches, addresses_of)
+    return Compiled(translation, circuits, wires, matches, addresses_of, tuple(index))
 
 
 def with_weights(
@@ -115,4 +141,18 @@ def with_weights(
     wires = compiled.wires._replace(
         entry=filled.entry, circuit=filled.circuit, receptor=filled.receptor, charge=filled.charge
     )
-    return Compiled(compiled.translation, compiled.circuits, wires, compiled.matches, compiled.addresses_of)
+    return replace(compiled, wires=wires)
+
+
+def widened(compiled: Compiled, addresses: Sequence[Address]) -> Compiled:
+    """The same with more addresses, those it has first, of which no events come: wires of one run count alike."""
+    more = len(addresses) - len(compiled.addresses)
+    wires, matches = compiled.wires, compiled.matches
+    bus = np.concatenate([wires.bus, np.zeros(more, np.int64)])
+    segment = np.concatenate([wires.segment, np.full(more, wires.segment[-1])])
+    return replace(
+        compiled,
+        wires=wires._replace(bus=bus, segment=segment),
+        matches=replace(matches, bus=bus, segment=segment),
+        addresses=tuple(addresses),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
@@ -62,7 +63,7 @@ class Configuration(Mapping[str, Ints]):
     def __getitem__(self, name: str) -> Ints:
         """The array of a register."""
         if name not in self._values:
-            raise ConfigurationError(f"a register must be one of the chip's; got {name!r}; {suggest(name, REGISTERS)}")
+            raise _unknown(name)
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -86,18 +87,8 @@ class Configuration(Mapping[str, Ints]):
         ConfigurationError
             If the register does not exist, the value is not a whole number in its range, or the shape does not fit.
         """
-        array, given = self[name], np.asarray(value)
-        if given.dtype.kind not in "iub":
-            raise ConfigurationError(f"{name} must be whole numbers; got the dtype {given.dtype}; round them first")
-        try:
-            places = np.arange(array.size).reshape(array.shape)[at]
-            values = np.broadcast_to(given, np.shape(places))
-        except (IndexError, ValueError) as error:
-            raise ConfigurationError(
-                f"{name} has the shape {array.shape}; got values of shape {given.shape} for {at!r}: {error}"
-            ) from None
-        _check_range(name, values, places)
-        array[at] = values
+        places, values = resolve(name, value, at)
+        self._values[name].reshape(-1)[places] = values
 
     def write_row(self, hemisphere: int, row: int, weights: npt.ArrayLike, label: npt.ArrayLike = 0) -> None:
         """Write the weights ``[256]`` of a row, whose common sign becomes the row's mode, and its labels.
@@ -164,6 +155,13 @@ class Configuration(Mapping[str, Ints]):
         other = Configuration()
         for name, array in self._values.items():
             other._values[name][...] = array
+        return other
+
+    def frozen(self) -> Configuration:
+        """A copy that cannot be written to."""
+        other = self.copy()
+        for array in other._values.values():
+            array.flags.writeable = False
         return other
 
     def __eq__(self, other: object) -> bool:
@@ -240,6 +238,28 @@ class Configuration(Mapping[str, Ints]):
         except (ValueError, UnicodeDecodeError) as error:
             raise FileFormatError(f"{path} does not hold JSON: {error}") from error
         return cls.from_dict(stored, str(path))
+
+
+def _unknown(name: object) -> ConfigurationError:
+    return ConfigurationError(f"a register must be one of the chip's; got {name!r}; {suggest(name, REGISTERS)}")
+
+
+def resolve(name: str, value: npt.ArrayLike, at: Any = ...) -> tuple[NDArray[np.int64], Ints]:
+    """Places in a register, flat, and the checked value of each; as for `Configuration.set`."""
+    if name not in REGISTERS:
+        raise _unknown(name)
+    register, given = REGISTERS[name], np.asarray(value)
+    if given.dtype.kind not in "iub":
+        raise ConfigurationError(f"{name} must be whole numbers; got the dtype {given.dtype}; round them first")
+    try:
+        places = np.asarray(np.arange(math.prod(register.shape)).reshape(register.shape)[at])
+        values = np.broadcast_to(given, places.shape)
+    except (IndexError, ValueError) as error:
+        raise ConfigurationError(
+            f"{name} has the shape {register.shape}; got values of shape {given.shape} for {at!r}: {error}"
+        ) from None
+    _check_range(name, values, places)
+    return places.reshape(-1), values.astype(np.int32).reshape(-1)
 
 
 def _check_range(name: str, values: npt.NDArray[Any], places: npt.NDArray[np.int64] | None) -> None:

@@ -83,6 +83,13 @@ def readings_of(channels: list[Channels]) -> tuple[Readings, list[Floats]]:
     return readings, views
 
 
+def readings_between(readings: Readings, start: float, stop: float) -> Readings:
+    """Those after ``start`` up to ``stop``, which fill the same values."""
+    first, last = np.searchsorted(readings.time, [start, stop], side="right")
+    time, begin, end, place = (each[first:last] for each in readings[:4])
+    return readings._replace(time=time, begin=begin, end=end, place=place)
+
+
 def advance(
     circuits: Circuits,
     wires: Wires,

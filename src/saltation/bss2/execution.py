@@ -12,14 +12,15 @@ from saltation.bss2 import crossbar
 from saltation.bss2 import geometry as g
 from saltation.bss2.background import background_events
 from saltation.bss2.circuits import at_rest
-from saltation.bss2.compiled import Compiled
 from saltation.bss2.configuration import Configuration
-from saltation.bss2.emulation import Arrivals, Channels, advance, readings_of
+from saltation.bss2.emulation import Arrivals, Channels, advance, readings_between, readings_of
 from saltation.bss2.gates import FIRST_LINK, FIRST_OUTPUT, GATES, timing_of
 from saltation.bss2.physics import Physics
 from saltation.bss2.readout import converted, shown
 from saltation.bss2.registers import ADAPTATION
 from saltation.bss2.section import ChipEvents, Observed, Section
+from saltation.bss2.staging import Stage
+from saltation.bss2.translation import Translation
 from saltation.bss2.variation import Noise
 from saltation.engine.threads import run_chunks
 from saltation.errors import ConfigurationError
@@ -38,7 +39,6 @@ _serve = cache(lambda: compile_kernel(serve))
 class Setting:
     """What all sections of a run have in common."""
 
-    compiled: Compiled
     configuration: Configuration
     hidden: Mapping[str, Floats]
     physics: Physics
@@ -61,15 +61,24 @@ def events_met(configuration: Configuration, sections: Sequence[Section]) -> lis
     return sorted(met)
 
 
-def run_sections(setting: Setting, sections: Sequence[Section], seed: Sequence[int], threads: int) -> list[Observed]:
-    """Run sections, each from rest; ``seed`` is of all noise, and results do not depend on ``threads``."""
+def run_sections(
+    setting: Setting,
+    sections: Sequence[Section],
+    stages: Sequence[tuple[Stage, ...]],
+    seed: Sequence[int],
+    threads: int,
+) -> list[Observed]:
+    """Run sections, each from rest and through its stages.
+
+    ``seed`` is of all noise, and results do not depend on ``threads``.
+    """
     _refuse_adaptation(setting, sections)
     keys = np.random.SeedSequence(list(seed)).generate_state(2 * len(sections), np.uint64)
     results: list[Any] = [None] * len(sections)
 
     def work(first: int, stop: int) -> None:
         for i in range(first, stop):
-            results[i] = _run_section(setting, sections[i], int(keys[2 * i]), int(keys[2 * i + 1]))
+            results[i] = _run_section(setting, sections[i], stages[i], int(keys[2 * i]), int(keys[2 * i + 1]))
 
     cut = [(i, i + 1) for i in range(len(sections))]
     run_chunks(work, cut, threads)
@@ -87,44 +96,72 @@ def _refuse_adaptation(setting: Setting, sections: Sequence[Section]) -> None:
                 )
 
 
-def _run_section(setting: Setting, section: Section, key: int, other: int) -> Observed:
-    compiled, physics, noise = setting.compiled, setting.physics, setting.noise
+def _run_section(setting: Setting, section: Section, stages: tuple[Stage, ...], key: int, other: int) -> Observed:
+    physics, noise = setting.physics, setting.noise
+    # writes change wires alone
+    translation, circuits = stages[0].compiled.translation, stages[0].compiled.circuits
     stream = np.random.default_rng(other)
-    state = at_rest(compiled.circuits, GATES, g.HEMISPHERES * g.DRIVERS)
+    state = at_rest(circuits, GATES, g.HEMISPHERES * g.DRIVERS)
     state.membrane[:, r.THRESHOLD_NOW] += noise.threshold * stream.standard_normal(state.count.size)
-    arrivals, lost_in = arrivals_of(setting, section)
-    channels = [_channels(setting, each, section.duration) for each in section.recordings]
+    arrivals, lost_in = arrivals_of(setting, section, stages)
+    channels = [_channels(setting, translation, each, section.duration) for each in section.recordings]
     readings, values = readings_of(channels)
-    state, times, members = advance(
-        compiled.circuits, compiled.wires, timing_of(physics, noise), state, arrivals, readings, key, section.duration
-    )
+    timing, found = timing_of(physics, noise), []
+    for i, (begin, compiled) in enumerate(stages):
+        last = i + 1 == len(stages)
+        until = section.duration if last else stages[i + 1].begin
+        now, read = arrivals, readings
+        if len(stages) > 1:
+            after = begin if i else -1.0
+            now, read = arrivals.between(after, until), readings_between(readings, after, until)
+        state, *spikes = advance(circuits, compiled.wires, timing, state, now, read, key, until)
+        found.append(spikes)
+    times, members = found[0] if len(found) == 1 else _one_after_another(found)
     samples = []
     for recording, channel, value in zip(section.recordings, channels, values, strict=True):
         voltage = shown(setting.configuration, recording, value, physics)
         given = (recording, setting.configuration, voltage, channel.time, setting.hidden, physics, noise, stream)
         samples.append(converted(*given))
     counters = np.zeros(g.CIRCUITS, np.int64)
-    counters[compiled.translation.spiking] = state.count % 256
+    counters[translation.spiking] = state.count % g.COUNTS
     lost = {
         "links from the host": lost_in,
         "buses": int(state.lost[:FIRST_OUTPUT].sum()),
         "event outputs": int(state.lost[FIRST_OUTPUT:FIRST_LINK].sum()),
         "links to the host": int(state.lost[FIRST_LINK:].sum()),
     }
-    sampled = tuple(channel.time for channel in channels)
-    return Observed(times, compiled.translation.spiking[members], tuple(samples), sampled, counters, lost)
+    return Observed(
+        times,
+        translation.spiking[members],
+        tuple(samples),
+        tuple(channel.time for channel in channels),
+        counters,
+        lost,
+        int(state.count.sum()),
+        translation.spiking[state.count >= g.COUNTS],
+    )
 
 
-def _channels(setting: Setting, recording: Any, duration: float) -> Channels:
-    translation, chosen = setting.compiled.translation, recording.chosen
+def _one_after_another(found: Sequence[Sequence[Any]]) -> tuple[Floats, Ints]:
+    """Spikes of all stages: one before a write can be stamped after one behind it."""
+    times, members = (np.concatenate(each) for each in zip(*found, strict=True))
+    order = np.lexsort((members, times))
+    return times[order], members[order]
+
+
+def _channels(setting: Setting, translation: Translation, recording: Any, duration: float) -> Channels:
+    chosen = recording.chosen
     source = setting.configuration["readout_source"][chosen]
     place = translation.place_of[chosen]
     line = np.where(source == 0, -1, 2 * place + source - 1)
     return Channels(recording.times(duration, setting.physics), translation.membrane_of[chosen], line)
 
 
-def arrivals_of(setting: Setting, section: Section) -> tuple[Arrivals, int]:
-    """Arrivals on the buses of all events from outside the neurons, and how many were lost on the way."""
+def arrivals_of(setting: Setting, section: Section, stages: tuple[Stage, ...]) -> tuple[Arrivals, int]:
+    """Arrivals on the buses of all events from outside the neurons, and how many were lost on the way.
+
+    The crossbar leads each as it is when the event leaves its link.
+    """
     physics, configuration = setting.physics, setting.configuration
     times, kinds, lost = [], [], 0
     for source, events in _streams(configuration, section):
@@ -135,11 +172,14 @@ def arrivals_of(setting: Setting, section: Section) -> tuple[Arrivals, int]:
         labels = np.asarray(events.labels)
         there = np.isfinite(served)
         served, labels = served[there], labels[there]
-        for label in np.unique(labels).tolist():
-            own = served[labels == label]
-            for address in setting.compiled.addresses_of[source, label].tolist():
-                times.append(own + physics.input_delay)
-                kinds.append(np.full(own.size, address))
+        cuts = np.searchsorted(served, [stage.begin for stage in stages[1:]], side="right").tolist()
+        for stage, first, stop in zip(stages, [0, *cuts], [*cuts, served.size], strict=True):
+            within, named = served[first:stop], labels[first:stop]
+            for label in np.unique(named).tolist():
+                own = within[named == label]
+                for address in stage.compiled.addresses_of[source, label].tolist():
+                    times.append(own + physics.input_delay)
+                    kinds.append(np.full(own.size, address))
     time = np.concatenate([np.empty(0), *times])
     kind = np.concatenate([np.empty(0, np.int64), *kinds])
     order = np.lexsort((kind, time))

@@ -70,6 +70,9 @@ MADC_SAMPLES: Final = 65_535
 MADC_INPUTS: Final = 2
 """The MADC samples at most one circuit of an even and one of an odd column."""
 
+COUNTS: Final = 256
+"""The counter of a circuit has 8 bits, and begins again at 0."""
+
 TICK: Final = 8e-9
 """Seconds of a time stamp: the FPGA's timer runs at 125 MHz."""
 

@@ -46,4 +46,6 @@ def stored_codes(
     if before is not None and waited < np.inf:
         left = np.exp(-waited / physics.memory_settling) if waited < _SETTLED * physics.memory_settling else 0.0
         codes = {name: code + (before[name] - code) * left for name, code in codes.items()}
+    for code in codes.values():
+        code.flags.writeable = False  # a chip keeps them
     return codes

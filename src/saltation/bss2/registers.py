@@ -169,6 +169,26 @@ NOT_YET = (
 )
 """Registers whose effect is not emulated yet: they must stay 0."""
 
+WIRING = frozenset(
+    {
+        "synapse_weight",
+        "synapse_label",
+        "row_mode",
+        "driver_select_mask",
+        "driver_enable_stp",
+        "driver_stp_set",
+        "driver_utilization",
+        "driver_recovery",
+        "node_enable",
+        "node_mask",
+        "node_target",
+        "event_routing_address",
+        "event_routing_enable_digital",
+    }
+)
+"""Registers that decide where events go and what they do there, and nothing else: circuits themselves stay as they are,
+so that these can be written while circuits run."""
+
 
 def node_exists(source: int, target: int) -> bool:
     """Whether the crossbar has a node between an input and an output: 76 of 240 there are.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
 from saltation.bss2.readout import Recording
+from saltation.bss2.writing import Write
 from saltation.errors import ConfigurationError
 
 Floats = NDArray[np.float64]
@@ -96,16 +97,21 @@ class Section:
         What the host plays.
     recordings : sequence of Cadc, Madc and IdealProbe
         What is read.
+    writes : sequence of Write
+        What is written while it runs.  At its end all of it is written back, so that sections do not depend on one
+        another.
 
     Raises
     ------
     ConfigurationError
-        If the duration is not positive, an event is after the end, or there are two recordings by one converter.
+        If the duration is not positive, an event or a write is after the end, or there are two recordings by one
+        converter.
     """
 
     duration: float
     events: ChipEvents = NO_EVENTS
     recordings: Sequence[Recording] = ()
+    writes: Sequence[Write] = ()
 
     def __post_init__(self) -> None:
         """Check the arguments."""
@@ -126,7 +132,13 @@ class Section:
                 f"Section.recordings must have at most one of each converter; got {kinds.count(twice[0])} {twice[0]}; "
                 "put their circuits into one"
             )
+        if late := [write.time for write in self.writes if write.tick >= self.duration]:
+            raise ConfigurationError(
+                f"Section.writes must lie in the section of {self.duration:g} s; got {max(late):g} s; a write at its "
+                "end acts on nothing, as all is written back there"
+            )
         object.__setattr__(self, "recordings", tuple(self.recordings))
+        object.__setattr__(self, "writes", tuple(self.writes))
 
 
 @final
@@ -146,6 +158,10 @@ class Observed:
         Spikes that each circuit counted, modulo 256: the counters have 8 bits.
     lost : dict of str to int
         Events lost, by where: links from the host, buses, event outputs, links to the host.
+    spiked : int
+        All spikes of all circuits, also those that did not reach the host.  An emulation knows; a chip would not.
+    wrapped : ndarray of int
+        Circuits whose counter began again at 0.  An emulation knows; a chip would not.
     """
 
     times: Floats
@@ -154,3 +170,5 @@ class Observed:
     sampled: tuple[Floats, ...]
     counters: Ints
     lost: dict[str, int]
+    spiked: int
+    wrapped: Ints

@@ -102,11 +102,24 @@ class Calibration:
         """Of each register that was searched for, how many codes ended at an end of their range."""
         return {name: int(np.isin(self.registers[name], ends).sum()) for name, ends in _ENDS.items()}
 
+    def out_of_reach(self) -> NDArray[np.int64]:
+        """Circuits of which a quantity could not be measured, or a code ended at an end of its range."""
+        bad = np.zeros(g.CIRCUITS, bool)
+        for _, after in self.report.values():
+            bad |= np.isnan(after)
+        for name, ends in _ENDS.items():
+            bad |= np.isin(self.registers[name], ends)
+        return np.flatnonzero(bad)
+
     def __repr__(self) -> str:
         return f"Calibration(serial={self.serial}, hardware_time={self.hardware_time:.3g} s)"
 
     def save(self, path: str | Path) -> Path:
         """Write it to an NPZ file, whole or not at all."""
+        return write_bytes(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes."""
         about = {
             "format": _FORMAT,
             "schema_version": SCHEMA_VERSION,
@@ -120,7 +133,7 @@ class Calibration:
         buffer = io.BytesIO()
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        return write_bytes(path, buffer.getvalue())
+        return buffer.getvalue()
 
     @classmethod
     def load(cls, path: str | Path) -> "Calibration":
@@ -131,22 +144,25 @@ class Calibration:
         FileFormatError
             If the file is not one of them.
         """
+        return cls.from_bytes(Path(path).read_bytes(), str(path))
+
+    @classmethod
+    def from_bytes(cls, content: bytes, where: str = "the bytes") -> "Calibration":
+        """Read what `to_bytes` gave; as `load`."""
         try:
-            with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as stored:
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             about = json.loads(bytes(arrays.pop("about")).decode())
             if about["format"] != _FORMAT or about["schema_version"] != SCHEMA_VERSION:
-                raise FileFormatError(f"{path} does not hold a calibration that this version reads")
+                raise FileFormatError(f"{where} does not hold a calibration that this version reads")
             registers, before, after = (_below(arrays, folder) for folder in ("register/", "before/", "after/"))
             report = {name: (before[name], values) for name, values in after.items()}
             result = cls(about["serial"], NeuronTarget(**about["target"]), registers, report, about["hardware_time"])
             result.apply(Configuration())
-        except FileNotFoundError:
-            raise
         except FileFormatError:
             raise
         except Exception as error:  # of zip, JSON, NumPy and ours: a damaged file can be anything
-            raise FileFormatError(f"{path} does not hold a calibration: {type(error).__name__}: {error}") from error
+            raise FileFormatError(f"{where} does not hold a calibration: {type(error).__name__}: {error}") from error
         return result
 
 

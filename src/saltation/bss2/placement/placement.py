@@ -81,7 +81,12 @@ class Placement:
         _route(self, configuration)
 
     def write_weights(self, configuration: Configuration, key: ProjectionKey, weights: NDArray[np.integer]) -> None:
-        """Write whole, signed weights ``[pre, post]`` of a projection.
+        """Write whole, signed weights ``[pre, post]`` of a projection; refused as by `synapses`."""
+        places, values = self.synapses(key, weights)
+        configuration["synapse_weight"].reshape(-1)[places] = values
+
+    def synapses(self, key: ProjectionKey, weights: NDArray[np.integer]) -> tuple[Ints, Ints]:
+        """Synapses of a projection, flat over ``[hemisphere, row, column]``, and the weight of each.
 
         Raises
         ------
@@ -97,9 +102,8 @@ class Placement:
             )
         value = weights[written.pre, written.post]
         part = np.clip(np.abs(value) - g.WEIGHT_MAX * written.part, 0, g.WEIGHT_MAX)
-        flat = configuration["synapse_weight"].reshape(-1)
-        flat[written.excitatory] = np.where(value > 0, part, 0)
-        flat[written.inhibitory] = np.where(value < 0, part, 0)
+        places = np.concatenate([written.excitatory, written.inhibitory])
+        return places, np.concatenate([np.where(value > 0, part, 0), np.where(value < 0, part, 0)])
 
     def share_capacitance(self, configuration: Configuration, physics: Physics) -> None:
         """Take off the first circuit of a joined membrane the capacitance that the others add with theirs at 0.
