@@ -125,7 +125,8 @@ def made_up():
     wide, narrow = rng.normal(80, 10, 512), rng.normal(80, 1, 512)
     slow = rng.normal(8e-6, 1e-6, 512)
     slow[:3] = np.nan
-    return Calibration(1, NeuronTarget(leak=80), {}, {"leak": (wide, narrow), "tau_mem": (2 * slow, slow)}, 1.0)
+    registers = dict(Configuration())
+    return Calibration(1, NeuronTarget(leak=80), registers, {"leak": (wide, narrow), "tau_mem": (2 * slow, slow)}, 1.0)
 
 
 def test_histograms_before_and_after():

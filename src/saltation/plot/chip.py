@@ -170,7 +170,7 @@ def _circuits(configuration: Configuration, placement: Placement | None, hemisph
 
 
 def _colours(placement: Placement) -> dict[str, str]:
-    names = [*placement.played, *placement.circuits]
+    names = [*placement.inputs, *placement.circuits]
     # blue and red are those of weights where both are drawn
     usable = (*CYCLE[2:6], CYCLE[0], CYCLE[1])
     return {name: usable[i % len(usable)] for i, name in enumerate(names)}
@@ -249,8 +249,8 @@ def _legend(ax: Axes, placement: Placement, *, inputs: bool) -> None:
 
     colours = _colours(placement)
     handles: list[Patch] = []
-    for name, (units, _, _) in placement.played.items() if inputs else ():
-        handles.append(Patch(color=colours[name], label=f"{name}: {np.unique(units).size} inputs"))
+    for name, size in placement.inputs.items() if inputs else ():
+        handles.append(Patch(color=colours[name], label=f"{name}: {size} inputs"))
     for name, own in placement.circuits.items():
         joined = f" x {own.shape[1]}" if own.shape[1] > 1 else ""
         handles.append(Patch(color=colours[name], label=f"{name}: {own.shape[0]}, circuits {own.shape[0]}{joined}"))
