@@ -2,8 +2,8 @@
 
     python nir_jaxsnn.py FOLDER      net.nir, stimulus.npz -> spikes.npz
 
-``stimulus.npz`` holds ``times`` and ``units`` of the input's spikes and ``t_max``, in seconds, and ``room``, the number of
-events that each population may have.  ``spikes.npz`` has the times and units of each.
+``stimulus.npz`` holds ``times`` and ``units`` of the input's spikes and ``t_max``, in seconds, and ``room``, how many
+events each population may have.  ``spikes.npz`` has the times and units of each.
 """
 
 import sys
