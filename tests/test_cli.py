@@ -50,7 +50,7 @@ def toy(monkeypatch):
 def test_help_and_version(run):
     result = run("--help")
     assert result.exit_code == 0
-    assert all(name in result.output for name in ("list", "run", "bench", "info", "--debug"))
+    assert all(name in result.output for name in ("list", "run", "chip", "bench", "info", "--debug"))
     assert run("-h").output == result.output
     assert __version__ in run("--version").output
 

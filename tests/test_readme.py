@@ -1,12 +1,14 @@
-"""The examples of the README run, in their order, as they stand there."""
+"""The examples of the README and of pages of the docs run, in their order, as they stand there."""
 
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import saltation as sal
 
+DOCS = Path(__file__).parents[1] / "docs"
 BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8"), re.S)
 
 
@@ -63,3 +65,49 @@ def test_examples_of_the_page_on_experiments(tmp_path, monkeypatch):
     assert names["changed"].result().values.shape == (51, 2)
     exec(compile(files, "docs/experiment.md (files)", "exec"), names)
     assert list(names["loaded"].tickets) == list(names["experiment"].tickets) and (tmp_path / "experiment.npz").exists()
+
+
+def test_examples_of_the_page_on_the_chip():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    page = (DOCS / "chip.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    names: dict = {}
+    for i, block in enumerate(blocks):
+        exec(compile(block, f"docs/chip.md ({i})", "exec"), names)
+    assert len(blocks) == 5
+    readings = names["readings"].astype(int)
+    assert np.all(readings[14] - readings[5] > 5)  # 3 us after the first event, against before it
+    assert np.ptp(readings[5]) > 3  # mismatch
+    assert names["spread"]["ratio"] < 0.2 and names["configuration"]["leak_i_bias"].std() > 10
+    assert (names["used"], names["there"]) == (123, 512)
+    assert names["drivers"] == {"in": 0, "hid": 25, "out": 120}
+    assert names["run"].spikes["hid"].n_events > 100 and names["gradient"].shape == (25, 120)
+    assert names["gradient"].any() and 40 < names["scale"] < 120
+    assert "120 can spike" in " ".join(names["configured"].split())
+    from matplotlib import pyplot as plt
+
+    plt.close("all")
+
+
+def test_commands_of_the_page_on_the_chip_exist():
+    from saltation.cli import cli
+
+    page = (DOCS / "chip.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```console\n(.*?)```", page, re.S)
+    for line in block.splitlines():
+        words = line.partition("#")[0].split()
+        command = cli.commands["chip"].commands[words[2]]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert words[:2] == ["saltation", "chip"] and {word for word in words if word.startswith("--")} <= known
+
+
+def test_constants_of_the_page_on_the_chip_are_those_of_the_code(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS.parent / "benchmarks"))
+    import chip_pages
+
+    page = (DOCS / "chip.md").read_text(encoding="utf-8")
+    between = page.partition("<!-- constants:begin -->")[2].partition("<!-- constants:end -->")[0]
+    assert between.strip() == chip_pages.constants()
+    for name in re.findall(r"\(images/(\w+\.png)\)", page):
+        assert (DOCS / "images" / name).exists()

@@ -1,4 +1,4 @@
-"""The command ``saltation``: list and run experiments, time the engine, tell about the installation.
+"""The command ``saltation``: list and run experiments, look at chips, time the engine, tell about the installation.
 
 Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
 """
@@ -18,6 +18,7 @@ import click
 from saltation._version import __version__
 from saltation.errors import SaltationError
 from saltation.experiments import EXPERIMENTS
+from saltation.experiments.chip.commandline import chip
 from saltation.experiments.console import emit, progress
 
 # What `saltation info` reports, whether imported or not.
@@ -72,6 +73,9 @@ class _Experiments(click.Group):
 def cli(debug: bool) -> None:
     """Spiking neural networks in continuous time."""
     del debug  # read by _Main
+
+
+cli.add_command(chip)
 
 
 @cli.group("run", cls=_Experiments, no_args_is_help=True)

@@ -153,6 +153,17 @@ class MissingDataError(SaltationError, FileNotFoundError):
     """
 
 
+class ExchangeWarning(UserWarning):
+    """A file holds what was meant, and the program that it is for is known to take something in it differently.
+
+    Examples
+    --------
+    >>> from saltation.errors import ExchangeWarning
+    >>> issubclass(ExchangeWarning, UserWarning)
+    True
+    """
+
+
 class ChipWarning(UserWarning):
     """An emulated chip lost events, or a value was cut to its range; the result holds, for what was left.
 

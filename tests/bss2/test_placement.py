@@ -8,6 +8,8 @@ from saltation.bss2 import Configuration, place
 from saltation.bss2 import geometry as g
 from saltation.bss2.crossbar import buses_of, label_of_spike, listening
 from saltation.bss2.joining import joined
+from saltation.bss2.placement.demand import demands
+from saltation.bss2.placement.usage import least
 from saltation.errors import PlacementError
 
 
@@ -178,3 +180,56 @@ def test_what_the_chip_does_not_have():
         place(3)
     with pytest.raises(PlacementError, match="must be at least 1; got 0"):
         place(made("one"), rows=0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_usage_in_parts_is_that_of_the_whole(name):
+    net = made(name)
+    placed = place(net)
+    usage = placed.usage()
+    assert all(0 <= used <= there for used, there in usage.values()), usage
+    populations = {each.name: each for each in placed.by_population()}
+    assert list(populations) == list(net.populations)
+    neurons = [each for each in populations.values() if each.kind != "input"]
+    assert sum(each.neurons * each.joined for each in neurons) == usage["neuron circuits"][0]
+    projections = placed.by_projection()
+    assert sum(each.synapses for each in projections) == usage["synapses"][0]
+    assert {(each.pre, each.post): each.shape for each in projections} == {
+        key: projection.shape for key, projection in net.projections.items()
+    }
+    for each in neurons:
+        own = [projection for projection in projections if projection.post == each.name]
+        assert each.fan_in == sum(projection.shape[0] for projection in own) <= each.room == 128 * each.joined
+        assert max(projection.drivers for projection in own) <= each.drivers <= usage["synapse drivers"][0]
+    assert usage["synapse rows"][0] == 2 * usage["synapse drivers"][0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_needed_at_the_least_is_not_more_than_what_is_taken(name):
+    net = made(name)
+    sizes = {each: population.size for each, population in net.populations.items()}
+    needs = least(demands(net.populations, net.projections), sizes)
+    usage = place(net).usage()
+    for resource in ("neuron circuits", "synapse drivers"):
+        assert 0 < needs[resource][0] <= usage[resource][0] and needs[resource][1] == usage[resource][1]
+    assert all(needed <= available for needed, available in needs.values())
+
+
+def test_what_is_needed_at_the_least_is_too_much_where_nothing_helps():
+    def over(sizes, edges, rows=1, kept=()):
+        net = network(sizes, edges, {"in": sal.Input})
+        found = least(demands(net.populations, net.projections, rows), sizes, kept)
+        return {resource: needed for resource, (needed, available) in found.items() if needed > available}
+
+    assert over({"in": 10, "hid": 600}, [("in", "hid")]) == {"neuron circuits": 600}
+    assert over({"in": 10, "hid": 100}, [("in", "hid")], kept=range(420)) == {"neuron circuits": 100}
+    assert over({"in": 9, "a": 300, "b": 300}, [("in", "a"), ("a", "b")]) == {"neuron circuits": 300 + 300 * 4}
+    # a loop in which all drive all: 500 neurons, and 8 buses of 64 labels
+    assert over({"in": 1, "a": 500}, [("in", "a"), ("a", "a")], rows=1)["neuron circuits"] == 500 * 4
+    assert "neurons that drive others, on a bus" not in over({"in": 1, "a": 500}, [("in", "a"), ("a", "a")])
+    assert over({"in": 1, "a": 520}, [("in", "a"), ("a", "a")])["neurons that drive others, on a bus"] == 65
+
+
+def test_sources_beyond_the_labels_are_told_apart_by_drivers():
+    used, room = place(made("a part of mnist")).usage()["sources on the fullest bus"]
+    assert (used, room) == (98, 64 * 32)

@@ -1,5 +1,6 @@
 """`Chip`: one emulated chip, told from others by its serial number."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -8,8 +9,10 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from saltation.bss2 import geometry as g
 from saltation.bss2.compiled import Compiled, compile_configuration, taking_part, wired, with_weights
 from saltation.bss2.configuration import Configuration
+from saltation.bss2.description import WIDTH, describe
 from saltation.bss2.execution import Setting, events_met, run_sections
 from saltation.bss2.memory import Codes, stored_codes
 from saltation.bss2.physics import Physics
@@ -164,6 +167,7 @@ class Chip:
         self._written = Configuration().frozen()
         self._codes: Codes = stored_codes(self._written, self.physics)
         self._compiled: tuple[Any, Compiled] | None = None
+        self._recorded: dict[str, Ints] = {}
 
     def __repr__(self) -> str:
         return f"Chip(serial={self.serial}, runs={self._runs})"
@@ -205,6 +209,50 @@ class Chip:
         self.skip_to(state.runs)
         self._written, self._codes = state.configuration.frozen(), dict(state.codes)
         self._compiled = None
+
+    def describe(self) -> str:
+        """What it has, and what of it was written and recorded last, as text; nothing of its hidden variation.
+
+        A circuit is in use if its membrane can spike, has a synapse, or was recorded in the last run.
+
+        Examples
+        --------
+        >>> from saltation.bss2 import Cadc, Chip, Configuration, Section, Variation
+        >>> chip = Chip(serial=1, variation=Variation().replace(leak=0.0))
+        >>> print(chip.describe().partition("background")[0])
+        emulated chip BrainScaleS-2, serial number 1, 0 runs so far
+        changed constants: variation.leak
+        2 hemispheres, each with 256 circuits, a synapse array of 256 x 256, 128 drivers and 4 buses
+        <BLANKLINE>
+                                    there  in use
+        neuron circuits               512       0
+        event outputs of circuits       8       0
+        synapses                   131072       0
+        synapse rows                  512       0
+        synapse drivers               256       0
+        buses to drivers                8       0
+        crossbar nodes                 76       0
+        links from the host             4       0
+        links to the host               4       0
+        <BLANKLINE>
+        """
+        changed = [
+            f"{owner}.{name}"
+            for owner, table, default in (
+                ("physics", self.physics, Physics()),
+                ("variation", self.variation, Variation()),
+                ("noise", self.noise, Noise()),
+            )
+            for (name, value, *_), (_, usual, *_) in zip(table.table(), default.table(), strict=True)
+            if value != usual
+        ]
+        title = f"emulated chip BrainScaleS-2, serial number {self.serial}, {self._runs} runs so far"
+        halves = (
+            f"{g.HEMISPHERES} hemispheres, each with {g.COLUMNS} circuits, a synapse array of {g.ROWS} x {g.COLUMNS}, "
+            f"{g.DRIVERS} drivers and {g.BUSES_PER_HEMISPHERE} buses"
+        )
+        told = textwrap.wrap(f"changed constants: {', '.join(changed)}", WIDTH) if changed else []
+        return "\n".join([title, *told, halves, "", describe(self._written, self._recorded)])
 
     def run(
         self,
@@ -252,6 +300,11 @@ class Chip:
         stages, rewritten = stages_of(compiled, configuration, codes, known, self.physics, events, sections)
         compiling = perf_counter()
         self._written, self._codes = copied, codes
+        kinds = {type(each).__name__ for section in sections for each in section.recordings}
+        self._recorded = {
+            kind: recorded_circuits([r for section in sections for r in section.recordings if type(r).__name__ == kind])
+            for kind in kinds
+        }
         if number is None:
             self._runs += 1
             number = self._runs

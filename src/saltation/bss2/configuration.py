@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from saltation._files import write_bytes
 from saltation.bss2 import geometry as g
+from saltation.bss2.description import describe, differing
 from saltation.bss2.registers import ANALOG, BOTH, DISABLED, EXCITATORY, INHIBITORY, NOT_YET, REGISTERS, node_exists
 from saltation.errors import ConfigurationError, FileFormatError
 from saltation.model.checks import suggest
@@ -75,8 +76,7 @@ class Configuration(Mapping[str, Ints]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        default = Configuration()
-        written = [f"{name}: {n}" for name, n in self.differences(default).items()]
+        written = [f"{name}: {n}" for name, n in differing(self).items()]
         return f"Configuration({', '.join(written) or 'as after a reset'})"
 
     def set(self, name: str, value: npt.ArrayLike, at: Any = ...) -> None:
@@ -175,6 +175,36 @@ class Configuration(Mapping[str, Ints]):
         """Number of places in which it differs from another, for each register that does."""
         found = {name: int((array != other._values[name]).sum()) for name, array in self._values.items()}
         return {name: n for name, n in found.items() if n}
+
+    def describe(self) -> str:
+        """What it makes use of, part by part, and the registers that differ from those after a reset, as text.
+
+        Examples
+        --------
+        >>> from saltation.bss2 import Configuration
+        >>> configuration = Configuration(leak_v_leak=500)
+        >>> configuration.write_row(0, 2, [63, 20] + [0] * 254, label=5)
+        >>> print(configuration.describe())
+                                    there  in use
+        neuron circuits               512       2   2 membranes, 0 can spike, 0 send their spikes
+        event outputs of circuits       8       0
+        synapses                   131072       2   2 excitatory of 20..63
+        synapse rows                  512       1   top 1 excitatory, 0 inhibitory
+        synapse drivers               256       1
+        buses to drivers                8       1
+        crossbar nodes                 76       0
+        links from the host             4       0
+        links to the host               4       0
+        background sources              8       0
+        columns of the CADC           512       0
+        inputs of the MADC              2       0
+        <BLANKLINE>
+        analog registers that differ from a reset, in so many places:
+          leak_v_leak 512
+        digital registers that do:
+          synapse_weight 2, synapse_label 256, row_mode 1
+        """
+        return describe(self)
 
     def settles(self, other: Configuration) -> bool:
         """Whether an analog value differs, so that one has to wait after the change."""

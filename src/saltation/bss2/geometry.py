@@ -24,8 +24,8 @@ DRIVERS: Final = ROWS // ROWS_PER_DRIVER
 
 BUSES_PER_HEMISPHERE: Final = 4
 BUSES: Final = HEMISPHERES * BUSES_PER_HEMISPHERE
-"""PADI buses; bus ``hemisphere * 4 + b`` feeds the drivers ``d`` with ``d % 4 == b`` of its hemisphere (that each bus
-has 32 drivers is known, that they take turns is assumed)."""
+"""PADI buses; bus ``hemisphere * 4 + b`` feeds the drivers ``d`` with ``d % 4 == b`` of its hemisphere, 32 of them
+(pynn-brainscales at fd4f926, ``utils/chip_plotter.py``, which sorts rows so)."""
 
 DRIVERS_PER_BUS: Final = DRIVERS // BUSES_PER_HEMISPHERE
 ROWS_PER_BUS: Final = DRIVERS_PER_BUS * ROWS_PER_DRIVER

@@ -1,16 +1,18 @@
 """Which circuits form one membrane: what the switches between neighbours join."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
-from saltation.bss2.configuration import Configuration
 from saltation.errors import ConfigurationError
 
 Ints = NDArray[np.int64]
 
 
-def joined(configuration: Configuration) -> Ints:
+def joined(configuration: Mapping[str, NDArray[Any]]) -> Ints:
     """First circuit of the membrane to which each circuit belongs, ``[512]``.
 
     Circuits are joined by ``connect_vertical`` (with the other hemisphere's of the same column), by

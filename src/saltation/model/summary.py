@@ -27,11 +27,21 @@ def summary(populations: Mapping[str, Population], projections: Mapping[Projecti
         receptor = projection.receptor or "-"
         kind = "" if projection.connectivity is None else f" {type(projection.connectivity).__name__}"
         edges.append((edge(projection), f"{n_pre} x {n_post}{kind}", delay, receptor, str(projection.weight.size)))
-    parts = [_align(nodes, right={2, 4})] + ([_align(edges, right={4})] if len(edges) > 1 else [])
+    parts = [align(nodes, right={2, 4})] + ([align(edges, right={4})] if len(edges) > 1 else [])
     return "\n\n".join(parts)
 
 
-def _align(rows: Sequence[Sequence[str]], right: set[int]) -> str:
+def align(rows: Sequence[Sequence[str]], right: set[int]) -> str:
+    """Write rows of cells as a table; the columns in `right` end together, the others begin together.
+
+    Examples
+    --------
+    >>> from saltation.model.summary import align
+    >>> print(align([("name", "size"), ("in", "5"), ("hid", "120")], right={1}))
+    name  size
+    in       5
+    hid    120
+    """
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(

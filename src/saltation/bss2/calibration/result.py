@@ -31,6 +31,18 @@ _SEARCHED = (
         for what in ("i_bias_tau", "i_bias_gm", "i_shift_reference")
     ),
 )
+DECIDED_BY = {
+    "leak": "leak_v_leak",
+    "reset": "reset_v_reset",
+    "threshold": "threshold_v_threshold",
+    "tau_mem": "leak_i_bias",
+    "tau_syn_exc": "excitatory_input_i_bias_tau",
+    "strength_exc": "excitatory_input_i_bias_gm",
+    "tau_syn_inh": "inhibitory_input_i_bias_tau",
+    "strength_inh": "inhibitory_input_i_bias_gm",
+}
+"""The register that decides each quantity."""
+
 # Where a search stops for want of codes: by halving it begins at 0, in proportion at 1.
 _ENDS = {"cadc_offset": (-128, 127), **dict.fromkeys(_SEARCHED, (0, 1, g.CODE_MAX))}
 
@@ -80,7 +92,11 @@ class Calibration:
             )
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Of each quantity the median, and the standard deviation before and after; and their ratio."""
+        """Of each quantity the median, the standard deviation before and after, and their ratio.
+
+        Also how many circuits could not be measured, and how many codes ended at an end of their range.
+        """
+        at_ends = self.at_ends()
         result: dict[str, dict[str, float]] = {}
         for name, (before, after) in self.report.items():
             spread = float(np.nanstd(before)), float(np.nanstd(after))
@@ -90,6 +106,7 @@ class Calibration:
                 "after": spread[1],
                 "ratio": spread[1] / spread[0] if spread[0] else float("nan"),
                 "failed": float(np.isnan(after).sum()),
+                "at_ends": float(at_ends[DECIDED_BY[name]]),
             }
         return result
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from saltation.bss2 import geometry as g
 from saltation.bss2.calibration import steps
 from saltation.bss2.calibration.bench import EXC, INH, Bench
-from saltation.bss2.calibration.result import Calibration
+from saltation.bss2.calibration.result import DECIDED_BY, Calibration
 from saltation.bss2.calibration.target import NeuronTarget
 from saltation.bss2.chip import Chip
 from saltation.bss2.configuration import Configuration
@@ -202,28 +202,26 @@ def _steps(bench: Bench, configuration: Configuration, target: NeuronTarget) -> 
 def spreads(bench: Bench, configuration: Configuration, target: NeuronTarget) -> dict[str, tuple[Floats, Floats]]:
     """Measured values of each quantity, with one code for all circuits and with the codes found, ``[512]`` each."""
     report: dict[str, tuple[Floats, Floats]] = {}
-    for name, (registers, measure) in _measurements(bench, target).items():
-        uniform = configuration.copy()
-        for register in registers:
-            uniform.set(register, int(np.median(configuration[register])))
+    for name, measure in _measurements(bench, target).items():
+        uniform, register = configuration.copy(), DECIDED_BY[name]
+        uniform.set(register, int(np.median(configuration[register])))
         report[name] = (measure(uniform), measure(configuration))
     return report
 
 
-def _measurements(bench: Bench, target: NeuronTarget) -> dict[str, tuple[tuple[str, ...], Measure]]:
-    """Of each quantity, the registers that decide it and how it is measured."""
+def _measurements(bench: Bench, target: NeuronTarget) -> dict[str, Measure]:
+    """How each quantity is measured."""
     of = target.of_all
-    found: dict[str, tuple[tuple[str, ...], Measure]] = {
-        "leak": (("leak_v_leak",), lambda c: bench.reading(steps.silent(c))),
-        "reset": (("reset_v_reset",), lambda c: bench.reading(steps.held(c))),
-        "threshold": (("threshold_v_threshold",), lambda c: steps.measure_threshold(bench, c)),
-        "tau_mem": (("leak_i_bias",), lambda c: steps.measure_tau_mem(bench, c, of("tau_mem"))),
+    found: dict[str, Measure] = {
+        "leak": lambda c: bench.reading(steps.silent(c)),
+        "reset": lambda c: bench.reading(steps.held(c)),
+        "threshold": lambda c: steps.measure_threshold(bench, c),
+        "tau_mem": lambda c: steps.measure_tau_mem(bench, c, of("tau_mem")),
     }
-    for receptor, (short, kind) in enumerate((("exc", "excitatory"), ("inh", "inhibitory"))):
-        tau = partial(steps.measure_tau_syn, bench, receptor=receptor, about=of(f"tau_syn_{short}"))
-        found[f"tau_syn_{short}"] = ((f"{kind}_input_i_bias_tau",), tau)
-        strength = partial(steps.measure_strength, bench, receptor=receptor)
-        found[f"strength_{short}"] = ((f"{kind}_input_i_bias_gm",), strength)
+    for receptor, short in enumerate(("exc", "inh")):
+        about = of(f"tau_syn_{short}")
+        found[f"tau_syn_{short}"] = partial(steps.measure_tau_syn, bench, receptor=receptor, about=about)
+        found[f"strength_{short}"] = partial(steps.measure_strength, bench, receptor=receptor)
     return found
 
 

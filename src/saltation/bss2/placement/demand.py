@@ -13,6 +13,9 @@ from saltation.model import LI, LIF, Input, Population, Projection, ProjectionKe
 # A signed synapse takes both rows of a driver.
 SIGNED_FAN_IN = g.DRIVERS
 
+MOST_JOINED = g.HEMISPHERES * g.COLUMNS_PER_OUTPUT
+"""Circuits that a neuron can have: those that share an event output."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,10 @@ def demands(
         needed = max(1, -(-slots // SIGNED_FAN_IN))
         # beyond one, circuits come in pairs of both hemispheres: rows of both are in reach
         circuits = needed if needed == 1 else 2 * -(-needed // 2)
-        if circuits > 2 * g.COLUMNS // g.NEURON_OUTPUTS:
+        if circuits > MOST_JOINED:
             raise PlacementError(
                 f"a neuron of {name!r} has {slots} signed inputs, for which {circuits} circuits would have to be "
-                f"joined; at most {2 * g.COLUMNS // g.NEURON_OUTPUTS} can be, of {SIGNED_FAN_IN} signed inputs each"
+                f"joined; at most {MOST_JOINED} can be, of {SIGNED_FAN_IN} signed inputs each"
             )
         found.append(Demand(name, population.size, circuits, population.spiking, tuple(sources)))
     if not found:

@@ -15,6 +15,14 @@ from saltation.bss2.placement.columns import place_columns
 from saltation.bss2.placement.demand import Demand, demands
 from saltation.bss2.placement.labels import LABELS, Labels, address_bits, assign_labels
 from saltation.bss2.placement.slots import Slot, Slots, assign_slots
+from saltation.bss2.placement.usage import (
+    Needs,
+    OfPopulation,
+    OfProjection,
+    of_populations,
+    of_projections,
+    resources,
+)
 from saltation.bss2.registers import EXCITATORY, INHIBITORY
 from saltation.errors import PlacementError
 from saltation.model import Input, Network, Population, Projection, ProjectionKey
@@ -66,6 +74,8 @@ class Placement:
         Of each input: unit, link and label of the events that the host plays for it, one for each bus.
     slots : Slots
     labels : Labels
+    inputs : dict of str to int
+        Sizes of the inputs.
     """
 
     demands: tuple[Demand, ...]
@@ -74,6 +84,7 @@ class Placement:
     played: Mapping[str, tuple[Ints, Ints, Ints]]
     slots: Slots
     labels: Labels
+    inputs: Mapping[str, int]
 
     def configure(self, configuration: Configuration) -> None:
         """Write switches, labels, rows, masks and nodes; weights and analog values stay as they are."""
@@ -125,25 +136,20 @@ class Placement:
                 )
             configuration.set("membrane_capacitance_capacitance", codes, at=own[:, 0])
 
-    def usage(self) -> dict[str, tuple[int, int]]:
-        """Of each resource, how much is used and how much there is; of buses the fullest."""
-        circuits = sum(circuits.size for circuits in self.circuits.values())
-        on_bus = np.zeros(g.BUSES, np.int64)
-        drivers: set[tuple[int, int]] = set()
-        for slot in (slot for listed in self.slots.of.values() for slot in listed):
-            drivers.add((slot.hemisphere, slot.driver))
-        for buses in self.slots.buses.values():
-            for bus in buses:
-                on_bus[bus] += 1
+    def usage(self) -> Needs:
+        """Of each resource, how much is used and how much there is; of buses the one with the least room left."""
+        configuration = Configuration()
+        self.configure(configuration)
         synapses = sum(2 * written.pre.size for written in self.written.values())
-        spiking = sum(each.size for each in self.demands if each.spiking)
-        return {
-            "neuron circuits": (circuits, g.CIRCUITS),
-            "synapse drivers": (len(drivers), g.HEMISPHERES * g.DRIVERS),
-            "synapses": (synapses, g.CIRCUITS * g.ROWS),
-            "sources on the fullest bus": (int(on_bus.max(initial=0)), LABELS),
-            "spiking neurons": (spiking, g.CIRCUITS),
-        }
+        return resources(self.demands, self.circuits, synapses, self.slots, self.labels, configuration)
+
+    def by_population(self) -> list[OfPopulation]:
+        """What each population takes."""
+        return of_populations(self.demands, self.circuits, self.inputs, self.slots)
+
+    def by_projection(self) -> list[OfProjection]:
+        """What each projection takes."""
+        return of_projections(self.demands, self.circuits, self.inputs, self.slots)
 
 
 def place(network: Network, *, rows: Mapping[ProjectionKey, int] | int = 1, kept: tuple[int, ...] = ()) -> Placement:
@@ -197,7 +203,7 @@ def place_parts(
     labels = assign_labels(slots, inputs)
     written = {key: _written(each, key, circuits, slots) for each in listed for _, key, _ in each.sources}
     played = {name: _played(name, sizes[name], slots, labels) for name in inputs}
-    return Placement(tuple(listed), circuits, written, played, slots, labels)
+    return Placement(tuple(listed), circuits, written, played, slots, labels, {name: sizes[name] for name in inputs})
 
 
 def _written(demand: Demand, key: ProjectionKey, circuits: Mapping[str, Ints], slots: Slots) -> Written:

@@ -10,12 +10,20 @@ from saltation.errors import NetworkError, ParameterError
 from saltation.io.nir._library import PREFIX, library
 from saltation.io.nir.neurons import Convention, convention_of, exportable, node_of, receptor_nodes
 from saltation.io.nir.projections import add_projection, free, shapes_of
+from saltation.io.nir.readers import check_reader, in_order
 from saltation.io.units import TimeUnit, seconds
 from saltation.model import Input, Network
 from saltation.model.checks import describe, explain, number, suggest
 
 
-def to_nir(network: Network, *, time_unit: TimeUnit, step: float | None = None, outputs: Sequence[str] = ()) -> Any:
+def to_nir(
+    network: Network,
+    *,
+    time_unit: TimeUnit,
+    step: float | None = None,
+    outputs: Sequence[str] = (),
+    reader: str | None = None,
+) -> Any:
     """Make a NIR graph of a network.
 
     A LIF becomes a CubaLIF and an LI a CubaLI, with ::
@@ -44,6 +52,10 @@ def to_nir(network: Network, *, time_unit: TimeUnit, step: float | None = None, 
         otherwise.
     outputs : sequence of str
         Populations that get an Output, beside those that nothing follows, which always do.
+    reader : {"hxtorch", "jaxsnn"}, optional
+        Who is to read the graph: what that one does not take, or takes differently, is refused or told now. Both have
+        ``w_in`` left aside and take every number for milliseconds; with ``time_unit="s"`` the network is a thousand
+        times as fast there, as the chip BrainScaleS-2 is.
 
     Returns
     -------
@@ -58,6 +70,11 @@ def to_nir(network: Network, *, time_unit: TimeUnit, step: float | None = None, 
         If an argument is not allowed.
     MissingDependencyError
         If nir is not installed.
+
+    Warns
+    -----
+    ExchangeWarning
+        If the reader sets something by itself, for which NIR has no field.
 
     References
     ----------
@@ -84,9 +101,13 @@ def to_nir(network: Network, *, time_unit: TimeUnit, step: float | None = None, 
         raise ParameterError(explain("to_nir.network", "a Network", describe(network)))
     unit = seconds("to_nir", time_unit)
     width = 0.0 if step is None else number("to_nir", "step", step, minimum=0.0, strict=True)
-    convention = convention_of(unit, width)
+    if reader is not None:
+        check_reader(network, reader, unit, step, outputs)
+    convention = convention_of(unit, width)._replace(matrices=reader is not None)
     nodes, edges = _nodes(nir, network, convention)
     _add_outputs(nir, network, nodes, edges, outputs)
+    if reader == "hxtorch":
+        edges = in_order(edges, nodes)
     metadata = {
         PREFIX + "version": __version__,
         PREFIX + "time_unit": unit,

@@ -21,6 +21,7 @@ def write_nir(
     time_unit: TimeUnit,
     step: float | None = None,
     outputs: tuple[str, ...] | list[str] = (),
+    reader: str | None = None,
 ) -> Path:
     """Write a network as a NIR file, in HDF5.
 
@@ -28,7 +29,7 @@ def write_nir(
     ----------
     path : path-like
         The file, replaced as a whole or not at all.
-    network, time_unit, step, outputs
+    network, time_unit, step, outputs, reader
         As for `to_nir`.
 
     Raises
@@ -51,7 +52,7 @@ def write_nir(
     >>> read_nir(write_nir(Path(tempfile.mkdtemp()) / "net.nir", net, time_unit="s"))
     Network(in: Input(1), out: LIF(2); in -> out)
     """
-    graph = to_nir(network, time_unit=time_unit, step=step, outputs=outputs)
+    graph = to_nir(network, time_unit=time_unit, step=step, outputs=outputs, reader=reader)
     for name in graph.nodes:
         if "/" in name or "\0" in name or name in (".", ".."):
             raise NetworkError(f"a NIR file cannot hold the name {name!r}: HDF5 takes it for a path. Rename it.")

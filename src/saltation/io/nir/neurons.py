@@ -38,11 +38,12 @@ from saltation.model.events import MAX_UNITS
 
 
 class Convention(NamedTuple):
-    """The unit of time in seconds, and the area of a spike in that unit."""
+    """The unit of time in seconds, the area of a spike in that unit, and whether all weights are to be matrices."""
 
     unit: float
     area: float
     stepped: bool
+    matrices: bool = False
 
 
 def convention_of(unit: float, step: float) -> Convention:

@@ -77,7 +77,7 @@ def add_projection(
     notes = {} if projection.name is not None else {PREFIX + "unnamed": 1}
     before, after = _delays(nir, projection, shapes, convention)
     resistance = resistance_of(post, shapes[projection.post], convention)
-    row = [("delay", before), *_core(nir, projection, shapes, resistance, notes), ("delay", after)]
+    row = [("delay", before), *_core(nir, projection, shapes, resistance, notes, convention.matrices), ("delay", after)]
     at = projection.pre
     for kind, node in row:
         if node is not None:
@@ -89,7 +89,7 @@ def add_projection(
 
 
 def _core(
-    nir: Any, projection: Projection, shapes: Shapes, resistance: AnyArray, notes: dict[str, Any]
+    nir: Any, projection: Projection, shapes: Shapes, resistance: AnyArray, notes: dict[str, Any], matrices: bool
 ) -> list[tuple[str, Any]]:
     """The nodes that weigh, in order; weights are divided by the resistance, which multiplies them again."""
     links = projection.connectivity
@@ -117,7 +117,7 @@ def _core(
         make = nir.Conv1d if flat else nir.Conv2d
         node = make(input_shape=size, weight=weight, groups=conv.groups, bias=bias, metadata=notes, **options)
         return [*row, ("core", node)]
-    if _is_one_to_one(projection):
+    if _is_one_to_one(projection) and not matrices:
         return [("core", nir.Scale(scale=weight.reshape(shapes[projection.pre]), metadata=notes))]
     incoming = shapes[projection.pre] if pool is None else pool.output_shape
     if len(incoming) > 1:
