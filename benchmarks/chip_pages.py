@@ -49,7 +49,7 @@ def draw() -> None:
 
 
 def save(ax: Any, name: str) -> None:
-    ax.figure.savefig(IMAGES / f"{name}.png", dpi=110)
+    ax.figure.savefig(IMAGES / f"{name}.png", dpi=150)
 
 
 def main() -> None:

@@ -180,10 +180,13 @@ def _frames(ax: Axes) -> None:
     from matplotlib.patches import Rectangle
 
     style = {"fill": False, "edgecolor": GREY, "linewidth": 0.7}
-    for sign in (1.0, -1.0):
-        ax.add_patch(Rectangle((0.0, sign * _ARRAY), g.COLUMNS, sign * g.ROWS, **style))
-        ax.add_patch(Rectangle((0.0, 0.0), g.COLUMNS, sign * _NEURON, **style))
-        ax.add_patch(Rectangle((_LEFT, sign * _ARRAY), -_GAP - _LEFT, sign * g.ROWS, **style))
+    out = 0.8  # beside what it frames, so that it hides none of it
+    frames = [(0.0, g.COLUMNS, -_NEURON, _NEURON)]
+    for low in (_ARRAY, -_EDGE):
+        frames += [(0.0, g.COLUMNS, low, low + g.ROWS), (_LEFT, -_GAP, low, low + g.ROWS)]
+    for left, right, low, high in frames:
+        ax.add_patch(Rectangle((left - out, low - out), right - left + 2 * out, high - low + 2 * out, **style))
+    ax.plot((0.0, g.COLUMNS), (0.0, 0.0), color=GREY, linewidth=0.7)
     ax.set_xlim(_LEFT - _GAP, _SIDE + CROSSBAR_OUTPUTS * _CELL + _GAP)
     ax.set_ylim(-_EDGE - _GAP, _EDGE + _GAP)
     ax.spines[:].set_visible(False)

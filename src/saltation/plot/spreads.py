@@ -63,8 +63,7 @@ def calibration(result: Calibration, axes: Sequence[Axes] | None = None) -> list
         raise ParameterError(f"calibration.axes must be {len(result.report)}, one a quantity; got {len(places)}")
     for ax, name in zip(places, result.report, strict=True):
         _draw(ax, result, name)
-    below = {"loc": "upper right", "bbox_to_anchor": (1.0, 0.88), "handlelength": 1.0, "borderaxespad": 0.3}
-    places[0].legend(frameon=False, fontsize="x-small", **below)
+    places[0].legend(frameon=False, fontsize="x-small", loc="center left", handlelength=1.0)
     return places
 
 
@@ -80,8 +79,8 @@ def _draw(ax: Axes, result: Calibration, name: str) -> None:
     scale, unit = (1e6, "µs") if name.startswith("tau") else (1.0, "LSB")
     before, after = (scale * values[np.isfinite(values)] for values in result.report[name])
     edges = np.linspace(*_limits(before, after), _BINS + 1).tolist()
-    ax.hist(before, edges, color=GREY, alpha=0.45, label="one code for all")
-    ax.hist(after, edges, color=BLUE, label="codes found")
+    ax.hist(before, edges, color=GREY, alpha=0.45, label="before")
+    ax.hist(after, edges, color=BLUE, label="after")
     target = np.asarray(getattr(result.target, name, np.nan), float)
     if target.ndim == 0 and np.isfinite(target):
         ax.axvline(scale * float(target), color=RED, linewidth=1.0, linestyle=(0, (4, 3)))
