@@ -130,7 +130,7 @@ def test_listed_synapses_are_those_of_a_matrix_with_zeros(kind):
 
     events = stimulus(16)
     listed = network(True, weight)
-    backend = Backend(Chip(0, **IDEAL), rows=4)
+    backend = Backend(Chip(0, **IDEAL), rows=8)
     run = sal.simulate(listed, events, DURATION, backend=backend)
     factor = backend.weight_scales(listed)["hid"]
     whole = matrix(listed.projections["in", "hid"], np.rint(weight * factor).astype(int))
@@ -138,7 +138,7 @@ def test_listed_synapses_are_those_of_a_matrix_with_zeros(kind):
     for i, j, at in zip(*pattern.synapses(), strict=True):
         by_hand[i, j] += np.rint(weight.reshape(-1)[at] * factor)
     np.testing.assert_array_equal(whole, by_hand)
-    dense = sal.simulate(network(False, whole / factor), events, DURATION, backend=Backend(Chip(0, **IDEAL), rows=4))
+    dense = sal.simulate(network(False, whole / factor), events, DURATION, backend=Backend(Chip(0, **IDEAL), rows=8))
     assert run.spikes["hid"] == dense.spikes["hid"] and run.spikes["hid"].n_events > 20
     gradient = run.gradient(spike_times={"hid": np.ones(run.spikes["hid"].n_events)}).weight["in", "hid"]
     assert gradient.shape == weight.shape and np.abs(gradient).max() > 0.0
