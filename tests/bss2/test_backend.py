@@ -140,6 +140,13 @@ def test_surrogate_gradients_are_those_of_the_grid_at_what_the_chip_observed(rec
     assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.8
 
 
+def test_readings_can_be_fewer(ideal):
+    net, events = network(), stimulus()
+    backend = Backend(Chip(0, **IDEAL), cadc_period=4e-6)
+    run = sal.simulate(net, events, DURATION, backend=backend, record={"out": sal.MaxVoltage()})
+    np.testing.assert_allclose(run._trace.job.request.measured["out"].times, np.arange(11) * 4e-3, rtol=1e-12)
+
+
 def test_populations_are_where_they_are_said_to_be(ideal):
     net, events = network(), stimulus()
     with pytest.raises(

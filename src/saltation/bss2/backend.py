@@ -67,6 +67,8 @@ class Backend(Abstract):
         Refractory time on the chip, in its seconds, of neurons that have a shorter one in the model.
     time_offset : float
         Seconds on the chip that are taken off its time stamps.
+    cadc_period : float, optional
+        Seconds on the chip between readings of voltages; by default as often as the CADC can.
     synapse_dac_bias : int
         Current of a weight of all synapses: with a larger one weights count more, and lines saturate earlier.
     i_synin_gm : int or dict of str to int
@@ -107,6 +109,7 @@ class Backend(Abstract):
         "_rows",
         "_weight_scale",
         "adjoint",
+        "cadc_period",
         "calibrated",
         "chips",
         "executions",
@@ -130,6 +133,7 @@ class Backend(Abstract):
         weight_scale: float | None = None,
         shortest_hold: float = 1e-6,
         time_offset: float = 0.0,
+        cadc_period: float | None = None,
         synapse_dac_bias: int = 1000,
         i_synin_gm: int | Mapping[str, int] = 500,
         seed: int = 0,
@@ -149,7 +153,7 @@ class Backend(Abstract):
                 f"Backend.adjoint must be Exact() or Grid(dt); got {adjoint!r}; it differentiates what was observed"
             )
         self.seed, self.threads, self.calibrated = seed, threads, bool(calibrated)
-        self.time_offset = float(time_offset)
+        self.time_offset, self.cadc_period = float(time_offset), cadc_period
         self.point = OperatingPoint(
             float(time_scale), leak, threshold, float(shortest_hold), synapse_dac_bias, i_synin_gm
         )
@@ -278,8 +282,9 @@ class Backend(Abstract):
             return [], []
         circuits = np.concatenate([site.part.placement.circuits[name][:, 0] for name in names])
         length = job.duration * self.point.time_scale
-        fits = length <= (g.CADC_SRAM_SAMPLES - 1) * site.chip.physics.cadc_period
-        return [Cadc(circuits=circuits, placement=SRAM if fits else DRAM)], names
+        period = site.chip.physics.cadc_period if self.cadc_period is None else self.cadc_period
+        store = SRAM if length <= (g.CADC_SRAM_SAMPLES - 1) * period else DRAM
+        return [Cadc(circuits=circuits, period=self.cadc_period, placement=store)], names
 
     def _measured(self, job: Job, site: Site, name: str, recording: Recording, execution: Execution) -> VoltageSamples:
         scale, probes = self.point.time_scale, job.request.probes.get(name, ())
