@@ -11,7 +11,7 @@ or more of the chip:
 
 Bits of a sample: 8 for a reading, and for a spike those that tell 512 circuits and the 8 ns of the window apart.  The
 gradient of a batch on the chip is compared with that of the exact model with the same, rounded weights (``cosine``),
-and with central differences of the loss on the same chip without temporal noise, along random directions of whole weights
+and with central differences of the loss on the same chip without temporal noise, along random directions of weights
 (``differences``: the correlation over directions of what the gradient predicts and what is found; of the exact model's
 gradient, too).
 """

@@ -1,0 +1,122 @@
+"""Tables and figure of what `chip_yinyang.py` and `chip_gradients.py` measured, for docs/chip_results.md.
+
+    python benchmarks/chip_report.py
+
+Writes the blocks ``yin-yang`` and ``gradients`` of the page; the words around them are kept.
+"""
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import click
+from pages import PERFORMANCE, load_record, replace_block
+
+RESULTS = Path(__file__).parent / "results"
+PAGE = PERFORMANCE.parent / "chip_results.md"
+FIGURE = PERFORMANCE.parent / "images" / "chip_gradients.png"
+SCHEMA_VERSION = 1
+COLOURS = {"spikes": "#2060A0", "spikes and voltages": "#508040", "surrogate": "#C05020"}
+WORDS = {
+    "eventprop": "in the loop, EventProp from spikes alone",
+    "surrogate": "in the loop, surrogate gradients at CADC readings",
+    "deployed": "trained exactly without the chip, then run on it",
+    "uncalibrated": "in the loop, one code for all circuits",
+    "none": "in the loop, a chip without variation and noise",
+    "noise": "in the loop, temporal noise alone",
+    "variation": "in the loop, fixed-pattern variation alone",
+}
+
+
+def yinyang_table(record: dict[str, Any]) -> str:
+    lines = [
+        "| Yin-Yang, 5-120-3 | chips | epochs | test set, % | each chip, % | spikes | an epoch, s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    kinds = sorted({run["kind"] for run in record["runs"]}, key=lambda kind: (list(WORDS) + [kind]).index(kind))
+    for kind in kinds:
+        runs = sorted((run for run in record["runs"] if run["kind"] == kind), key=lambda run: run["serial"])
+        values = [100 * run["test_accuracy"] for run in runs]
+        spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+        seconds = statistics.mean(run["train_seconds"] / run["epochs"] for run in runs)
+        lines.append(
+            f"| {WORDS.get(kind, f'in the loop, `{kind}` alone')} | {len(runs)} | {runs[0]['epochs']} | "
+            f"**{statistics.mean(values):.1f}{spread}** | {', '.join(f'{value:.1f}' for value in values)} | "
+            f"{statistics.mean(run['spikes_per_sample'] for run in runs):.0f} | {seconds:.1f} |"
+        )
+    machine, dates = record["runs"][0]["machine"], sorted(run["date"] for run in record["runs"])
+    note = (
+        f"{machine['cores']} cores, {machine['processor']}, {dates[0][:10]}, other work beside it, so that times are "
+        "upper bounds; test accuracy after the last epoch, 1,000 points."
+    )
+    return "\n".join(lines) + f"\n\n{note} From `benchmarks/results/chip_yinyang.json`."
+
+
+def gradients_table(record: dict[str, Any]) -> str:
+    lines = [
+        "| gradient | readings every | bits a sample | cosine to the exact model's | differences | exact model's |",
+        "|---|---|---|---|---|---|",
+    ]
+    for (way, period), rows in grouped(record).items():
+
+        def mean(name: str, rows: list[dict[str, Any]] = rows) -> str:
+            values = [row[name] for row in rows]
+            spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+            return f"{statistics.mean(values):.2f}{spread}"
+
+        every = "" if period is None else f"{1e6 * period:.1f} us"
+        number = statistics.mean(row["bits_per_sample"] for row in rows)
+        lines.append(
+            f"| {way} | {every} | {number:,.0f} | {mean('cosine')} | **{mean('differences')}** | "
+            f"{mean('differences_of_exact')} |"
+        )
+    chips = len({row["serial"] for row in record["rows"]})
+    note = (
+        f"Mean and standard deviation over {chips} chips, batches of {record['batch']}; *differences*: correlation, over "
+        f"{record['directions']} random directions, of predicted and found changes of the loss on the chip without "
+        f"temporal noise; *exact model's*: the same for the gradient of the exact model. {record['date'][:10]}, from "
+        "`benchmarks/results/chip_gradients.json`."
+    )
+    return "\n".join(lines) + f"\n\n{note}\n\n![gradients by bits observed](images/chip_gradients.png)"
+
+
+def grouped(record: dict[str, Any]) -> dict[tuple[str, float | None], list[dict[str, Any]]]:
+    found: dict[tuple[str, float | None], list[dict[str, Any]]] = {}
+    for row in record["rows"]:
+        found.setdefault((row["way"], row["cadc_period"]), []).append(row)
+    return found
+
+
+def figure(record: dict[str, Any]) -> None:
+    from matplotlib.figure import Figure
+
+    picture = Figure(figsize=(6.0, 3.6), layout="constrained")
+    axes = picture.subplots()
+    for way, colour in COLOURS.items():
+        points = [
+            (statistics.mean(r["bits_per_sample"] for r in rows), [r["differences"] for r in rows])
+            for (name, _), rows in grouped(record).items()
+            if name == way
+        ]
+        for bits, values in points:
+            axes.plot([bits] * len(values), values, "o", color=colour, alpha=0.5, markersize=4)
+        means = [statistics.mean(values) for _, values in points]
+        axes.plot([bits for bits, _ in points], means, "-", color=colour, label=way)
+    axes.set_xscale("log")
+    axes.set_xlabel("bits observed, a sample")
+    axes.set_ylabel("agreement with differences on the chip")
+    axes.set_ylim(top=1.0)
+    axes.legend(frameon=False)
+    picture.savefig(FIGURE, dpi=150)
+
+
+@click.command()
+def main() -> None:
+    replace_block(PAGE, "yin-yang", yinyang_table(load_record(RESULTS / "chip_yinyang.json", SCHEMA_VERSION)))
+    record = load_record(RESULTS / "chip_gradients.json", SCHEMA_VERSION)
+    replace_block(PAGE, "gradients", gradients_table(record))
+    figure(record)
+
+
+if __name__ == "__main__":
+    main()
