@@ -33,7 +33,7 @@ def yinyang_table(record: dict[str, Any]) -> str:
         "| Yin-Yang, 5-120-3 | chips | epochs | test set, % | each chip, % | spikes | an epoch, s |",
         "|---|---|---|---|---|---|---|",
     ]
-    kinds = sorted({run["kind"] for run in record["runs"]}, key=lambda kind: (list(WORDS) + [kind]).index(kind))
+    kinds = sorted({run["kind"] for run in record["runs"]}, key=lambda kind: [*WORDS, kind].index(kind))
     for kind in kinds:
         runs = sorted((run for run in record["runs"] if run["kind"] == kind), key=lambda run: run["serial"])
         values = [100 * run["test_accuracy"] for run in runs]
@@ -72,8 +72,8 @@ def gradients_table(record: dict[str, Any]) -> str:
         )
     chips = len({row["serial"] for row in record["rows"]})
     note = (
-        f"Mean and standard deviation over {chips} chips, batches of {record['batch']}; *differences*: correlation, over "
-        f"{record['directions']} random directions, of predicted and found changes of the loss on the chip without "
+        f"Mean and standard deviation over {chips} chips, batches of {record['batch']}; *differences*: correlation, "
+        f"over {record['directions']} random directions, of predicted and found changes of the loss on the chip without "
         f"temporal noise; *exact model's*: the same for the gradient of the exact model. {record['date'][:10]}, from "
         "`benchmarks/results/chip_gradients.json`."
     )
