@@ -1,8 +1,8 @@
-"""Tables and figure of what `chip_yinyang.py` and `chip_gradients.py` measured, for docs/chip_results.md.
+"""Tables and figure of what the scripts `chip_*.py` measured, for docs/chip_results.md.
 
     python benchmarks/chip_report.py
 
-Writes the blocks ``yin-yang`` and ``gradients`` of the page; the words around them are kept.
+Writes the blocks of the page; the words around them are kept.
 """
 
 import statistics
@@ -73,11 +73,41 @@ def gradients_table(record: dict[str, Any]) -> str:
     chips = len({row["serial"] for row in record["rows"]})
     note = (
         f"Mean and standard deviation over {chips} chips, batches of {record['batch']}; *differences*: correlation, "
-        f"over {record['directions']} random directions, of predicted and found changes of the loss on the chip without "
-        f"temporal noise; *exact model's*: the same for the gradient of the exact model. {record['date'][:10]}, from "
-        "`benchmarks/results/chip_gradients.json`."
+        f"over {record['directions']} random directions, of predicted and found changes of the loss on the chip "
+        f"without temporal noise; *exact model's*: the same for the gradient of the exact model. "
+        f"{record['date'][:10]}, from `benchmarks/results/chip_gradients.json`."
     )
     return "\n".join(lines) + f"\n\n{note}\n\n![gradients by bits observed](images/chip_gradients.png)"
+
+
+def calibration_table(record: dict[str, Any]) -> str:
+    lines = ["| quantity | before | after | ratio | worst chip | bound |", "|---|---|---|---|---|---|"]
+    for name, row in record["quantities"].items():
+        bound = "" if row["bound"] is None else f"{row['bound']:.2f}"
+        lines.append(
+            f"| `{name}` | {row['before']:.3g} | {row['after']:.3g} | **{row['ratio']:.3f}** | "
+            f"{row['worst_ratio']:.3f} | {bound} |"
+        )
+    note = (
+        f"{len(record['chips'])} chips; a calibration took {record['median_seconds']:.1f} s (median, load "
+        f"{record['load_average']:.1f} on {record['machine']['cores']} cores). {record['date'][:10]}, from "
+        "`benchmarks/results/chip_calibration.json`."
+    )
+    return "\n".join(lines) + f"\n\n{note}"
+
+
+def speed_table(record: dict[str, Any]) -> str:
+    lines = ["| case | hardware time | time here |", "|---|---|---|"]
+    for row in record["rows"]:
+        seconds = row.get("core_seconds", row.get("wall_seconds"))
+        unit = "s of one core" if "core_seconds" in row else "s"
+        each = f", {1e3 * row['wall_seconds_per_sample']:.1f} ms a sample" if "wall_seconds" in row else ""
+        lines.append(f"| {row['case']} | {1e3 * row['hardware_seconds']:g} ms | **{seconds:.3g}** {unit}{each} |")
+    note = (
+        f"The best of some repeats, {record['machine']['processor']}, {record['machine']['cores']} cores, load "
+        f"{record['load_average']:.1f}, {record['date'][:10]}, from `benchmarks/results/chip_speed.json`."
+    )
+    return "\n".join(lines) + f"\n\n{note}"
 
 
 def grouped(record: dict[str, Any]) -> dict[tuple[str, float | None], list[dict[str, Any]]]:
@@ -114,6 +144,10 @@ def figure(record: dict[str, Any]) -> None:
 def main() -> None:
     replace_block(PAGE, "yin-yang", yinyang_table(load_record(RESULTS / "chip_yinyang.json", SCHEMA_VERSION)))
     record = load_record(RESULTS / "chip_gradients.json", SCHEMA_VERSION)
+    replace_block(
+        PAGE, "calibration", calibration_table(load_record(RESULTS / "chip_calibration.json", SCHEMA_VERSION))
+    )
+    replace_block(PAGE, "speed", speed_table(load_record(RESULTS / "chip_speed.json", SCHEMA_VERSION)))
     replace_block(PAGE, "gradients", gradients_table(record))
     figure(record)
 

@@ -16,6 +16,7 @@ from saltation.bss2 import (
 )
 from saltation.bss2 import geometry as g
 from saltation.bss2.crossbar import label_of
+from saltation.bss2.execution import in_order, led
 from saltation.errors import ConfigurationError, ParameterError
 
 QUIET = {"variation": Variation.none(), "noise": Noise.none(), "physics": Physics(memory_crosstalk=0.0)}
@@ -253,3 +254,21 @@ def test_bad_arguments():
     configuration["synapse_label"][0, 0, 0] = 64
     with pytest.raises(ConfigurationError, match=r"synapse_label must be 0\.\.63; got 64"):
         Chip().run(configuration, [Section(1e-6)])
+
+
+@pytest.mark.parametrize("spread", [3, 1000])
+def test_arrivals_are_in_the_order_of_time_then_address(spread):
+    rng = np.random.default_rng(0)
+    time, kind = rng.integers(0, spread, 200).astype(float), rng.integers(0, 5, 200)
+    order, expected = in_order(time, kind), np.lexsort((kind, time))
+    np.testing.assert_array_equal(time[order], time[expected])
+    np.testing.assert_array_equal(kind[order], kind[expected])
+
+
+def test_events_are_led_to_every_address_of_their_label():
+    addresses = {(3, 7): np.array([1, 4]), (3, 9): np.array([], int), (3, 2): np.array([0])}
+    labels = np.array([7, 2, 9, 7])
+    event, kind = led(3, labels, addresses)
+    expected = [(i, a) for i, label in enumerate(labels.tolist()) for a in addresses[3, label].tolist()]
+    assert list(zip(event.tolist(), kind.tolist(), strict=True)) == expected
+    assert led(3, np.empty(0, int), addresses)[0].size == 0

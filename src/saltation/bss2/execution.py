@@ -48,10 +48,11 @@ class Setting:
 def events_met(configuration: Configuration, sections: Sequence[Section]) -> list[tuple[int, int]]:
     """All ``(input of the crossbar, label)`` that occur, sorted."""
     met: set[tuple[int, int]] = set()
+    seen = np.zeros((g.LINKS, g.NEURON_LABEL_MAX + 1), bool)
     for section in sections:
-        labels, links = np.asarray(section.events.labels), np.asarray(section.events.links)
-        pairs = np.unique(np.stack([links + crossbar.FIRST_LINK_IN, labels]), axis=1)
-        met.update(map(tuple, pairs.T.tolist()))
+        seen[np.asarray(section.events.links), np.asarray(section.events.labels)] = True
+    links, labels = np.nonzero(seen)
+    met.update(zip((links + crossbar.FIRST_LINK_IN).tolist(), labels.tolist(), strict=True))
     for source in np.flatnonzero(configuration["source_enable"]).tolist():
         base, mask = int(configuration["source_label"][source]), int(configuration["source_mask"][source])
         free = [bit for bit in range(8) if mask >> bit & 1]
@@ -175,15 +176,40 @@ def arrivals_of(setting: Setting, section: Section, stages: tuple[Stage, ...]) -
         cuts = np.searchsorted(served, [stage.begin for stage in stages[1:]], side="right").tolist()
         for stage, first, stop in zip(stages, [0, *cuts], [*cuts, served.size], strict=True):
             within, named = served[first:stop], labels[first:stop]
-            for label in np.unique(named).tolist():
-                own = within[named == label]
-                for address in stage.compiled.addresses_of[source, label].tolist():
-                    times.append(own + physics.input_delay)
-                    kinds.append(np.full(own.size, address))
+            event, kind = led(source, named, stage.compiled.addresses_of)
+            times.append(within[event] + physics.input_delay)
+            kinds.append(kind)
     time = np.concatenate([np.empty(0), *times])
     kind = np.concatenate([np.empty(0, np.int64), *kinds])
-    order = np.lexsort((kind, time))
-    return Arrivals(time[order], kind[order].astype(np.int64)), lost
+    order = in_order(time, kind)
+    return Arrivals(time[order], kind[order]), lost
+
+
+def led(source: int, labels: Ints, addresses_of: Mapping[tuple[int, int], Ints]) -> tuple[Ints, Ints]:
+    """Where the crossbar leads events of a source: number of the event and address, one for each place."""
+    used = np.flatnonzero(np.bincount(labels, minlength=1))
+    reached = [addresses_of[source, label] for label in used.tolist()]
+    flat = np.concatenate([np.empty(0, np.int64), *reached]).astype(np.int64)
+    count = np.zeros(g.NEURON_LABEL_MAX + 1, np.int64)
+    count[used] = [each.size for each in reached]
+    first = np.zeros(g.NEURON_LABEL_MAX + 1, np.int64)
+    first[used] = np.cumsum(count[used]) - count[used]
+    times = count[labels]
+    event = np.repeat(np.arange(labels.size), times)
+    place = np.arange(event.size) - np.repeat(np.cumsum(times) - times, times)
+    return event, flat[first[labels[event]] + place]
+
+
+def in_order(time: Floats, kind: Ints) -> Ints:
+    """The order by time, then kind: as ``np.lexsort``, and much faster where few are at the same time."""
+    order = np.argsort(time, kind="stable")
+    later = time[order]
+    tied = np.flatnonzero(later[1:] == later[:-1])
+    if tied.size:
+        members = np.union1d(tied, tied + 1)
+        chosen = order[members]
+        order[members] = chosen[np.lexsort((kind[chosen], time[chosen]))]
+    return order
 
 
 def _streams(configuration: Configuration, section: Section) -> list[tuple[int, ChipEvents]]:
