@@ -2,16 +2,79 @@
 
 import importlib.util
 import shlex
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import click
 
-from saltation.errors import FileFormatError, MissingDependencyError
+from saltation.errors import FileFormatError, MissingDependencyError, ParameterError
 from saltation.experiments.results import ResultFolder
 
-__all__ = ["EXIT_INTERRUPTED", "interrupted", "require_frontend", "stored_config", "tell"]
+__all__ = [
+    "CHIP_OPTIONS",
+    "EXIT_INTERRUPTED",
+    "chip_options",
+    "interrupted",
+    "refuse_idle",
+    "require_frontend",
+    "stored_config",
+    "tell",
+]
 
 EXIT_INTERRUPTED = 130
+CHIP_OPTIONS = ("serial", "rows", "imperfections", "calibrated")
+"""Settings that `chip_options` gives."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def chip_options(rows: int) -> Callable[[Command], Command]:
+    """Add the options of a chip to a command, with a default of rows."""
+    options = [
+        click.option("--serial", type=click.IntRange(0), default=1, show_default=True, help="Which chip."),
+        click.option(
+            "--rows",
+            type=click.IntRange(1),
+            default=rows,
+            show_default=True,
+            help="Rows of a synapse on the chip.",
+        ),
+        click.option(
+            "--imperfections",
+            default="all",
+            show_default=True,
+            help="Of the chip: all, none, or what is left of them, such as noise or variation.leak.",
+        ),
+        click.option(
+            "--calibrated/--uncalibrated",
+            default=True,
+            show_default=True,
+            help="Codes for each circuit, or for all.",
+        ),
+    ]
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):  # click lists the last one that is added first
+            command = option(command)
+        return command
+
+    return add
+
+
+def refuse_idle(given: Mapping[str, Any], names: tuple[str, ...], used: bool, owner: str, remedy: str) -> None:
+    """Refuse options that would have no effect; a folder that is resumed may be what uses them.
+
+    Raises
+    ------
+    ParameterError
+        If one of them is given and not used.
+    """
+    idle = [f"--{name.replace('_', '-')}" for name in names if name in given]
+    if idle and not used:
+        raise ParameterError(
+            f"{' and '.join(idle)} {'belong' if idle[1:] else 'belongs'} to {owner}, and would change nothing here. "
+            f"Leave that out, or take {remedy}"
+        )
 
 
 def stored_config(folder: ResultFolder, experiment: str, needed: set[str]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A pixel is one input spike, the brighter the earlier. A hidden layer of leaky integrate-and-fire neurons, dense or
 convolutional, and ten leaky integrators that do not spike are trained by exact gradients, in the manner of Wunderlich
-and Pehle (2021). `recipe` gives the settings of a data set, `train` runs them; the command is ``saltation run mnist``.
+and Pehle (2021), also in the loop of an emulated BrainScaleS-2 chip. `recipe` gives the settings of a data set, `train`
+runs them; the command is ``saltation run mnist``.
 
 References
 ----------

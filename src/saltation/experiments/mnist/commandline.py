@@ -9,14 +9,23 @@ import click
 from click.core import ParameterSource
 
 from saltation.errors import ParameterError
-from saltation.experiments.commands import EXIT_INTERRUPTED, interrupted, require_frontend, stored_config, tell
+from saltation.experiments.commands import (
+    CHIP_OPTIONS,
+    EXIT_INTERRUPTED,
+    chip_options,
+    interrupted,
+    refuse_idle,
+    require_frontend,
+    stored_config,
+    tell,
+)
 from saltation.experiments.console import emit, progress
-from saltation.experiments.mnist.settings import DATASETS, NETS, Settings, recipe
+from saltation.experiments.mnist.settings import BACKENDS, DATASETS, NETS, Settings, recipe
 from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_folder
 
 __all__ = ["command"]
 
-_SETTINGS = ("epochs", "seed", "hidden", "batch", "learning_rate", "train_limit")
+_SETTINGS = ("epochs", "seed", "hidden", "batch", "learning_rate", "train_limit", "pixels", "backend", *CHIP_OPTIONS)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,6 +49,7 @@ _SETTINGS = ("epochs", "seed", "hidden", "batch", "learning_rate", "train_limit"
 @click.option("--batch", type=click.IntRange(1), help="Samples for one step.  [default: that of the recipe]")
 @click.option("--learning-rate", type=float, help="In the first epoch.  [default: that of the recipe]")
 @click.option("--train-limit", type=click.IntRange(1), help="Train on so many pictures only, for a quick look.")
+@click.option("--pixels", type=click.IntRange(1), help="Make pictures smaller, so many pixels high and wide.")
 @click.option(
     "--frontend",
     type=click.Choice(["numpy", "torch"]),
@@ -47,6 +57,14 @@ _SETTINGS = ("epochs", "seed", "hidden", "batch", "learning_rate", "train_limit"
     show_default=True,
     help="What the loss and the optimiser run in: the same formulas, with other rounding.",
 )
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="exact",
+    show_default=True,
+    help="Event by event, or on an emulated BrainScaleS-2 chip in the loop; --pixels 16 --hidden 246 fills one.",
+)
+@chip_options(rows=1)
 @click.option("--threads", type=click.IntRange(1), help="Threads; the result does not depend on it.  [default: all]")
 @click.option(
     "--out",
@@ -98,7 +116,9 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
     changed = {name: given[name] for name in _SETTINGS if given.get(name) is not None}
     if "hidden" in changed and base.net == "conv":
         raise ParameterError("--hidden belongs to the dense net; the convolutional one has as many as its maps give")
-    return dataclasses.replace(base, **changed), frontend
+    settings = dataclasses.replace(base, **changed)
+    refuse_idle(given, CHIP_OPTIONS, settings.backend == "bss2", "a chip", "--backend bss2")
+    return settings, frontend
 
 
 def _find_data(settings: Settings) -> None:
@@ -139,7 +159,7 @@ def _run(settings: Settings, frontend: str, folder: ResultFolder, options: dict[
         "dataset": settings.dataset,
         "net": settings.net,
         "frontend": frontend,
-        "backend": "exact",
+        "backend": settings.backend,
         "seed": settings.seed,
         "epochs": done.epoch,
         "parameters": sum(weight.size for weight in done.weights.values()),

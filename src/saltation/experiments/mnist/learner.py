@@ -9,15 +9,23 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from saltation.engine import Exact, simulate
+from saltation.engine import Run, simulate
 from saltation.errors import ParameterError
 from saltation.experiments.adam import Adam
 from saltation.experiments.mnist.clipping import clip_neurons
 from saltation.experiments.mnist.settings import Settings
-from saltation.experiments.mnist.task import HIDDEN_AXIS, PROJECTIONS, Labelled, initial_weights, make_network
+from saltation.experiments.mnist.task import (
+    HIDDEN_AXIS,
+    PROJECTIONS,
+    Labelled,
+    initial_weights,
+    make_backend,
+    make_network,
+)
+from saltation.experiments.on_chip import uncounted, with_runs, without_runs
 from saltation.experiments.training import Trained, check_finite
 from saltation.experiments.voltage_loss import cross_entropy
-from saltation.model import MaxVoltage
+from saltation.model import MaxVoltage, Spikes
 
 __all__ = ["FRONTENDS", "RECORD", "Learner", "NumpyLearner", "Step", "clipped", "make_learner"]
 
@@ -90,25 +98,22 @@ class NumpyLearner(Learner):
 
     def __init__(self, settings: Settings, threads: int | None = None) -> None:
         self._settings = settings
-        self._backend = Exact(threads=threads)
+        self._backend = make_backend(settings, threads)
         self._weights = initial_weights(settings)
         self._network = make_network(settings, self._weights)
         self._adam = Adam(self._weights)
 
     def warm_up(self, data: Labelled) -> None:
         """Run a batch and its gradient, and a step of an optimiser that is thrown away."""
-        run = simulate(
-            self._network, {"in": data.stimulus}, self._settings.duration, backend=self._backend, record=RECORD
-        )
-        run.gradient(voltage={"out": np.zeros(run.voltage["out"].shape)}, time_constants=False)
+        with uncounted(self._backend):
+            run = self._run(data.stimulus)
+            run.gradient(voltage={"out": np.zeros(run.voltage["out"].shape)}, time_constants=False)
         one = {"w": np.zeros(1)}
         Adam(one).step(one, one, 0.0)
 
     def step(self, data: Labelled, learning_rate: float) -> Step:
         """Run a batch and update the weights."""
-        run = simulate(
-            self._network, {"in": data.stimulus}, self._settings.duration, backend=self._backend, record=RECORD
-        )
+        run = self._run(data.stimulus)
         peak = run.voltage["out"]
         loss, derivative = cross_entropy(peak, data.labels)
         check_finite("the loss", loss)
@@ -124,17 +129,21 @@ class NumpyLearner(Learner):
         right = int(np.count_nonzero(peak.argmax(axis=1) == data.labels))
         return Step(loss, right, run.spikes["hid"].n_events)
 
+    def _run(self, stimulus: Spikes) -> Run:
+        window = self._settings.duration
+        return simulate(self._network, {"in": stimulus}, window, backend=self._backend, record=RECORD)
+
     def weights(self) -> dict[str, Floats]:
         """Give the weights of now."""
         return dict(self._weights)
 
     def state(self) -> Any:
-        """Give the state of the optimiser."""
-        return self._adam.state()
+        """Give the state of the optimiser, and of a chip the number of its runs."""
+        return with_runs(self._adam.state(), self._backend)
 
     def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
         """Take up earlier weights and state."""
-        self._adam.restore(state)
+        self._adam.restore(without_runs(state, self._backend))
         self._set({name: np.asarray(weights[name], np.float64) for name in PROJECTIONS})
 
     def _set(self, weights: dict[str, Floats]) -> None:

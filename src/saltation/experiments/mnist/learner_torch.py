@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from saltation.engine import Exact
 from saltation.experiments.mnist.learner import RECORD, Learner, Step, clipped
 from saltation.experiments.mnist.settings import Settings
-from saltation.experiments.mnist.task import PROJECTIONS, Labelled, initial_weights, make_network
+from saltation.experiments.mnist.task import PROJECTIONS, Labelled, initial_weights, make_backend, make_network
+from saltation.experiments.on_chip import uncounted, with_runs, without_runs
 from saltation.experiments.torch_support import one_thread, tensors
 from saltation.experiments.training import check_finite
 from saltation.torch import SNN, max_over_time_cross_entropy
@@ -34,15 +34,15 @@ class TorchLearner(Learner):
 
     def __init__(self, settings: Settings, threads: int | None = None) -> None:
         self._settings = settings
-        network = make_network(settings, initial_weights(settings))
-        self._snn = SNN(network, trainable=("weight",), record=RECORD, backend=Exact(threads=threads))
+        network, self._backend = make_network(settings, initial_weights(settings)), make_backend(settings, threads)
+        self._snn = SNN(network, trainable=("weight",), record=RECORD, backend=self._backend)
         # The order of the state must not hang on that of the module's parameters.
         self._parameters = {name: self._snn.get_parameter(name) for name in PROJECTIONS}
         self._adam = torch.optim.Adam(self._parameters.values(), lr=settings.learning_rate)
 
     def warm_up(self, data: Labelled) -> None:
         """Run a batch and its gradient."""
-        with one_thread():
+        with one_thread(), uncounted(self._backend):
             out = self._snn({"in": data.stimulus}, duration=self._settings.duration)
             out.voltage("out").sum().backward()
             self._adam.zero_grad()
@@ -79,12 +79,12 @@ class TorchLearner(Learner):
         return {name: parameter.detach().numpy().copy() for name, parameter in self._parameters.items()}
 
     def state(self) -> Any:
-        """Give the state of the optimiser."""
-        return self._adam.state_dict()
+        """Give the state of the optimiser, and of a chip the number of its runs."""
+        return with_runs(self._adam.state_dict(), self._backend)
 
     def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
         """Take up earlier weights and state."""
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 parameter.copy_(torch.from_numpy(np.array(weights[name])))
-        self._adam.load_state_dict(tensors(state))
+        self._adam.load_state_dict(tensors(without_runs(state, self._backend)))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from saltation.data import Images
 from saltation.experiments.mnist.evaluation import peaks, run_network
 from saltation.experiments.mnist.settings import Settings
-from saltation.experiments.mnist.task import Labelled
+from saltation.experiments.mnist.task import Labelled, brightness
 from saltation.experiments.output import learning, new_figure, save_figures
 from saltation.experiments.results import ResultFolder
 
@@ -52,12 +52,13 @@ def _raster(
     images, data = test
     shown = min(_SHOWN, len(data))
     run = run_network(settings, weights, data.stimulus[:shown], threads)
+    seen = brightness(images[:shown], settings)
     figure = new_figure(3.2 * shown, 6.6)
     grid = figure.subplots(4, shown, squeeze=False, height_ratios=[1.2, 1.4, 2.2, 1.0])
     for column in range(shown):
         picture, inputs, hidden, readout = grid[:, column]
         leftmost = column == 0
-        picture.imshow(images.pixels[column], cmap="gray_r", vmin=0, vmax=images.brightest)
+        picture.imshow(seen[column], cmap="gray_r", vmin=0, vmax=1)
         picture.set_axis_off()
         answer = int(run.voltage["out"][column].argmax())
         verdict = "" if answer == data.labels[column] else f" (answer: {images.names[answer]})"

@@ -7,11 +7,16 @@ from saltation.errors import ParameterError
 from saltation.experiments.recipe import SCHEDULES, Recipe
 from saltation.model.checks import integer, number
 
-__all__ = ["DATASETS", "NETS", "Settings", "recipe"]
+__all__ = ["BACKENDS", "DATASETS", "NETS", "SIDE", "Settings", "recipe"]
 
+BACKENDS = ("exact", "bss2")
 DATASETS = ("mnist", "fashion", "digits")
+SIDE = {"mnist": 28, "fashion": 28, "digits": 8}
+"""Height and width of the pictures of a data set, in pixels."""
+
 NETS = ("dense", "conv")
 
+_CHOICES = {"dataset": DATASETS, "net": NETS, "schedule": SCHEDULES, "backend": BACKENDS}
 _INTEGERS = {
     "epochs": 1,
     "seed": 0,
@@ -22,6 +27,9 @@ _INTEGERS = {
     "batch": 1,
     "held_out": 1,
     "train_limit": 1,
+    "serial": 0,
+    "rows": 1,
+    "pixels": 1,
 }
 
 
@@ -65,6 +73,18 @@ class Settings(Recipe):
         Training pictures that are held out for validation, the same ones for all seeds.
     train_limit : int, optional
         So many training pictures at most, for a quick look.
+    pixels : int, optional
+        Height and width to which pictures are made smaller, by averages over areas; None leaves them. See
+        `saltation.experiments.mnist.shrinking`.
+    backend : str
+        "exact", or "bss2", an emulated chip in the loop, trained by EventProp at the spikes and voltages it observed.
+    serial, rows : int
+        Of a chip: its serial number, and the parallel rows of each synapse.
+    imperfections : str
+        Of a chip: "all"; "none", an ideal one, of which rounding, saturation and delays remain; or what is left of
+        them, see `saltation.bss2.imperfect`.
+    calibrated : bool
+        Of a chip: whether circuits have codes of their own.
 
     Raises
     ------
@@ -102,10 +122,16 @@ class Settings(Recipe):
     out_std: float = 0.4
     held_out: int = 5000
     train_limit: int | None = None
+    pixels: int | None = None
+    backend: str = "exact"
+    serial: int = 1
+    rows: int = 1
+    imperfections: str = "all"
+    calibrated: bool = True
 
     def __post_init__(self) -> None:
         """Check the values that are not checked where they are used."""
-        for name, allowed in (("dataset", DATASETS), ("net", NETS), ("schedule", SCHEDULES)):
+        for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ParameterError(
                     f"Settings.{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}"
@@ -113,6 +139,11 @@ class Settings(Recipe):
         for name, least in _INTEGERS.items():
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, integer("Settings", name, getattr(self, name), minimum=least))
+        if self.side > SIDE[self.dataset]:
+            raise ParameterError(
+                f"Settings.pixels must be at most {SIDE[self.dataset]}, which the pictures of {self.dataset!r} have; "
+                f"got {self.pixels}; pictures are made smaller, not larger"
+            )
         for name in ("learning_rate", "decay"):
             number("Settings", name, getattr(self, name), minimum=0.0, strict=True)
         number("Settings", "dropout", self.dropout, minimum=0.0, maximum=1.0)
@@ -120,6 +151,11 @@ class Settings(Recipe):
             raise ParameterError("Settings.dropout must be < 1; got 1.0, which leaves no input spike")
         number("Settings", "clip_quantile", self.clip_quantile, minimum=0.0, maximum=1.0, strict=True)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
+
+    @property
+    def side(self) -> int:
+        """Height and width of a picture as the network gets it, in pixels."""
+        return SIDE[self.dataset] if self.pixels is None else self.pixels
 
 
 _OF_DATASET: dict[str, dict[str, Any]] = {

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.data import Images, digits, fashion_mnist, mnist, split
+from saltation.engine import Backend, Exact
 from saltation.experiments.mnist.settings import Settings
+from saltation.experiments.mnist.shrinking import area_average
 from saltation.model import LI, LIF, Conv2d, Input, Network, Spikes, latency, normal
 
 __all__ = [
@@ -17,11 +19,13 @@ __all__ = [
     "READERS",
     "Labelled",
     "Sets",
+    "brightness",
     "drop",
     "encode",
     "initial_weights",
     "load",
     "load_test",
+    "make_backend",
     "make_network",
     "randomness",
 ]
@@ -38,6 +42,13 @@ CLASSES = 10
 READERS = {"mnist": mnist, "fashion": fashion_mnist, "digits": digits}
 _DARK = 1.0 / 255.0
 _AT_ONCE = 5000  # pictures that are encoded at once: bounds the memory for it
+
+# Where the model is on the chip, in LSB, and the strength of inputs. With one row a synapse the swing of the hidden layer
+# must leave weights within 63: one of 1 is 41 here. A trained readout has voltages of -10 to 12 units, of 10 LSB each;
+# weaker inputs let its weights use more of their steps.
+_LEAK = {"hid": 60.0, "out": 100.0}
+_THRESHOLD = {"hid": 180.0, "out": 110.0}
+_STRENGTH = {"out": 100}
 
 
 @final
@@ -90,6 +101,13 @@ def load_test(settings: Settings) -> tuple[Images, Labelled]:
     return images, encode(images, settings)
 
 
+def brightness(images: Images, settings: Settings) -> Floats:
+    """Pictures as the network gets them, from 0 to 1, [n, side, side]."""
+    if settings.pixels is None:
+        return images.values().reshape(len(images), *images.shape)
+    return area_average(images.pixels, settings.pixels) / float(images.brightest)
+
+
 def encode(images: Images, settings: Settings) -> Labelled:
     """Encode pictures: a spike for each pixel that is not dark, the brightest first.
 
@@ -104,7 +122,8 @@ def encode(images: Images, settings: Settings) -> Labelled:
     array([[  inf,   inf, 0.016, 0.   ]])
     """
     cuts = [slice(at, at + _AT_ONCE) for at in range(0, len(images), _AT_ONCE)]
-    parts = [latency(images[cut].values(), 0.0, settings.t_late, threshold=_DARK, inverted=True) for cut in cuts]
+    values = (brightness(images[cut], settings).reshape(-1, settings.side**2) for cut in cuts)
+    parts = [latency(each, 0.0, settings.t_late, threshold=_DARK, inverted=True) for each in values]
     return Labelled(Spikes.concatenate(parts), images.labels)
 
 
@@ -139,7 +158,7 @@ def initial_weights(settings: Settings) -> dict[str, Floats]:
     """
     rng = np.random.default_rng([settings.seed, 0])
     conv = _convolution(settings)
-    shape = (_pixels(settings) ** 2, settings.hidden) if conv is None else conv.weight_shape
+    shape = (settings.side**2, settings.hidden) if conv is None else conv.weight_shape
     hidden = settings.hidden if conv is None else conv.n_post
     return {
         "weight_in_hid": normal(shape, settings.hidden_mean, settings.hidden_std, rng),
@@ -165,7 +184,7 @@ def make_network(settings: Settings, weights: Mapping[str, Floats]) -> Network:
     """
     conv = _convolution(settings)
     network = Network()
-    network.add("in", Input(_pixels(settings) ** 2))
+    network.add("in", Input(settings.side**2))
     hidden = settings.hidden if conv is None else conv.n_post
     network.add("hid", LIF(hidden, tau_mem=settings.tau_mem, tau_syn=settings.tau_syn))
     network.add("out", LI(CLASSES, tau_mem=settings.tau_mem, tau_syn=settings.tau_syn))
@@ -174,13 +193,17 @@ def make_network(settings: Settings, weights: Mapping[str, Floats]) -> Network:
     return network
 
 
-def _pixels(settings: Settings) -> int:
-    """Height and width of a picture."""
-    return 8 if settings.dataset == "digits" else 28
+def make_backend(settings: Settings, threads: int | None) -> Backend:
+    """Give what runs the network."""
+    if settings.backend == "exact":
+        return Exact(threads=threads)
+    from saltation.experiments.on_chip import make_on_chip
+
+    return make_on_chip(settings, _LEAK, _THRESHOLD, strength=_STRENGTH, threads=threads)
 
 
 def _convolution(settings: Settings) -> Conv2d | None:
     if settings.net == "dense":
         return None
-    shape = (1, _pixels(settings), _pixels(settings))
+    shape = (1, settings.side, settings.side)
     return Conv2d(shape, settings.channels, settings.kernel, stride=settings.stride)

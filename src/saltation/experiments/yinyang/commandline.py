@@ -9,7 +9,16 @@ import click
 from click.core import ParameterSource
 
 from saltation.errors import ParameterError
-from saltation.experiments.commands import EXIT_INTERRUPTED, interrupted, require_frontend, stored_config, tell
+from saltation.experiments.commands import (
+    CHIP_OPTIONS,
+    EXIT_INTERRUPTED,
+    chip_options,
+    interrupted,
+    refuse_idle,
+    require_frontend,
+    stored_config,
+    tell,
+)
 from saltation.experiments.console import emit, progress
 from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_folder
 from saltation.experiments.yinyang.settings import BACKENDS, DELAYS, GRADIENTS, RECIPES, Settings
@@ -31,10 +40,7 @@ _SETTINGS = (
     "backend",
     "dt",
     "gradient",
-    "serial",
-    "rows",
-    "imperfections",
-    "calibrated",
+    *CHIP_OPTIONS,
 )
 
 
@@ -85,17 +91,7 @@ _SETTINGS = (
     help="Event by event; step by step with surrogate gradients; or on an emulated BrainScaleS-2 chip in the loop. "
     "With surrogate gradients the recipe is voltage.",
 )
-@click.option("--serial", type=click.IntRange(0), default=1, show_default=True, help="Which chip.")
-@click.option("--rows", type=click.IntRange(1), default=4, show_default=True, help="Rows of a synapse on the chip.")
-@click.option(
-    "--imperfections",
-    default="all",
-    show_default=True,
-    help="Of the chip: all, none, or what is left of them, such as noise or variation.leak.",
-)
-@click.option(
-    "--calibrated/--uncalibrated", default=True, show_default=True, help="Codes for each circuit, or for all."
-)
+@chip_options(rows=4)
 @click.option("--dt", type=float, help="Step of the grid in seconds.  [default: that of the recipe]")
 @click.option(
     "--gradient",
@@ -162,28 +158,17 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
             "Leave it out, or take --recipe published"
         )
     require_frontend(frontend)
-    _refuse_idle(given, ("gradient",), settings.backend != "exact", "the grid and the chip", "--backend grid or bss2")
+    refuse_idle(given, ("gradient",), settings.backend != "exact", "the grid and the chip", "--backend grid or bss2")
     stepped = settings.backend == "grid" or settings.surrogate_gradients
-    _refuse_idle(given, ("dt",), stepped, "the grid", "--backend grid, or --gradient surrogate")
-    chip_only = ("serial", "rows", "imperfections", "calibrated")
-    _refuse_idle(given, chip_only, settings.backend == "bss2", "a chip", "--backend bss2")
+    refuse_idle(given, ("dt",), stepped, "the grid", "--backend grid, or --gradient surrogate")
+    refuse_idle(given, CHIP_OPTIONS, settings.backend == "bss2", "a chip", "--backend bss2")
     if settings.backend == "bss2" and frontend == "jax":
         raise ParameterError("--frontend jax does not run on a chip yet; take --frontend numpy or torch")
     learned = "--delays axonal or synaptic"
-    _refuse_idle(given, ("delay_learning_rate",), settings.delays != "none", "delays that are learned", learned)
+    refuse_idle(given, ("delay_learning_rate",), settings.delays != "none", "delays that are learned", learned)
     if settings.backend != "exact":
         settings = dataclasses.replace(settings, gradient=settings.chosen_gradient)  # for the folder to say which
     return settings, recipe, frontend
-
-
-def _refuse_idle(given: dict[str, Any], names: tuple[str, ...], used: bool, owner: str, remedy: str) -> None:
-    """Refuse options that would have no effect; a folder that is resumed may be what uses them."""
-    idle = [f"--{name.replace('_', '-')}" for name in names if name in given]
-    if idle and not used:
-        raise ParameterError(
-            f"{' and '.join(idle)} {'belong' if idle[1:] else 'belongs'} to {owner}, and would change nothing here. "
-            f"Leave that out, or take {remedy}"
-        )
 
 
 def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, options: dict[str, Any]) -> None:

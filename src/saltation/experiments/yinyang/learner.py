@@ -1,8 +1,7 @@
 """What a front end does for training: one step of the optimiser at a time."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, final
@@ -10,10 +9,10 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from saltation.bss2 import Backend as OnChip
-from saltation.engine import Backend, Run, simulate
+from saltation.engine import Run, simulate
 from saltation.errors import ParameterError
 from saltation.experiments.adam import Adam
+from saltation.experiments.on_chip import uncounted, with_runs, without_runs
 from saltation.experiments.training import Trained, check_finite
 from saltation.experiments.yinyang.readout import make_readout
 from saltation.experiments.yinyang.settings import Settings
@@ -83,28 +82,6 @@ def make_learner(frontend: str, settings: Settings, threads: int | None = None) 
 
         return JaxLearner(settings, threads)
     raise ParameterError(f"yinyang: frontend must be one of {', '.join(FRONTENDS)}; got {frontend!r}")
-
-
-def with_runs(state: Any, backend: Backend) -> Any:
-    """The state of an optimiser with the number of runs that a chip has had, which decides its noise."""
-    return {"optimiser": state, "runs": backend.chip.runs} if isinstance(backend, OnChip) else state
-
-
-def without_runs(state: Any, backend: Backend) -> Any:
-    """The state of the optimiser alone; a chip counts on from where it was."""
-    if not isinstance(backend, OnChip):
-        return state
-    backend.chip.skip_to(int(state["runs"]))
-    return state["optimiser"]
-
-
-@contextmanager
-def uncounted(backend: Backend) -> Iterator[None]:
-    """Runs that do not count among those of a chip."""
-    before = backend.chip.runs if isinstance(backend, OnChip) else 0
-    yield
-    if isinstance(backend, OnChip):
-        backend.chip.skip_to(before)
 
 
 def learning_rates(settings: Settings, learning_rate: float, names: Iterable[str]) -> dict[str, float]:

@@ -8,9 +8,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from saltation.experiments.on_chip import uncounted, with_runs, without_runs
 from saltation.experiments.torch_support import one_thread, tensors
 from saltation.experiments.training import check_finite
-from saltation.experiments.yinyang.learner import Learner, Step, learning_rates, uncounted, with_runs, without_runs
+from saltation.experiments.yinyang.learner import Learner, Step, learning_rates
 from saltation.experiments.yinyang.settings import Settings
 from saltation.experiments.yinyang.task import initial_weights, make_backend, make_network
 from saltation.model import Spikes

@@ -139,25 +139,12 @@ _LEAK, _THRESHOLD, _READOUT = 50.0, 200.0, {"leak": 80.0, "threshold": 110.0}
 
 
 def _on_chip(settings: Settings, adjoint: Grid | None, threads: int | None) -> Backend:
-    from saltation.bss2 import Backend as OnChip
-    from saltation.bss2 import Chip, imperfect
+    from saltation.experiments.on_chip import make_on_chip
 
-    variation, noise = imperfect(settings.imperfections)
-    # each with a chip of its own: what one has run does not change the noise of another
-    chip = Chip(settings.serial, variation=variation, noise=noise, threads=threads)
-    readout = settings.readout == "max_voltage"
     leak, threshold = {"hid": _LEAK, "out": _LEAK}, {"hid": _THRESHOLD, "out": _THRESHOLD}
-    if readout:
+    if settings.readout == "max_voltage":
         leak["out"], threshold["out"] = _READOUT["leak"], _READOUT["threshold"]
-    return OnChip(
-        chip,
-        calibrated=settings.calibrated,
-        adjoint=adjoint,
-        leak=leak,
-        threshold=threshold,
-        rows=settings.rows,
-        threads=threads,
-    )
+    return make_on_chip(settings, leak, threshold, adjoint=adjoint, threads=threads)
 
 
 def with_values(network: Network, values: Mapping[str, Floats]) -> Network:
