@@ -5,6 +5,8 @@ before. The first line of its docstring is what ``saltation list`` shows.
 """
 
 EXPERIMENTS = {
+    "chip-fi": "saltation.experiments.chip.fi",
+    "chip-neuron": "saltation.experiments.chip.neuron",
     "mnist": "saltation.experiments.mnist",
     "yinyang": "saltation.experiments.yinyang",
 }
