@@ -50,9 +50,10 @@ def measure(setting: Setting) -> Outcome:
     }
     onsets = {key: _rheobase(currents, rates) for key, rates in curves.items()}
     first = (LEAKS[0], REFRACTORY[0])
-    near = np.arange(-60, 61, setting.few(2, 10)) + round(float(np.nanmedian(onsets[first])))
-    near = near[near >= 0]
-    fine = _curve(setting, _circuit(setting, *first), near, setting.few(4, 2) * _DURATION)
+    own = np.nan_to_num(onsets[first], nan=0.0)  # a circuit that always fires, or never, is looked at from 0 on
+    near = np.arange(-60, 61, setting.few(2, 10))
+    shifted = np.clip(np.rint(near[:, None] + own), 0, g.CODE_MAX).astype(int)
+    fine = _curve(setting, _circuit(setting, *first), shifted, setting.few(4, 2) * _DURATION)
     checks = [
         *_of_rheobases(onsets, fine),
         *_of_shape(currents, curves, onsets),
@@ -85,10 +86,13 @@ def _circuit(setting: Setting, leak: int, refractory: int) -> Configuration:
 
 
 def _curve(setting: Setting, configuration: Configuration, currents: Ints, duration: float) -> Floats:
-    """Rates in kHz, ``[current, circuit]``: the inverse of the mean interval; 0 with fewer than two spikes."""
-    rates = np.zeros((currents.size, CIRCUITS.size))
+    """Rates in kHz, ``[current, circuit]``: the inverse of the mean interval; 0 with fewer than two spikes.
+
+    The codes of the current are the same for all circuits, or ``[current, circuit]``.
+    """
+    rates = np.zeros((len(currents), CIRCUITS.size))
     for i, current in enumerate(currents):
-        configuration.set("constant_current_i_offset", int(current))
+        configuration.set("constant_current_i_offset", current, at=CIRCUITS)
         (observed,) = setting.run(configuration, [Section(duration)])
         for k, circuit in enumerate(CIRCUITS):
             times = observed.times[observed.circuits == circuit]
