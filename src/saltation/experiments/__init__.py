@@ -7,6 +7,8 @@ before. The first line of its docstring is what ``saltation list`` shows.
 EXPERIMENTS = {
     "chip-fi": "saltation.experiments.chip.fi",
     "chip-neuron": "saltation.experiments.chip.neuron",
+    "chip-range": "saltation.experiments.chip.weights",
+    "chip-readout": "saltation.experiments.chip.readout",
     "mnist": "saltation.experiments.mnist",
     "yinyang": "saltation.experiments.yinyang",
 }
