@@ -5,6 +5,7 @@ before. The first line of its docstring is what ``saltation list`` shows.
 """
 
 EXPERIMENTS = {
+    "chip-adex": "saltation.experiments.chip.adex",
     "chip-fi": "saltation.experiments.chip.fi",
     "chip-neuron": "saltation.experiments.chip.neuron",
     "chip-range": "saltation.experiments.chip.weights",
