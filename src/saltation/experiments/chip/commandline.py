@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltation.experiments.commands import tell
+from saltation.experiments.commands import EXIT_INTERRUPTED, tell
 from saltation.experiments.console import emit, progress
 from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_folder
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["demonstration"]
 
 
-def demonstration(name: str, module: str, text: str) -> click.Command:
+def demonstration(name: str, module: str, text: str | None) -> click.Command:
     """Make the command of an experiment.
 
     Parameters
@@ -26,8 +26,8 @@ def demonstration(name: str, module: str, text: str) -> click.Command:
         Name of the experiment.
     module : str
         Its package; ``measure(setting)`` of the module ``measure`` in it gives an `Outcome`.
-    text : str
-        What ``--help`` shows.
+    text : str or None
+        What ``--help`` shows: the docstring of the package, which runs without docstrings do not have.
     """
 
     @click.command(name, help=text, context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,32 +47,40 @@ def demonstration(name: str, module: str, text: str) -> click.Command:
     @click.option("--no-figures", is_flag=True, help="Draw no figures.")
     @click.option("--json", "as_json", is_flag=True, help="Write one line of JSON and nothing else to stdout.")
     def command(**options: Any) -> None:
-        if not _run(name, module, options):
+        folder = open_folder(options["out"], name, _config(options))
+        try:
+            held = _run(name, module, folder, options)
+        except KeyboardInterrupt:
+            tell(f"Interrupted. {folder.path} holds the configuration only.")
+            sys.exit(EXIT_INTERRUPTED)
+        if not held:
             sys.exit(1)
 
     return command
 
 
-def _run(name: str, module: str, options: dict[str, Any]) -> bool:
+def _config(options: dict[str, Any]) -> dict[str, Any]:
+    calibrated = not options["uncalibrated"]
+    return {"serial": options["serial"], "seed": options["seed"], "calibrated": calibrated, "quick": options["quick"]}
+
+
+def _run(name: str, module: str, folder: ResultFolder, options: dict[str, Any]) -> bool:
     # Here and not above, so that --help does not wait for the compiler.
     from saltation.bss2 import Chip
     from saltation.experiments.chip.setting import prepare
 
-    how = {"serial": options["serial"], "seed": options["seed"], "calibrated": not options["uncalibrated"]}
-    config = {**how, "quick": options["quick"]}
-    folder = open_folder(options["out"], name, config)
-    quiet = options["as_json"]
+    config, quiet = _config(options), options["as_json"]
     with progress(quiet=quiet) as bar:
-        task = bar.add_task("calibrating" if how["calibrated"] else "measuring", total=None)
+        task = bar.add_task("calibrating" if config["calibrated"] else "measuring", total=None)
 
         def show(step: str, done: int, total: int) -> None:
             bar.update(task, description=f"calibrating: {step}", completed=done, total=total + 1)
 
         setting = prepare(
-            Chip(options["serial"]),
-            calibrated=how["calibrated"],
-            quick=options["quick"],
-            seed=options["seed"],
+            Chip(config["serial"]),
+            calibrated=config["calibrated"],
+            quick=config["quick"],
+            seed=config["seed"],
             on_step=show,
         )
         bar.update(task, description="measuring")
@@ -91,7 +99,7 @@ def _run(name: str, module: str, options: dict[str, Any]) -> bool:
     if quiet:
         emit({**record, "out": str(folder.path)}, as_json=True)
     else:
-        _in_words(outcome, folder, how)
+        _in_words(outcome, folder, config)
     return outcome.held
 
 
@@ -104,14 +112,14 @@ def _draw(folder: ResultFolder, outcome: "Outcome") -> None:
         tell('No figures: matplotlib is not installed (pip install "saltation[plot]").')
 
 
-def _in_words(outcome: "Outcome", folder: ResultFolder, how: dict[str, Any]) -> None:
+def _in_words(outcome: "Outcome", folder: ResultFolder, config: dict[str, Any]) -> None:
     from rich.console import Console
 
     from saltation.experiments.chip.checks import table
 
     Console(width=max(Console().width, 100)).print(table(outcome.checks))
     failed = sum(not each.held for each in outcome.checks)
-    chip = f"chip {how['serial']}, {'calibrated' if how['calibrated'] else 'not calibrated'}"
+    chip = f"chip {config['serial']}, {'calibrated' if config['calibrated'] else 'not calibrated'}"
     if failed:
         click.echo(f"{failed} of {len(outcome.checks)} expectations did NOT hold on {chip}.")
     else:

@@ -28,6 +28,7 @@ __all__ = [
     "nominal",
     "nominal_code",
     "prepare",
+    "target",
     "without_inputs",
     "write_synapses",
 ]
@@ -116,8 +117,19 @@ def nominal() -> Configuration:
     """The codes that would reach `TARGET` on a chip without mismatch, by what calix says of codes and readings."""
     configuration = starting_point(TARGET)
     for name, register in (("leak", "leak_v_leak"), ("reset", "reset_v_reset"), ("threshold", "threshold_v_threshold")):
-        configuration.set(register, nominal_code(float(np.asarray(getattr(TARGET, name)))))
+        configuration.set(register, nominal_code(target(name)))
     return configuration
+
+
+def target(name: str) -> float:
+    """What `TARGET` asks of all circuits: potentials in LSB of the CADC, times in seconds.
+
+    Examples
+    --------
+    >>> target("threshold") - target("leak")
+    45.0
+    """
+    return float(np.asarray(getattr(TARGET, name)))
 
 
 def nominal_code(reading: float) -> int:

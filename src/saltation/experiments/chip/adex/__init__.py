@@ -19,4 +19,4 @@ from saltation.experiments.chip.commandline import demonstration
 
 __all__ = ["command"]
 
-command = demonstration("chip-adex", __name__, __doc__.partition("References")[0])
+command = demonstration("chip-adex", __name__, (__doc__ or "").partition("References")[0])

@@ -11,7 +11,7 @@ from saltation.bss2 import Configuration, Section
 from saltation.bss2 import geometry as g
 from saltation.bss2.readout import Recording
 from saltation.experiments.chip.adex.classify import ADAPTING, INITIAL, REGULAR, TONIC, TRANSIENT
-from saltation.experiments.chip.setting import EXC, TARGET, Setting, events, listen_to, moved, write_synapses
+from saltation.experiments.chip.setting import EXC, Setting, events, listen_to, moved, target, write_synapses
 
 __all__ = ["BEGIN", "END", "PATTERNS", "RINGING", "Codes", "Found", "Pattern", "configure", "step"]
 
@@ -101,7 +101,7 @@ def configure(setting: Setting, wanted: list[tuple[int, Pattern, Codes]], *, ada
     write_synapses(own, {EXC: _ROWS * g.WEIGHT_MAX})
     circuits = np.array([circuit for circuit, _, _ in wanted])
     listen_to(own, circuits)
-    usual = {name: float(np.asarray(getattr(TARGET, name))) for name in ("leak", "reset", "threshold", "tau_mem")}
+    usual = {name: target(name) for name in ("leak", "reset", "threshold", "tau_mem")}
     for circuit, pattern, codes in wanted:
         for register, reading, name in (
             ("leak_v_leak", pattern.leak, "leak"),

@@ -42,7 +42,8 @@ def again(setting: Setting, found: list[Found], repeats: int, *, adaptation: boo
     wanted = [(each.circuit, PATTERNS[each.pattern], each.codes) for each in found]
     configuration = configure(setting, wanted, adaptation=adaptation)
     observed = setting.run(configuration, [step()] * repeats)
-    return np.array([np.mean([shows(o, each.circuit) == each.pattern for o in observed]) for each in found])
+    shown = [[shows(one, each.circuit) == each.pattern for one in observed] for each in found]
+    return np.mean(np.array(shown, np.float64), axis=1)
 
 
 def shows(observed: Observed, circuit: int) -> str:

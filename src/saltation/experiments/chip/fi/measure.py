@@ -9,6 +9,7 @@ if it is reset to its leak: nothing below the rheobase ``I_rh``, and above it a 
 membrane by ``I / g_r``, which saves ``C / g_r`` on the way to the threshold.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,14 @@ from saltation.bss2 import Configuration, Section
 from saltation.bss2 import geometry as g
 from saltation.experiments.chip.checks import Check, Outcome, check
 from saltation.experiments.chip.fi.figures import draw
-from saltation.experiments.chip.fits import line
-from saltation.experiments.chip.setting import TARGET, Setting, listen_to, moved, without_inputs
+from saltation.experiments.chip.fits import line, median
+from saltation.experiments.chip.setting import Setting, listen_to, moved, target, without_inputs
 
 __all__ = ["measure"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Key = tuple[int, int]  # leak, refractory time
 
 LEAKS = (150, 300, 450)
 REFRACTORY = (10, 30, 50)
@@ -38,6 +40,8 @@ _ONSET = 20.0  # kHz: a circuit fires, and not by its noise alone
 _LINEAR_FROM = 1.4  # rheobases
 _STRONG = 600  # code
 _RESET = 0.5  # us, time constant of the fastest reset
+_PERIOD = 1e6 * float(g.divided_period(4))  # us, of the slow clock as it is after a reset
+_COMBINED: list[Key] = [(LEAKS[0], each) for each in REFRACTORY] + [(each, REFRACTORY[0]) for each in LEAKS[1:]]
 
 
 def measure(setting: Setting) -> Outcome:
@@ -45,38 +49,33 @@ def measure(setting: Setting) -> Outcome:
     currents = np.arange(0, 1001, setting.few(20, 50))
     curves = {
         (leak, refractory): _curve(setting, _circuit(setting, leak, refractory), currents, _DURATION)
-        for leak, refractory in [(LEAKS[0], each) for each in REFRACTORY]
-        + [(leak, REFRACTORY[0]) for leak in LEAKS[1:]]
+        for leak, refractory in _COMBINED
     }
     onsets = {key: _rheobase(currents, rates) for key, rates in curves.items()}
-    first = (LEAKS[0], REFRACTORY[0])
-    own = np.nan_to_num(onsets[first], nan=0.0)  # a circuit that always fires, or never, is looked at from 0 on
+    # a circuit that always fires, or never, is looked at from 0 on
+    own = np.nan_to_num(onsets[_COMBINED[0]], nan=0.0)
     near = np.arange(-60, 61, setting.few(2, 10))
     shifted = np.clip(np.rint(near[:, None] + own), 0, g.CODE_MAX).astype(int)
-    fine = _curve(setting, _circuit(setting, *first), shifted, setting.few(4, 2) * _DURATION)
-    checks = [
-        *_of_rheobases(onsets, fine),
-        *_of_shape(currents, curves, onsets),
-    ]
-    named = {f"leak {leak}, refractory {refractory}": rates for (leak, refractory), rates in curves.items()}
+    fine = _curve(setting, _circuit(setting, *_COMBINED[0]), shifted, setting.few(4, 2) * _DURATION)
     result: dict[str, Any] = {
+        "circuits": CIRCUITS,
         "currents": currents,
-        "rates_khz": named,
-        "rheobase": {f"leak {leak}, refractory {refractory}": onsets[leak, refractory] for leak, refractory in curves},
+        "curves": [
+            {"leak": leak, "refractory": refractory, "rheobase": onsets[leak, refractory], "rates_khz": rates}
+            for (leak, refractory), rates in curves.items()
+        ],
         "near": near,
         "near_khz": fine,
-        "circuits": CIRCUITS,
     }
-    return Outcome(tuple(checks), result, lambda: draw(currents, curves, near, fine))
+    checks = (*_of_rheobases(onsets), *_of_onset(fine), *_of_shape(currents, curves, onsets))
+    return Outcome(checks, result, lambda: draw(currents, curves, near, fine))
 
 
 def _circuit(setting: Setting, leak: int, refractory: int) -> Configuration:
     configuration = without_inputs(setting.configuration)
-    rest, reset, threshold = (float(np.asarray(value)) for value in (TARGET.leak, TARGET.reset, TARGET.threshold))
-    configuration.set(
-        "threshold_v_threshold", moved(configuration["threshold_v_threshold"], rest + _DISTANCE - threshold)
-    )
-    configuration.set("reset_v_reset", moved(configuration["reset_v_reset"], rest - reset))
+    rest, lower = target("leak"), target("leak") + _DISTANCE - target("threshold")
+    configuration.set("threshold_v_threshold", moved(configuration["threshold_v_threshold"], lower))
+    configuration.set("reset_v_reset", moved(configuration["reset_v_reset"], rest - target("reset")))
     configuration.set("leak_i_bias", leak)
     configuration.set("refractory_period_input_clock", 0)
     configuration.set("refractory_period_refractory_time", refractory)
@@ -113,85 +112,52 @@ def _rheobase(currents: Ints, rates: Floats) -> Floats:
     return found
 
 
-def _of_rheobases(onsets: dict[tuple[int, int], Floats], fine: Floats) -> list[Check]:
-    leak, refractory = LEAKS[0], REFRACTORY[0]
-    first = onsets[leak, refractory]
-    ratios = [float(np.nanmedian(onsets[each, refractory] / first)) for each in LEAKS[1:]]
-    longest = float(np.nanmedian(onsets[leak, REFRACTORY[-1]] / first))
-    rising = np.median(fine, axis=1)
+def _of_rheobases(onsets: Mapping[Key, Floats]) -> list[Check]:
+    first, *_ = _COMBINED
+    same, grows = "cns_02: the same", "I_rh = g_l (V_th - E_l)"
+    checks = [check("rheobase", median(onsets[first]), "code", low=130, high=310, source="cns_02: about 220")]
+    for leak in LEAKS[1:]:
+        ratio, expected = median(onsets[leak, REFRACTORY[0]] / onsets[first]), leak / LEAKS[0]
+        what = f"rheobase at leak {leak} by that at {LEAKS[0]}"
+        checks.append(check(what, ratio, "1", low=0.8 * expected, high=1.2 * expected, source=grows))
+    ratio = median(onsets[LEAKS[0], REFRACTORY[-1]] / onsets[first])
+    what = f"rheobase at refractory {REFRACTORY[-1]} by that at {REFRACTORY[0]}"
+    return [*checks, check(what, ratio, "1", low=0.8, high=1.2, source=same)]
+
+
+def _of_onset(fine: Floats) -> list[Check]:
     lowest = float(np.median([own[own > 0.0].min(initial=np.inf) for own in fine.T]))
+    largest = float(np.abs(np.diff(np.median(fine, axis=1))).max())
+    source = "cns_02: type I, no jump"
     return [
-        check("rheobase", float(np.nanmedian(first)), "code", low=130, high=310, source="cns_02: about 220"),
-        check(
-            "rheobase at leak 300 by that at 150", ratios[0], "1", low=1.7, high=2.3, source="I_rh = g_l (V_th - E_l)"
-        ),
-        check(
-            "rheobase at leak 450 by that at 150", ratios[1], "1", low=2.4, high=3.5, source="I_rh = g_l (V_th - E_l)"
-        ),
-        check("rheobase at refractory 50 by that at 10", longest, "1", low=0.9, high=1.1, source="cns_02: the same"),
-        check("lowest rate near the rheobase", lowest, "kHz", high=_ONSET, source="cns_02: type I, no jump"),
-        check(
-            "largest step there",
-            float(np.abs(np.diff(rising)).max()),
-            "kHz",
-            high=30.0,
-            source="cns_02: type I, no jump",
-        ),
+        check("lowest rate near the rheobase", lowest, "kHz", high=_ONSET, source=source),
+        check("largest step there", largest, "kHz", high=30.0, source=source),
     ]
 
 
-def _of_shape(
-    currents: Ints, curves: dict[tuple[int, int], Floats], onsets: dict[tuple[int, int], Floats]
-) -> list[Check]:
-    leak = LEAKS[0]
-    slopes, r2, holds = [], [], []
+def _of_shape(currents: Ints, curves: Mapping[Key, Floats], onsets: Mapping[Key, Floats]) -> list[Check]:
+    checks, slopes, strong = [], [], []
     for refractory in REFRACTORY:
-        rates, rheobase = curves[leak, refractory], onsets[leak, refractory]
-        fits = [
-            line(currents[u], rates[u, k])
-            for k in range(CIRCUITS.size)
-            if (u := _above(currents, rheobase[k])).sum() > 2
-        ]
-        slopes.append(float(np.median([each.slope for each in fits])) if fits else np.nan)
-        r2.append(float(np.median([each.r2 for each in fits])) if fits else np.nan)
-        holds.append(_hold_and_tau(currents, rates, rheobase))
-    strong = currents >= _STRONG
-    shorter, longer = (1e3 / np.median(curves[leak, each][strong], axis=1) for each in REFRACTORY[1:])
-    period = 1e6 * float(g.divided_period(4))  # of the slow clock, as after a reset
-    checks = [
-        check("rate by current above it: r2", r2[0], "1", low=0.95, source="cns_02: near-linear"),
-        check("slope at refractory 30 by that at 10", slopes[1] / slopes[0], "1", high=0.8, source="cns_02: lower"),
-        check("slope at refractory 50 by that at 30", slopes[2] / slopes[1], "1", high=0.8, source="cns_02: lower"),
-        check(
-            "interval at 50 less that at 30",
-            float(np.mean(longer - shorter)),
-            "us",
-            low=19 * period,
-            high=21 * period,
-            source="20 periods",
-        ),
-    ]
-    for refractory, (hold, _) in zip(REFRACTORY, holds, strict=True):
-        least = refractory * period - _RESET
-        source = "t_ref less 0.5 us, tau of the reset"
-        checks.append(
-            check(f"shortest interval at {refractory}", hold, "us", low=least - 0.5, high=least + 0.5, source=source)
-        )
-    checks.append(check("tau_mem of the curves", holds[-1][1], "us", low=7.5, high=12.5, source="cns_02: 10 us"))
-    return checks
-
-
-def _above(currents: Ints, rheobase: float) -> NDArray[np.bool_]:
-    return currents > _LINEAR_FROM * rheobase
-
-
-def _hold_and_tau(currents: Ints, rates: Floats, rheobase: Floats) -> tuple[float, float]:
-    """``t_ref`` and ``tau_mem`` in us, of a line through intervals by ``log(I / (I - I_rh))``; the median circuit's."""
-    fits = []
-    for k in range(CIRCUITS.size):
-        used = _above(currents, rheobase[k])
-        if used.sum() > 2:
-            fits.append(line(np.log(currents[used] / (currents[used] - rheobase[k])), 1e3 / rates[used, k]))
-    if not fits:
-        return np.nan, np.nan
-    return float(np.median([each.offset for each in fits])), float(np.median([each.slope for each in fits]))
+        rates, rheobase = curves[LEAKS[0], refractory], onsets[LEAKS[0], refractory]
+        intervals = 1e3 / np.where(rates > 0.0, rates, np.nan)
+        above = [currents > _LINEAR_FROM * own for own in rheobase]
+        straight = [line(currents[used], rates[used, k]) for k, used in enumerate(above)]
+        reach = [np.log(currents[used] / (currents[used] - own)) for used, own in zip(above, rheobase, strict=True)]
+        exact = [line(reach[k], intervals[used, k]) for k, used in enumerate(above)]
+        slopes.append(median([each.slope for each in straight]))
+        strong.append(intervals[currents >= _STRONG])
+        if refractory == REFRACTORY[0]:
+            r2 = median([each.r2 for each in straight])
+            checks.append(check("rate by current above it: r2", r2, "1", low=0.95, source="cns_02: near-linear"))
+        shortest, expected = median([each.offset for each in exact]), refractory * _PERIOD - _RESET
+        what, source = f"shortest interval at refractory {refractory}", "t_ref less 0.5 us, tau of the reset"
+        checks.append(check(what, shortest, "us", low=expected - 0.5, high=expected + 0.5, source=source))
+    tau = median([each.slope for each in exact])
+    checks.append(check("tau_mem of the last curve", tau, "us", low=6.5, high=14.0, source="cns_02: 10 us"))
+    for i in (1, 2):
+        ratio = slopes[i] / slopes[i - 1]
+        what = f"slope at refractory {REFRACTORY[i]} by that at {REFRACTORY[i - 1]}"
+        checks.append(check(what, ratio, "1", high=0.8, source="cns_02: lower"))
+    longer, periods = median(strong[2] - strong[1]), (REFRACTORY[2] - REFRACTORY[1]) * _PERIOD
+    what = f"interval at refractory {REFRACTORY[2]} less that at {REFRACTORY[1]}"
+    return [*checks, check(what, longer, "us", low=0.95 * periods, high=1.05 * periods, source="20 periods")]

@@ -28,13 +28,13 @@ def _membrane(curves: Mapping[str, Any]) -> "Figure":
     own = curves["membrane"]
     codes, tau = own["leak_i_bias"], own["tau_us"]
     rate.plot(codes, 1.0 / tau, color=GREY, linewidth=0.8)
-    rate.plot(codes, np.median(1.0 / tau, axis=1), "o-", color=BLUE, markersize=4, label="median of ten circuits")
+    rate.plot(codes, np.nanmedian(1.0 / tau, axis=1), "o-", color=BLUE, markersize=4, label="median of ten circuits")
     label(rate, "Speed of the membrane", "leak_i_bias (code)", r"$1/\tau_\mathrm{mem}$ (1/us)")
     rate.set_ylim(bottom=0.0)
     legend(rate)
     lift.loglog(tau, own["lift"], "o", color=BLUE, markersize=3)
-    ends = np.array([tau.min(), tau.max()])
-    middle = np.exp(np.mean(np.log(own["lift"] / tau)))
+    ends = np.array([np.nanmin(tau), np.nanmax(tau)])
+    middle = np.exp(np.nanmean(np.log(own["lift"] / tau)))
     lift.loglog(ends, middle * ends, color=RED, label=r"proportional to $\tau_\mathrm{mem}$")
     label(lift, "A constant current", r"$\tau_\mathrm{mem}$ (us)", "lift of the membrane (MADC LSB)")
     legend(lift)

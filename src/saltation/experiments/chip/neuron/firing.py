@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import Cadc, Configuration, Madc, Section
 from saltation.experiments.chip.checks import Check, check
-from saltation.experiments.chip.fits import line
+from saltation.experiments.chip.fits import line, median
 from saltation.experiments.chip.neuron.silent import PAIRS
-from saltation.experiments.chip.setting import TARGET, Setting, keep_apart, listen_to, nominal, without_inputs
+from saltation.experiments.chip.setting import Setting, keep_apart, listen_to, nominal, target, without_inputs
 
 __all__ = ["firing", "spread", "threshold"]
 
@@ -18,6 +18,7 @@ Part = tuple[list[Check], dict[str, Any]]
 
 CIRCUITS = np.array([p for pair in PAIRS for p in pair])
 _OVER = 1000  # leak code of the demonstration, beyond the supply
+_LOW = 100  # reset code, below the lowest threshold of any circuit
 _MADC_PER_CODE = 1.8 / 960 / (1.2 / 1023)  # 1.8 V over 960 codes (calix), 1.2 V over 1023 LSB
 _FIRST = 30e-6  # seconds after which spikes count: a section begins with the membrane far above its threshold
 _COUNTED = 0.4e-3  # seconds; the counters have 8 bits, and no circuit fires more often than at 600 kHz
@@ -37,7 +38,7 @@ def threshold(setting: Setting) -> Part:
     pair = list(PAIRS[0])
     listen_to(configuration, pair)
     keep_apart(configuration)
-    configuration.set("reset_v_reset", nominal()["reset_v_reset"])
+    configuration.set("reset_v_reset", _LOW)
     peaks, intervals = [], []
     for code in codes:
         configuration.set("threshold_v_threshold", int(code))
@@ -50,16 +51,18 @@ def threshold(setting: Setting) -> Part:
     source = "calix: 1.8 V over 960 codes; demos: 1.2 V over 1023 LSB"
     checks = [
         check(
-            "peak by v_threshold",
+            "threshold: slope of the peak by its code",
             slope,
             "LSB/code",
             low=0.97 * _MADC_PER_CODE,
             high=1.03 * _MADC_PER_CODE,
             source=source,
         ),
-        check("its distance from a line", max(f.worst for f in fits), "LSB", high=10.0, source="linear; 3 mV a run"),
         check(
-            "intervals grow with it: least step",
+            "threshold: distance from a line", max(f.worst for f in fits), "LSB", high=10.0, source="linear; 3 mV a run"
+        ),
+        check(
+            "threshold: least growth of intervals",
             float(np.diff(interval, axis=0).min() * 1e6),
             "us",
             low=0.0,
@@ -88,12 +91,12 @@ def firing(setting: Setting) -> Part:
             trace = shown.samples[0][:, i]
             traces.append(trace)
             high, low, rest = _peak(trace), _plateau(trace), np.nanmean(at_rest.samples[0][:, i])
-            hold, tau = float(np.asarray(TARGET.refractory_time)), float(np.asarray(TARGET.tau_mem))
+            hold, tau = target("refractory_time"), target("tau_mem")
             predicted.append(1e-3 / (hold + tau * np.log((rest - low) / (rest - high))))
-    ratio = float(np.median(rates / np.array(predicted)))
+    ratio = median(rates / np.array(predicted))
     checks = [
-        check("variation of intervals: most", float(regularity.max()), "1", high=0.05, source="ts_00: regular"),
-        check("rate by that of a circuit of 10 us", ratio, "1", low=0.93, high=1.07, source="closed form"),
+        check("firing: variation of intervals, most", float(regularity.max()), "1", high=0.05, source="ts_00: regular"),
+        check("firing: rate by that of a circuit of 10 us", ratio, "1", low=0.93, high=1.07, source="closed form"),
     ]
     times = shown.sampled[0]
     curves = {"circuits": CIRCUITS, "rates_khz": rates, "variation": regularity, "predicted_khz": predicted}
@@ -104,27 +107,31 @@ def spread(setting: Setting) -> Part:
     """Rest and rate of all circuits, with one code and with the codes of the setting."""
     uniform = nominal()
     uniform.set("cadc_offset", setting.configuration["cadc_offset"])
-    found: dict[str, Floats] = {}
+    found: dict[str, NDArray[Any]] = {}
     for name, configuration in (("uniform", uniform), ("own", setting.configuration)):
         silent = configuration.copy()
         silent.set("threshold_enable", 0)
         section = Section(300e-6, recordings=[Cadc(samples=60, period=5e-6)])
         (observed,) = setting.run(silent, [section])
         found[f"rest_{name}"] = observed.samples[0].mean(axis=0)
-        firing_ = over_threshold(configuration)
-        firing_.set("threshold_enable", 1)
-        (counted,) = setting.run(firing_, [Section(_COUNTED)])
+        driven = over_threshold(configuration)
+        driven.set("threshold_enable", 1)
+        (counted,) = setting.run(driven, [Section(_COUNTED)])
         found[f"rate_{name}"] = counted.counters * 1e-3 / _COUNTED
     rest = {name: float(found[f"rest_{name}"].std()) for name in ("uniform", "own")}
     rate = {name: _relative(found[f"rate_{name}"]) for name in ("uniform", "own")}
     checks = [
-        check("spread of rest, one code for all", rest["uniform"], "LSB", low=8.0, source="ts_00: visible"),
+        check("rest: spread, one code for all", rest["uniform"], "LSB", low=8.0, source="ts_00: visible"),
         check(
-            "by calibration left of it", rest["own"] / rest["uniform"], "1", high=0.3, source="hxtorch: bound of a test"
+            "rest: part of it left by calibration",
+            rest["own"] / rest["uniform"],
+            "1",
+            high=0.3,
+            source="hxtorch: bound of a test",
         ),
-        check("spread of rates, one code for all", rate["uniform"], "1", low=0.12, source="ts_00: visible"),
+        check("rate: spread, one code for all", rate["uniform"], "1", low=0.12, source="ts_00: visible"),
         check(
-            "by calibration left of it",
+            "rate: part of it left by calibration",
             rate["own"] / rate["uniform"],
             "1",
             high=0.45,
@@ -134,7 +141,7 @@ def spread(setting: Setting) -> Part:
     return checks, {"spread": found}
 
 
-def _relative(values: Floats) -> float:
+def _relative(values: NDArray[Any]) -> float:
     return float(values.std() / values.mean())
 
 

@@ -34,12 +34,22 @@ def stacking(setting: Setting) -> tuple[list[Check], dict[str, Any]]:
     apart = float(np.abs(three[1] - total).max() / total.max())
     shape = one[1] / (one[1] @ one[1])
     checks = [
+        check("events: three less three single ones, most", apart, "of peak", high=0.05, source="ts_00: PSPs add"),
         check(
-            "three events by the sum of single ones: most apart", apart, "of peak", high=0.06, source="ts_00: PSPs add"
+            "events: a double weight by a single one",
+            float(double[1] @ shape),
+            "1",
+            low=1.9,
+            high=2.1,
+            source="ts_00: PSPs add",
         ),
-        check("two weights by one", float(double[1] @ shape), "1", low=1.9, high=2.1, source="ts_00: PSPs add"),
         check(
-            "inhibition by excitation", float(opposite[1] @ shape), "1", low=-1.25, high=-0.75, source="one strength"
+            "events: inhibition by excitation",
+            float(opposite[1] @ shape),
+            "1",
+            low=-1.25,
+            high=-0.75,
+            source="one strength",
         ),
     ]
     curves = {"times_us": times * 1e6, "one": one[1], "three": three[1], "sum": total, "double": double[1]}

