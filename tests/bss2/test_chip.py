@@ -200,6 +200,32 @@ def test_weights_that_change_are_the_same_as_a_new_compilation():
         np.testing.assert_array_equal(got, expected)
 
 
+def test_a_current_beyond_the_supply_shortens_intervals_up_to_the_hold():
+    chip = Chip(**QUIET)
+    configuration = Configuration(
+        leak_v_leak=200, reset_v_reset=200, threshold_v_threshold=300, leak_i_bias=80, constant_current_enable=1
+    )
+    configuration.set("leak_enable_division", 1)
+    configuration.set("threshold_enable", 1, at=7)
+    configuration.set("event_routing_enable_digital", 1, at=7)
+    configuration.set("node_enable", 1, at=(0, g.BUSES))
+    p = chip.physics
+    conductance = p.leak_at_code_0 + 80 * p.leak_per_code / p.leak_division
+    strong = 8 * p.reset_per_code * 1022 + conductance
+    intervals, levels = [], []
+    for code in (50, 200, 1000):
+        configuration.set("constant_current_i_offset", code)
+        times = chip.run(configuration, [Section(1e-3)]).sections[0].times
+        hold = 30 * 16 * g.TICK
+        current = p.current_per_code * code
+        level, held = current / conductance, current / strong  # above the leak, which is the reset too
+        rise = p.capacitance_at_63 / conductance * np.log((level - held) / (level - 100 * p.volt_per_code))
+        levels.append(level + p.volts(np.array(200.0)))
+        intervals.append(np.diff(times).mean())
+        assert intervals[-1] == pytest.approx(hold + rise, rel=2e-3)
+    assert levels[0] < p.supply < levels[1] and intervals[2] < 2.5 * hold < intervals[1]
+
+
 def test_what_a_link_cannot_carry_is_lost_and_counted():
     chip, configuration = Chip(**QUIET), responsive(row_mode=0)
     configuration.write_row(0, 0, np.full(256, 1))

@@ -98,7 +98,7 @@ class Physics(Table):
     line_swing: float = constant(0.8, "V", "assumed: by how much it falls at saturation")
     offset_per_code: float = constant(0.05, "weight", "assumed: line offset by i_shift_reference, none at code 511")
     coba_per_code: float = constant(0.01, "1/V", "assumed: slope of the input's gain by i_bias_coba")
-    current_per_code: float = constant(0.25e-9, "A", "assumed: constant current")
+    current_per_code: float = constant(0.08e-9, "A", "derived: demos cns_01 and cns_02; between 0.06 and 0.1")
     exponential_per_code: float = constant(0.1e-9, "A", "assumed: I at V = v_exp")
     exponential_slope: float = constant(22.5e-3, "V", "assumed: D_T, 5 LSB of the column ADC")
     exponential_limit: float = constant(2e-6, "A", "assumed: the most that the exponential term delivers")

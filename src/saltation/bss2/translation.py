@@ -82,8 +82,9 @@ def translate(
     analog = Analog(
         tau_mem=tau,
         tau_reset=capacitance / (conductance + reset),
-        leak=np.clip(pull / conductance, 0.0, physics.supply),
-        reset=np.clip((pull + reset * at_reset) / (conductance + reset), 0.0, physics.supply),
+        # not cut at the supply: a current drives a membrane towards a level beyond it as fast, until it spikes
+        leak=pull / conductance,
+        reset=(pull + reset * at_reset) / (conductance + reset),
         threshold=np.where(enabled[spiking], c.volts("threshold_v_threshold", "threshold")[spiking], np.inf),
         hold=c.hold()[spiking],
         noise=noise.membrane * np.sqrt(tau / _NOISE_TAU) * (physics.capacitance_at_63 / capacitance),

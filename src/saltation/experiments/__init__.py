@@ -5,6 +5,11 @@ before. The first line of its docstring is what ``saltation list`` shows.
 """
 
 EXPERIMENTS = {
+    "chip-adex": "saltation.experiments.demonstrations.adex",
+    "chip-fi": "saltation.experiments.demonstrations.fi",
+    "chip-neuron": "saltation.experiments.demonstrations.neuron",
+    "chip-range": "saltation.experiments.demonstrations.weights",
+    "chip-readout": "saltation.experiments.demonstrations.readout",
     "mnist": "saltation.experiments.mnist",
     "yinyang": "saltation.experiments.yinyang",
 }
