@@ -1,13 +1,16 @@
 """Networks larger than a chip, in parts; and synapses that are listed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import saltation as sal
 from saltation.bss2 import Backend, Chip, Noise, Physics, Variation
 from saltation.bss2.parts import matrix, split
+from saltation.bss2.scaling import OperatingPoint, check_names, make_targets
 from saltation.engine.plan import compile_network
-from saltation.errors import CalibrationError, PlacementError
+from saltation.errors import CalibrationError, ParameterError, PlacementError
 
 DURATION, BATCH = 40e-3, 6
 TIMES = {"tau_mem": 8e-3, "tau_syn": 6e-3}
@@ -142,3 +145,19 @@ def test_listed_synapses_are_those_of_a_matrix_with_zeros(kind):
     assert run.spikes["hid"] == dense.spikes["hid"] and run.spikes["hid"].n_events > 20
     gradient = run.gradient(spike_times={"hid": np.ones(run.spikes["hid"].n_events)}).weight["in", "hid"]
     assert gradient.shape == weight.shape and np.abs(gradient).max() > 0.0
+
+
+def test_settings_by_population_name_those_of_the_whole_network():
+    """No part has all of them; a name that is nowhere is refused."""
+    plan = compile_network(large())
+    point = OperatingPoint(1e-3, {"hid": 60.0, "out": 100.0}, {"hid": 180.0, "out": 110.0}, 1e-6, 1000, {"out": 100})
+    check_names(point, plan.populations)
+    for part in split(plan, 1):
+        target, scales = make_targets(part.populations, part.placement, point)
+        (name,) = part.neurons
+        leak, strength = {"hid": (60.0, 500), "out": (100.0, 100)}[name]
+        circuits = part.placement.circuits[name]
+        assert np.all(scales[name].leak == leak) and np.all(target.of_all("leak")[circuits] == leak)
+        assert np.all(target.of_all("i_synin_gm_exc")[circuits] == strength)
+    with pytest.raises(ParameterError, match=r"Backend\.leak: no population 'oud' is on the chip; did you mean 'out'"):
+        check_names(dataclasses.replace(point, leak={"oud": 100.0}), plan.populations)

@@ -17,7 +17,7 @@ from saltation.bss2.placement import Placement
 from saltation.bss2.placement.demand import demands
 from saltation.bss2.playing import make_sections, spikes_of, voltages_of
 from saltation.bss2.readout import DRAM, SRAM, Cadc, Recording
-from saltation.bss2.scaling import LEAK, THRESHOLD, OperatingPoint, make_targets, weight_scale
+from saltation.bss2.scaling import LEAK, THRESHOLD, OperatingPoint, check_names, make_targets, weight_scale
 from saltation.engine.backend import Backend as Abstract
 from saltation.engine.backend import Job, Observation
 from saltation.engine.exact import Exact, refuse_trains
@@ -250,6 +250,7 @@ class Backend(Abstract):
         asked = (tuple(plan.populations.items()), patterns, demands(plan.populations, plan.projections, self._rows))
         if self._kept is not None and self._kept[0] == asked:
             return self._kept[1]
+        check_names(self.point, plan.populations)
         sites: list[Site] = []
         scales: dict[str, list[tuple[int, float]]] = {}
         for i, part in enumerate(split(plan, self._rows)):

@@ -106,8 +106,6 @@ def make_targets(
     names = ("leak", "reset", "threshold", "tau_mem", "tau_syn_exc", "tau_syn_inh", "refractory_time")
     wanted = {name: np.array(default.of_all(name)) for name in names}
     wanted["threshold"][...] = THRESHOLD
-    for setting, given in (("leak", point.leak), ("threshold", point.threshold), ("i_synin_gm", point.i_synin_gm)):
-        _check_names(setting, given, populations)
     strengths = _strengths(placement, point.i_synin_gm)
     scales: dict[str, Scale] = {}
     for demand in placement.demands:
@@ -164,18 +162,27 @@ def _strengths(placement: Placement, gm: int | Mapping[str, int]) -> Floats:
         return np.full(g.CIRCUITS, float(gm))
     result = np.full(g.CIRCUITS, float(np.asarray(NeuronTarget().i_synin_gm_exc)))
     for name, code in gm.items():
-        result[placement.circuits[name]] = code
+        if name in placement.circuits:  # otherwise it is on another part
+            result[placement.circuits[name]] = code
     return result
 
 
-def _check_names(setting: str, given: object, populations: Mapping[str, Population]) -> None:
-    """Refuse a setting of a population that there is not."""
+def check_names(point: OperatingPoint, populations: Mapping[str, Population]) -> None:
+    """Refuse settings of populations that there are not in the whole network; a part has only some of them.
+
+    Raises
+    ------
+    ParameterError
+        If one names another population.
+    """
     on_chip = [name for name, population in populations.items() if isinstance(population, LIF | LI)]
-    for name in given if isinstance(given, Mapping) else ():
-        if name not in on_chip:
-            raise ParameterError(
-                f"Backend.{setting}: no population {name!r} is on the chip; {suggest(str(name), on_chip)}"
-            )
+    for setting in ("leak", "threshold", "i_synin_gm"):
+        given = getattr(point, setting)
+        for name in given if isinstance(given, Mapping) else ():
+            if name not in on_chip:
+                raise ParameterError(
+                    f"Backend.{setting}: no population {name!r} is on the chip; {suggest(str(name), on_chip)}"
+                )
 
 
 def _check_start(name: str, population: LIF | LI) -> None:
