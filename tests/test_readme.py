@@ -94,12 +94,14 @@ def test_commands_of_the_page_on_the_chip_exist():
     from saltation.cli import cli
 
     page = (DOCS / "chip.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```console\n(.*?)```", page, re.S)
-    for line in block.splitlines():
+    lines = [line for block in re.findall(r"```console\n(.*?)```", page, re.S) for line in block.splitlines()]
+    assert len(lines) == 6
+    for line in lines:
         words = line.partition("#")[0].split()
-        command = cli.commands["chip"].commands[words[2]]
+        assert words[0] == "saltation"
+        command = cli.commands[words[1]].get_command(None, words[2])
         known = {option for parameter in command.params for option in parameter.opts}
-        assert words[:2] == ["saltation", "chip"] and {word for word in words if word.startswith("--")} <= known
+        assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_constants_of_the_page_on_the_chip_are_those_of_the_code(monkeypatch):
