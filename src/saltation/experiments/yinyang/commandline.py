@@ -158,7 +158,8 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
             "Leave it out, or take --recipe published"
         )
     require_frontend(frontend)
-    refuse_idle(given, ("gradient",), settings.backend != "exact", "the grid and the chip", "--backend grid or bss2")
+    in_steps = settings.backend != "exact"
+    refuse_idle(given, ("dt", "gradient"), in_steps, "the grid and the chip", "--backend grid or bss2")
     stepped = settings.backend == "grid" or settings.surrogate_gradients
     refuse_idle(given, ("dt",), stepped, "the grid", "--backend grid, or --gradient surrogate")
     refuse_idle(given, CHIP_OPTIONS, settings.backend == "bss2", "a chip", "--backend bss2")
