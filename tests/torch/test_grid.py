@@ -131,5 +131,22 @@ def test_what_is_refused():
         SNN(net)({"in": torch.zeros(2, 61, 3)}, DURATION)
     with pytest.raises(ParameterError, match="values"):
         SNN(net, backend=GRID)({"in": torch.zeros(2, 61)}, DURATION)
-    with pytest.raises(ParameterError, match="own run"):
-        SNN(net, backend=GRID)(stimulus, DURATION, observed={"a": sal.Spikes.empty(BATCH, 4)})
+    alone = sal.VoltageSamples([0.0], torch.zeros(BATCH, 1, 4))
+    with pytest.raises(ParameterError, match="voltages alone"):
+        SNN(net, backend=GRID)(stimulus, DURATION, observed={"a": alone})
+
+
+def test_spikes_and_voltages_observed_elsewhere():
+    net = networks.random_network(3, "lif")
+    rng = np.random.default_rng(3)
+    events = networks.stimulus(3, BATCH, rng, duration=DURATION)
+    spikes = networks.stimulus(4, BATCH, rng, duration=DURATION, events=5)
+    voltages = sal.VoltageSamples([0.0, 0.01, 0.02], rng.normal(0.5, 0.4, (BATCH, 3, 4)))
+    record, observed = {"out": sal.MaxVoltage()}, {"a": (spikes, voltages)}
+    snn = SNN(net, record=record, backend=GRID)
+    out = snn({"in": Spikes.from_numpy(events)}, DURATION, observed=observed)
+    out.voltage("out").sum().backward()
+    run = sal.simulate(net, {"in": events}, DURATION, backend=GRID, record=record, observed=observed)
+    expected = run.gradient(voltage={"out": np.ones((BATCH, 2))}).weight["in", "a"]
+    np.testing.assert_allclose(snn.get_parameter("weight_in_a").grad.numpy(), expected, rtol=1e-9, atol=1e-12)
+    assert np.abs(expected).max() > 0.0
