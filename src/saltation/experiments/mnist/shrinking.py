@@ -43,8 +43,8 @@ def area_average(pictures: npt.NDArray[np.uint8], size: int) -> Floats:
     >>> import numpy as np
     >>> from saltation.experiments.mnist.shrinking import area_average
     >>> area_average(np.array([[[0, 0, 9], [0, 9, 9], [9, 9, 9]]], np.uint8), 2)
-    array([[[1., 6.],
-            [6., 9.]]])
+    array([[[1., 7.],
+            [7., 9.]]])
     """
     n, height, width = pictures.shape
     if height != width:

@@ -122,8 +122,10 @@ def encode(images: Images, settings: Settings) -> Labelled:
     array([[  inf,   inf, 0.016, 0.   ]])
     """
     cuts = [slice(at, at + _AT_ONCE) for at in range(0, len(images), _AT_ONCE)]
-    values = (brightness(images[cut], settings).reshape(-1, settings.side**2) for cut in cuts)
-    parts = [latency(each, 0.0, settings.t_late, threshold=_DARK, inverted=True) for each in values]
+    values = (brightness(images[cut], settings) for cut in cuts)
+    parts = [
+        latency(each.reshape(len(each), -1), 0.0, settings.t_late, threshold=_DARK, inverted=True) for each in values
+    ]
     return Labelled(Spikes.concatenate(parts), images.labels)
 
 
