@@ -34,24 +34,22 @@ from saltation.experiments.bench.report import header, write_json
 from saltation.experiments.yinyang import RECIPES, train
 from saltation.experiments.yinyang.readout import make_readout
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import PROJECTIONS, labelled, make_network
+from saltation.experiments.yinyang.task import PROJECTIONS, labelled, make_network, operating_point
 
 RESULTS = Path(__file__).parent / "results" / "chip_gradients.json"
 SCHEMA_VERSION = 1
 HIDDEN, BATCH, EPOCHS = 120, 64, 3
 PERIODS = (1.7e-6, 3.4e-6, 6.8e-6, 13.6e-6)
 DIRECTIONS, STEP = 24, 3
-POINT = {"leak": {"hid": 50.0, "out": 50.0}, "threshold": {"hid": 200.0, "out": 200.0}, "rows": 4}
-READOUT = {"leak": {"hid": 50.0, "out": 80.0}, "threshold": {"hid": 200.0, "out": 110.0}, "rows": 4}
 CONDITIONS = ("load_average", "date", "machine")
 
 
 def ways() -> list[tuple[str, str, dict[str, Any]]]:
     """Name, recipe, and arguments of the backend of each way to a gradient."""
-    found: list[tuple[str, str, dict[str, Any]]] = [("spikes", "default", POINT)]
-    found += [("spikes and voltages", "voltage", {**READOUT, "cadc_period": period}) for period in PERIODS]
+    found: list[tuple[str, str, dict[str, Any]]] = [("spikes", "default", {})]
+    found += [("spikes and voltages", "voltage", {"cadc_period": period}) for period in PERIODS]
     grid = sal.Grid(1e-3, surrogate=sal.SuperSpike(RECIPES["voltage"].beta))
-    found += [("surrogate", "voltage", {**READOUT, "cadc_period": period, "adjoint": grid}) for period in PERIODS]
+    found += [("surrogate", "voltage", {"cadc_period": period, "adjoint": grid}) for period in PERIODS]
     return found
 
 
@@ -76,16 +74,30 @@ def settings_of(recipe: str) -> Settings:
     return replace(RECIPES[recipe], hidden=HIDDEN, epochs=EPOCHS)
 
 
+def on_chip(settings: Settings, chip: Chip, options: dict[str, Any]) -> Backend:
+    """The backend of `saltation run yinyang`, with a chip and an adjoint of one's own."""
+    point = operating_point(settings)
+    strength = {name: int(code) for name, code in point["strength"].items()}
+    return Backend(
+        chip,
+        leak=point["leak"],
+        threshold=point["threshold"],
+        i_synin_gm=strength,
+        rows=settings.rows,
+        **options,
+    )
+
+
 def measure(
     serial: int, name: str, settings: Settings, weights: dict[str, Any], options: dict[str, Any]
 ) -> dict[str, Any]:
     data = labelled(BATCH, 41, settings)
-    noisy = Backend(Chip(serial), **options)
+    noisy = on_chip(settings, Chip(serial), options)
     run, loss, gradient = differentiated(settings, weights, data, noisy)
     plan = run._trace.job.plan  # the model with the weights that the chip had
     chip_weights = {label: plan.projections[key].weight for label, key in PROJECTIONS.items()}
     _, exact_loss, exact = differentiated(settings, chip_weights, data, sal.Exact())
-    quiet = Backend(Chip(serial, noise=Noise.none()), **options)
+    quiet = on_chip(settings, Chip(serial, noise=Noise.none()), options)
     found = {label: cosine(gradient[label], exact[label]) for label in PROJECTIONS}
     return {
         "serial": serial,

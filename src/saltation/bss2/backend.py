@@ -12,12 +12,12 @@ from saltation.bss2.calibration import Calibration, calibrate
 from saltation.bss2.chip import Chip, Execution
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.parts import Part, joined, matrix, split
-from saltation.bss2.placed import Placed, Site
 from saltation.bss2.placement import Placement
 from saltation.bss2.placement.demand import demands
 from saltation.bss2.playing import make_sections, spikes_of, voltages_of
 from saltation.bss2.readout import DRAM, SRAM, Cadc, Recording
 from saltation.bss2.scaling import LEAK, THRESHOLD, OperatingPoint, check_names, make_targets, weight_scale
+from saltation.bss2.sites import Site, Sites
 from saltation.engine.backend import Backend as Abstract
 from saltation.engine.backend import Job, Observation
 from saltation.engine.exact import Exact, refuse_trains
@@ -159,7 +159,7 @@ class Backend(Abstract):
         )
         self.point.span_of()
         self._rows, self._weight_scale = rows, weight_scale
-        self._kept: tuple[Any, Placed] | None = None
+        self._kept: tuple[Any, Sites] | None = None
         self._plan: Plan | None = None
         self.executions: tuple[Execution, ...] = ()
 
@@ -186,7 +186,7 @@ class Backend(Abstract):
         spikes: dict[str, Spikes] = dict(job.stimulus)
         read: dict[str, list[tuple[Ints, VoltageSamples]]] = {}
         executions: list[Execution] = []
-        for site in placed.sites:
+        for site in placed.all:
             for name in site.part.sources:
                 if name in pieces and name not in spikes:
                     spikes[name] = joined(pieces[name], job.plan.populations[name].size)
@@ -201,7 +201,7 @@ class Backend(Abstract):
     def _run_part(
         self,
         job: Job,
-        placed: Placed,
+        placed: Sites,
         site: Site,
         weights: Mapping[ProjectionKey, Ints],
         spikes: Mapping[str, Spikes],
@@ -229,21 +229,21 @@ class Backend(Abstract):
 
     def calibration(self, plan_or_network: Plan | Network) -> Calibration:
         """The calibration with which a network runs, of its first part if it has several."""
-        return self._place(plan_or_network).sites[0].calibration
+        return self._place(plan_or_network).all[0].calibration
 
     def placement(self, plan_or_network: Plan | Network) -> Placement:
         """Where a network is on the chip, its first part if it has several."""
-        return self._place(plan_or_network).sites[0].part.placement
+        return self._place(plan_or_network).all[0].part.placement
 
     def parts(self, plan_or_network: Plan | Network) -> tuple[Part, ...]:
         """The parts in which a network runs; one where it fits on the chip."""
-        return tuple(site.part for site in self._place(plan_or_network).sites)
+        return tuple(site.part for site in self._place(plan_or_network).all)
 
     def weight_scales(self, plan_or_network: Plan | Network) -> dict[str, float]:
         """For each population, the weight on the chip for a weight of 1."""
         return dict(self._place(plan_or_network).factors)
 
-    def _place(self, plan_or_network: Plan | Network) -> Placed:
+    def _place(self, plan_or_network: Plan | Network) -> Sites:
         """Placement, calibration and configuration of a plan; kept while all but its weights stays the same."""
         plan = plan_or_network if isinstance(plan_or_network, Plan) else compile_network(plan_or_network)
         patterns = tuple(projection.connectivity for projection in plan.projections.values())
@@ -261,7 +261,7 @@ class Backend(Abstract):
                 scales.setdefault(demand.name, []).append((demand.size, factor))
         # one for all parts of a population, whose synapses may share their weights
         factors = {name: sum(n * f for n, f in each) / sum(n for n, _ in each) for name, each in scales.items()}
-        placed = Placed(tuple(sites), factors)
+        placed = Sites(tuple(sites), factors)
         self._kept = (asked, placed)
         return placed
 
@@ -298,7 +298,7 @@ class Backend(Abstract):
         given = (first, recording, execution.sections, 0, site.scales[name], union * scale)
         return VoltageSamples(union, voltages_of(*given))
 
-    def _as_run(self, plan: Plan, placed: Placed, weights: Mapping[ProjectionKey, Ints]) -> Plan:
+    def _as_run(self, plan: Plan, placed: Sites, weights: Mapping[ProjectionKey, Ints]) -> Plan:
         """The plan as the chip had it: its rounded weights, and its refractory times."""
         projections = {
             key: projection.with_values({"weight": weights[key] / placed.factors[projection.post]})
@@ -344,6 +344,11 @@ def _calibrations(given: Calibration | Sequence[Calibration] | None, chips: Sequ
     if missing:
         raise ParameterError(
             f"Backend.calibration must have one for each chip, or be left out; got none for {missing}; calibrate(chip)"
+        )
+    if len(listed) != len(chips):
+        raise ParameterError(
+            f"Backend.calibration must have one for each of {len(chips)} chips; got {len(listed)}, for the serial "
+            f"numbers {[each.serial for each in listed]}"
         )
     return found
 

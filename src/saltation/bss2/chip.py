@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
-from saltation.bss2.compiled import Compiled, compile_configuration, taking_part, wired, with_weights
+from saltation.bss2.compiled import Compiled, compile_configuration, rewired, taking_part
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.description import WIDTH, describe
 from saltation.bss2.execution import Setting, events_met, run_sections
@@ -72,6 +72,11 @@ class Execution:
             for place, n in section.lost.items():
                 total[place] = total.get(place, 0) + n
         return total
+
+
+def lost_events(execution: Execution) -> dict[str, int]:
+    """Events lost, by where, but for places where none were."""
+    return {place: n for place, n in execution.lost.items() if n}
 
 
 @final
@@ -236,16 +241,8 @@ class Chip:
         links to the host               4       0
         <BLANKLINE>
         """
-        changed = [
-            f"{owner}.{name}"
-            for owner, table, default in (
-                ("physics", self.physics, Physics()),
-                ("variation", self.variation, Variation()),
-                ("noise", self.noise, Noise()),
-            )
-            for (name, value, *_), (_, usual, *_) in zip(table.table(), default.table(), strict=True)
-            if value != usual
-        ]
+        tables = {"physics": self.physics, "variation": self.variation, "noise": self.noise}
+        changed = [f"{owner}.{name}" for owner, table in tables.items() for name in table.changed()]
         title = f"emulated chip BrainScaleS-2, serial number {self.serial}, {self._runs} runs so far"
         halves = (
             f"{g.HEMISPHERES} hemispheres, each with {g.COLUMNS} circuits, a synapse array of {g.ROWS} x {g.COLUMNS}, "
@@ -336,12 +333,7 @@ class Chip:
         known = hidden(self.serial, self.variation)
         asked = (tuple(taking_part(configuration, recorded).tolist()), tuple(events))
         if self._compiled is not None and self._compiled[0] == asked and set(written) <= WIRING:
-            compiled = self._compiled[1]
-            if set(written) == {"synapse_weight"}:
-                compiled = with_weights(compiled, configuration, codes, known, self.physics)
-            elif written:
-                parts = compiled.translation, compiled.circuits
-                compiled = wired(*parts, configuration, codes, known, self.physics, events)
+            compiled = rewired(self._compiled[1], written, configuration, codes, known, self.physics, events)
         else:
             given = (configuration, codes, known, self.physics, self.noise, recorded, events)
             compiled = compile_configuration(*given)

@@ -1,6 +1,6 @@
 """A configuration on a chip, compiled: the flat arrays of the kernels, made once for all sections that share it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -131,6 +131,25 @@ def wired(
         plasticity_of(configuration, physics),
     )
     return Compiled(translation, circuits, wires, matches, addresses_of, tuple(index))
+
+
+def rewired(
+    compiled: Compiled,
+    changed: Iterable[str],
+    configuration: Configuration,
+    codes: Codes,
+    hidden: Mapping[str, Floats],
+    physics: Physics,
+    events: Sequence[tuple[int, int]],
+    kept: Sequence[Address] = (),
+) -> Compiled:
+    """The same circuits with what has ``changed`` of their wires; where that is weights alone, routes stay."""
+    names = set(changed)
+    if not names:
+        return compiled
+    if names == {"synapse_weight"}:
+        return with_weights(compiled, configuration, codes, hidden, physics)
+    return wired(compiled.translation, compiled.circuits, configuration, codes, hidden, physics, events, kept)
 
 
 def with_weights(

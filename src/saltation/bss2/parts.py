@@ -5,6 +5,7 @@ one part are played to the next, as the public software does for networks larger
 partitioned MNIST).  Populations that drive one another have to be on one chip together.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
@@ -19,6 +20,8 @@ from saltation.bss2.placement.placement import place_parts
 from saltation.engine.plan import Plan
 from saltation.errors import PlacementError
 from saltation.model import Input, Population, Projection, ProjectionKey, Spikes
+
+_LOG = logging.getLogger(__name__)
 
 Ints = NDArray[np.int64]
 Rows = Mapping[ProjectionKey, int] | int
@@ -61,17 +64,19 @@ def split(plan: Plan, rows: Rows) -> tuple[Part, ...]:
     demands(plan.populations, plan.projections, rows)  # what no chip has is no matter of size
     try:
         return (_part(plan, everything, rows),)
-    except PlacementError:
-        parts: list[Part] = []
-        for component in plan.components:
-            if component.model == "input":
-                continue
-            names = component.populations
-            if component.internal:
-                parts.append(_whole(plan, names, rows))
-            else:
-                parts += _slices(plan, names[0], rows)
-        return tuple(parts)
+    except PlacementError as error:
+        reason = error
+    parts: list[Part] = []
+    for component in plan.components:
+        if component.model == "input":
+            continue
+        names = component.populations
+        if component.internal:
+            parts.append(_whole(plan, names, rows))
+        else:
+            parts += _slices(plan, names[0], rows)
+    _LOG.warning("the network does not fit on a chip and runs in %d parts, one after another: %s", len(parts), reason)
+    return tuple(parts)
 
 
 def _whole(plan: Plan, names: Sequence[str], rows: Rows) -> Part:

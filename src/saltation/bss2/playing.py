@@ -11,6 +11,7 @@ from saltation.bss2.placement import Placement
 from saltation.bss2.readout import Recording
 from saltation.bss2.scaling import Scale
 from saltation.bss2.section import ChipEvents, Observed, Section
+from saltation.engine.observation import between
 from saltation.model import Spikes
 
 Floats = NDArray[np.float64]
@@ -82,7 +83,4 @@ def voltages_of(
     column = {int(circuit): i for i, circuit in enumerate(recording.chosen)}
     chosen = np.array([column[int(circuit)] for circuit in circuits])
     readings = np.stack([each.samples[index][:, chosen] for each in observed]).astype(np.float64)
-    at = observed[0].sampled[index]
-    after = np.clip(np.searchsorted(at, wanted), 1, at.size - 1)
-    part = np.clip((wanted - at[after - 1]) / (at[after] - at[after - 1]), 0.0, 1.0)[None, :, None]
-    return scale.voltage(readings[:, after - 1] * (1.0 - part) + readings[:, after] * part)
+    return scale.voltage(between(observed[0].sampled[index], readings, wanted))

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.bss2.compiled import Compiled, widened, wired, with_weights
+from saltation.bss2.compiled import Compiled, rewired, widened
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.memory import Codes
 from saltation.bss2.physics import Physics
 from saltation.bss2.section import Section
-from saltation.bss2.writing import Write, in_order
+from saltation.bss2.writing import Write, by_time
 
 Floats = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ def _through(
 ) -> tuple[tuple[Stage, ...], dict[str, int]]:
     now, stages = configuration.copy(), [Stage(0.0, compiled)]
     written: dict[str, int] = {}
-    for time, together in in_order(writes):
+    for time, together in by_time(writes):
         before = now.copy()
         for write in together:
             write.apply(now)
@@ -81,11 +81,7 @@ def _through(
         changed = now.differences(before)
         _add(written, changed)
         compiled = stages[-1].compiled
-        if set(changed) <= {"synapse_weight"}:
-            compiled = with_weights(compiled, now, codes, hidden, physics)
-        else:
-            parts = compiled.translation, compiled.circuits
-            compiled = wired(*parts, now, codes, hidden, physics, events, compiled.addresses)
+        compiled = rewired(compiled, changed, now, codes, hidden, physics, events, compiled.addresses)
         if time == 0.0:
             stages.pop()
         stages.append(Stage(time, compiled))

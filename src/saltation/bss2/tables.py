@@ -42,6 +42,10 @@ class Table:
         made: Any = self
         return replace(made, **changes)
 
+    def changed(self) -> list[str]:
+        """Names of the numbers that are not the usual ones."""
+        return [f.name for f in self._fields() if getattr(self, f.name) != f.default]
+
     def table(self) -> list[tuple[str, float, str, str]]:
         """Name, value, unit and source of every number."""
         return [(f.name, getattr(self, f.name), f.metadata["unit"], f.metadata["source"]) for f in self._fields()]

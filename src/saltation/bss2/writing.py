@@ -91,7 +91,7 @@ def _why(register: str) -> str:
     return "it belongs to circuits, which cannot be changed while they run yet; write it before a run"
 
 
-def in_order(writes: Sequence[Write]) -> Iterator[tuple[float, list[Write]]]:
+def by_time(writes: Sequence[Write]) -> Iterator[tuple[float, list[Write]]]:
     """Times, and what is written at each, in the order given."""
     for time, together in groupby(sorted(writes, key=lambda write: write.tick), key=lambda write: write.tick):
         yield time, list(together)

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from saltation.engine.backend import Job
 from saltation.engine.grid_table import steps
+from saltation.engine.observation import between
 from saltation.engine.plan import PackedComponent
 from saltation.errors import ParameterError
-from saltation.model import VoltageSamples
 
 Floats = NDArray[np.float64]
 
@@ -53,16 +53,7 @@ def measured_voltages(packed: PackedComponent, job: Job, dt: float, last: int) -
             f"simulate.observed: voltages of populations in one loop ({', '.join(names)}) must be measured together "
             f"where gradients are surrogates; got only {', '.join(seen)}"
         )
-    return np.concatenate([on_grid(job.request.measured[name], dt, last) for name in names], axis=2)
-
-
-def on_grid(samples: VoltageSamples, dt: float, last: int) -> Floats:
-    """Samples ``[batch, step, neuron]`` at grid points, between them linear, before and behind them constant."""
-    values = np.asarray(samples.values, np.float64)
-    if samples.times.size == 1:
-        return np.repeat(values, last + 1, axis=1)
-    points = np.arange(last + 1) * dt
-    after = np.clip(np.searchsorted(samples.times, points), 1, samples.times.size - 1)
-    before, gap = samples.times[after - 1], samples.times[after] - samples.times[after - 1]
-    part = np.clip((points - before) / gap, 0.0, 1.0)[None, :, None]
-    return np.ascontiguousarray(values[:, after - 1] * (1.0 - part) + values[:, after] * part)
+    points = np.asarray(np.arange(last + 1) * dt, np.float64)
+    samples = [job.request.measured[name] for name in names]
+    found = [between(each.times, np.asarray(each.values, np.float64), points) for each in samples]
+    return np.ascontiguousarray(np.concatenate(found, axis=2))

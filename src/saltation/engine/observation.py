@@ -95,6 +95,15 @@ def add_at(array: Floats, index: Ints, values: Floats) -> None:
         array[:, at] += values[:, k]
 
 
+def between(times: Floats, values: Floats, wanted: Floats) -> Floats:
+    """Samples ``[batch, time, neuron]`` at wanted times: between them linear, before and behind them constant."""
+    if times.size == 1:
+        return np.repeat(values, wanted.size, axis=1)
+    after = np.clip(np.searchsorted(times, wanted), 1, times.size - 1)
+    part = np.clip((wanted - times[after - 1]) / (times[after] - times[after - 1]), 0.0, 1.0)[None, :, None]
+    return values[:, after - 1] * (1.0 - part) + values[:, after] * part
+
+
 def measured_value(probe: Probe, samples: VoltageSamples, name: str) -> Floats:
     """Value of a probe read from measured voltages."""
     if isinstance(probe, Voltage):

@@ -12,14 +12,13 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from saltation.bss2.calibration import Calibration
-from saltation.bss2.chip import SETTLING, Chip
+from saltation.bss2.chip import SETTLING, Chip, lost_events
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.experiment.described import SectionBuilder
-from saltation.bss2.experiment.health import lost_events
 from saltation.bss2.experiment.placed import Placed, place_in
 from saltation.bss2.experiment.record import Record, alike, origin, same_run, unlike
 from saltation.bss2.experiment.result import Result
-from saltation.bss2.experiment.storage import Description, Part, Stored, read, write
+from saltation.bss2.experiment.storage import Block, Description, Stored, read, write
 from saltation.bss2.experiment.tickets import COUNTERS, Ticket
 from saltation.bss2.physics import Physics
 from saltation.bss2.placement import Placement
@@ -312,13 +311,13 @@ class Experiment:
         self._complain(result)
         return result
 
-    def _described(self) -> tuple[tuple[Section, ...], tuple[Part, ...]]:
+    def _described(self) -> tuple[tuple[Section, ...], tuple[Block, ...]]:
         """Sections in their order, and which are whose."""
         sections: list[Section] = []
-        parts: list[Part] = []
+        parts: list[Block] = []
         for each in self._sections:
             own = each.sections()
-            parts.append(Part(len(sections), len(own), each.batch is not None, tuple(each.tickets)))
+            parts.append(Block(len(sections), len(own), each.batch is not None, tuple(each.tickets)))
             sections.extend(own)
         if not sections:
             raise ConfigurationError(
@@ -332,7 +331,7 @@ class Experiment:
         tables = chip.physics, chip.variation, chip.noise
         return Record(chip.serial, *tables, before, configuration, sections, seed, self.settling)
 
-    def _description(self, parts: tuple[Part, ...]) -> Description:
+    def _description(self, parts: tuple[Block, ...]) -> Description:
         return Description(parts, self._placed, self.calibration, dict(self._cut))
 
     def _complain(self, result: Result) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
 from saltation.bss2.calibration import Calibration
-from saltation.bss2.chip import Execution
+from saltation.bss2.chip import Execution, lost_events
 from saltation.bss2.compiled import taking_part
 from saltation.bss2.crossbar import FIRST_LINK_IN, FIRST_SOURCE
 from saltation.bss2.experiment.record import Record
@@ -150,11 +150,6 @@ def examine(
     found = [*_lost(record, execution), *_readings(record, execution), *_wrapped(record, execution)]
     found += [*_cut(cut), *_unheard(record, execution), *_uncalibrated(record, calibration, placed)]
     return Health(tuple(found))
-
-
-def lost_events(execution: Execution) -> dict[str, int]:
-    """Events lost, by where, but for places where none were."""
-    return {place: n for place, n in execution.lost.items() if n}
 
 
 def _lost(record: Record, execution: Execution) -> Iterator[Finding]:

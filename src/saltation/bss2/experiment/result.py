@@ -10,7 +10,7 @@ from typing import Any, TypeVar, final
 from saltation.bss2.chip import Execution
 from saltation.bss2.experiment.health import Health, examine
 from saltation.bss2.experiment.record import Record, digest_of, origin
-from saltation.bss2.experiment.storage import Description, Part, Stored, write
+from saltation.bss2.experiment.storage import Block, Description, Stored, write
 from saltation.bss2.experiment.tickets import Ticket
 from saltation.bss2.section import Observed
 from saltation.errors import ParameterError, SimulationError
@@ -119,7 +119,7 @@ class Result:
     def __init__(self, record: Record, execution: Execution, description: Description, compiling: float = 0.0) -> None:
         self.record, self.execution = record, execution
         self._description = description
-        self._parts: dict[Ticket[Any], Part] = {t: part for part in description.parts for t in part.tickets}
+        self._parts: dict[Ticket[Any], Block] = {t: part for part in description.parts for t in part.tickets}
         self._values: dict[Ticket[Any], Any] = {}
         self._compiling, self._reading = compiling, 0.0
 

@@ -34,7 +34,7 @@ _FORMAT = "saltation.bss2.Experiment"
 
 @final
 @dataclass(frozen=True, eq=False)
-class Part:
+class Block:
     """A section, or the sections of a batch, and the tickets for them.
 
     Attributes
@@ -58,14 +58,14 @@ class Description:
 
     Attributes
     ----------
-    parts : tuple of Part
+    parts : tuple of Block
     placed : Placed or None
     calibration : Calibration or None
     cut : dict of projection to (int, int)
         How many weights were cut, of how many.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[Block, ...]
     placed: Placed | None
     calibration: Calibration | None
     cut: Mapping[ProjectionKey, tuple[int, int]]
@@ -191,7 +191,7 @@ def _description(about: Mapping[str, Any], arrays: Arrays, placed: Placed | None
         for kind, name, recording in listed:
             tickets.append(Ticket(Asked(kind, name, arrays[f"ticket/{i}"], recording), batched))
             i += 1
-        parts.append(Part(first, count, batched, tuple(tickets)))
+        parts.append(Block(first, count, batched, tuple(tickets)))
     calibration = Calibration.from_bytes(arrays["calibration"].tobytes()) if "calibration" in arrays else None
     cut = {key if isinstance(key, str) else (key[0], key[1]): (n, of) for key, n, of in about["cut"]}
     return Description(tuple(parts), placed, calibration, cut)

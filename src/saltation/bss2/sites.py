@@ -1,4 +1,4 @@
-"""`Placed`: a network on chips: its parts, with which codes, and in which scale; and what was said of it already."""
+"""`Sites`: the parts of a network on their chips: with which codes, in which scale; and what was said of it already."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
 from saltation.bss2.calibration import Calibration
-from saltation.bss2.chip import Chip, Execution
+from saltation.bss2.chip import Chip, Execution, lost_events
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.parts import Part
 from saltation.bss2.playing import at_rails
@@ -49,19 +49,19 @@ class Site:
 
 
 @final
-class Placed:
+class Sites:
     """All parts of a network, and what they have in common.
 
     Attributes
     ----------
-    sites : tuple of Site
+    all : tuple of Site
         In the order in which they run.
     factors : dict of str to float
         For each population, the weight on the chip for a weight of 1.
     """
 
     def __init__(self, sites: tuple[Site, ...], factors: Mapping[str, float]) -> None:
-        self.sites, self.factors = sites, factors
+        self.all, self.factors = sites, factors
         self._held: dict[str, Population] | None = None
         self._told: set[str] = set()
 
@@ -73,7 +73,7 @@ class Placed:
 
     def rounded(self, key: ProjectionKey, projection: Projection) -> NDArray[np.int64]:
         """Weights of a projection as the chip has them, in its shape, those beyond the range cut."""
-        site = next(site for site in self.sites if key in site.part.keys)
+        site = next(site for site in self.all if key in site.part.keys)
         most = g.WEIGHT_MAX * site.part.placement.written[key].rows
         factor = self.factors[projection.post]
         wanted = np.rint(projection.weight * factor).astype(np.int64)
@@ -93,7 +93,7 @@ class Placed:
             for name, population in populations.items():
                 if isinstance(population, LIF):
                     hold = np.zeros(population.size)
-                    for site in self.sites:
+                    for site in self.all:
                         if name in site.part.neurons:
                             hold[site.part.neurons[name]] = site.scales[name].hold
                     self._held[name] = population.with_parameters(t_refrac=hold)
@@ -101,7 +101,7 @@ class Placed:
 
     def complain(self, execution: Execution, recorded: Sequence[str]) -> None:
         """Say what a chip lost in a run, and where its readings ended."""
-        if lost := {place: n for place, n in execution.lost.items() if n}:
+        if lost := lost_events(execution):
             warnings.warn(
                 f"the chip lost events in run {execution.number}: {lost}; more come at once than a link or a bus "
                 "carries, one every 8 ns; spread them, or use fewer inputs",
