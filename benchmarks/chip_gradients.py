@@ -13,7 +13,7 @@ Bits of a sample: 8 for a reading, and for a spike those that tell 512 circuits 
 gradient of a batch on the chip is compared with that of the exact model with the same, rounded weights (``cosine``),
 and with central differences of the loss on the same chip without temporal noise, along random directions of weights
 (``differences``: the correlation over directions of what the gradient predicts and what is found; of the exact model's
-gradient, too).
+gradient, too).  ``longest_by_median`` tells whether single samples decide the gradient of the batch.
 """
 
 import json
@@ -108,6 +108,7 @@ def measure(
         "exact_loss": exact_loss,
         "cosine": cosine(np.concatenate([g.ravel() for g in gradient.values()]), flat(exact)),
         "cosine_by_projection": found,
+        "longest_by_median": outlier(run, settings, data),
         "differences": agreement(settings, weights, data, noisy, quiet, gradient),
         "differences_of_exact": agreement(settings, weights, data, noisy, quiet, exact),
     }
@@ -159,6 +160,16 @@ def agreement(
         seen.append(losses[0] - losses[1])
         predicted.append(2.0 * sum(float((gradient[name] * step[name]).sum()) for name in step))
     return float(np.corrcoef(predicted, seen)[0, 1])
+
+
+def outlier(run: Any, settings: Settings, data: Any) -> float:
+    """How many times as long as the median the longest gradient of a sample is."""
+    readout = make_readout(settings)
+    _, derivative = readout.loss(readout.observe(run), data.labels)
+    gradient = run.gradient(**readout.cotangents(run, derivative), per_sample=True, time_constants=False)
+    each = np.concatenate([gradient.weight[key].reshape(BATCH, -1) for key in PROJECTIONS.values()], axis=1)
+    length = np.linalg.norm(each, axis=1)
+    return float(length.max() / np.median(length))
 
 
 def flat(gradient: dict[str, Any]) -> Any:

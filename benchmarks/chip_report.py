@@ -54,8 +54,8 @@ def yinyang_table(record: dict[str, Any]) -> str:
 
 def gradients_table(record: dict[str, Any]) -> str:
     lines = [
-        "| gradient | readings every | bits a sample | cosine to the exact model's | differences | exact model's |",
-        "|---|---|---|---|---|---|",
+        "| gradient | readings every | bits a sample | cosine to exact | differences | those of exact | longest |",
+        "|---|---|---|---|---|---|---|",
     ]
     for (way, period), rows in grouped(record).items():
 
@@ -68,13 +68,15 @@ def gradients_table(record: dict[str, Any]) -> str:
         number = statistics.mean(row["bits_per_sample"] for row in rows)
         lines.append(
             f"| {way} | {every} | {number:,.0f} | {mean('cosine')} | **{mean('differences')}** | "
-            f"{mean('differences_of_exact')} |"
+            f"{mean('differences_of_exact')} | "
+            f"{max(row['longest_by_median'] for row in rows):.0f} |"
         )
     chips = len({row["serial"] for row in record["rows"]})
     note = (
         f"Mean and standard deviation over {chips} chips, batches of {record['batch']}; *differences*: correlation, "
         f"over {record['directions']} random directions, of predicted and found changes of the loss on the chip "
-        f"without temporal noise; *exact model's*: the same for the gradient of the exact model. "
+        f"without temporal noise; *those of exact*: the same for the gradient of the exact model; *longest*: the "
+        "longest gradient of a sample, by the median one, on the worst chip. "
         f"{record['date'][:10]}, from `benchmarks/results/chip_gradients.json`."
     )
     return "\n".join(lines) + f"\n\n{note}\n\n![gradients by bits observed](images/chip_gradients.png)"

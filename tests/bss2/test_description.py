@@ -5,16 +5,16 @@ import dataclasses
 import numpy as np
 
 from saltation.bss2 import Cadc, Chip, Configuration, Madc, Physics, Section, Variation
-from saltation.bss2.description import WIDTH, circuits_in_use, describe, parts_of
+from saltation.bss2.description import WIDTH, circuits_in_use, describe, resources_of
 from saltation.bss2.registers import REGISTERS, node_exists
 
 
 def used(configuration, recorded=None):
-    return {part.name: part.used for part in parts_of(configuration, recorded)}
+    return {part.name: part.used for part in resources_of(configuration, recorded)}
 
 
 def test_there_is_what_there_is():
-    there = {part.name: part.there for part in parts_of(Configuration())}
+    there = {part.name: part.there for part in resources_of(Configuration())}
     assert there["neuron circuits"] == 512 and there["synapses"] == 2 * 256 * 256
     assert there["crossbar nodes"] == sum(node_exists(i, j) for i in range(20) for j in range(12)) == 76
     assert set(used(Configuration()).values()) == {0}

@@ -28,7 +28,7 @@ _HALVES = ("top", "bottom")
 _LINKS = slice(g.NEURON_OUTPUTS, g.NEURON_OUTPUTS + g.LINKS)
 
 
-class Part(NamedTuple):
+class Resource(NamedTuple):
     """A kind of part of a chip: how many there are, how many are in use, and what is said of these."""
 
     name: str
@@ -37,7 +37,7 @@ class Part(NamedTuple):
     note: str = ""
 
 
-def parts_of(registers: Registers, recorded: Mapping[str, npt.ArrayLike] | None = None) -> list[Part]:
+def resources_of(registers: Registers, recorded: Mapping[str, npt.ArrayLike] | None = None) -> list[Resource]:
     """Parts of a chip and how many of each a configuration uses.
 
     Parameters
@@ -49,7 +49,7 @@ def parts_of(registers: Registers, recorded: Mapping[str, npt.ArrayLike] | None 
 
     Returns
     -------
-    list of Part
+    list of Resource
         A circuit is in use if its membrane can spike, has a synapse, or is recorded; a synapse if its weight is not 0
         and its row is on; a driver or a bus if one of its rows is.
     """
@@ -65,7 +65,7 @@ def parts_of(registers: Registers, recorded: Mapping[str, npt.ArrayLike] | None 
 
 def describe(registers: Registers, recorded: Mapping[str, npt.ArrayLike] | None = None) -> str:
     """Write what a configuration uses of a chip, and the registers in which it differs from one after a reset."""
-    found = parts_of(registers, recorded)
+    found = resources_of(registers, recorded)
     rows = [("", "there", "in use", ""), *((p.name, str(p.there), str(p.used), p.note) for p in found)]
     name, there, used = (max(len(row[i]) for row in rows) for i in range(3))
     lines: list[str] = []
@@ -118,7 +118,7 @@ def drivers_in_use(registers: Registers) -> NDArray[np.bool_]:
     return (registers["row_mode"] != DISABLED).reshape(g.HEMISPHERES, g.DRIVERS, g.ROWS_PER_DRIVER).any(axis=2)
 
 
-def _neurons(registers: Registers, recorded: Mapping[str, npt.ArrayLike]) -> list[Part]:
+def _neurons(registers: Registers, recorded: Mapping[str, npt.ArrayLike]) -> list[Resource]:
     used, roots = circuits_in_use(registers, recorded), joined(registers)
     membranes, sizes = np.unique(roots[used], return_counts=True)
     threshold, sends = (registers[name] == 1 for name in ("threshold_enable", "event_routing_enable_digital"))
@@ -131,12 +131,12 @@ def _neurons(registers: Registers, recorded: Mapping[str, npt.ArrayLike]) -> lis
         note += f", {spiking} can spike, {np.unique(roots[threshold & sends]).size} send their spikes"
     outputs = np.unique(g.output_of(np.flatnonzero(threshold & sends)))
     return [
-        Part("neuron circuits", g.CIRCUITS, int(used.sum()), note),
-        Part("event outputs of circuits", g.NEURON_OUTPUTS, outputs.size),
+        Resource("neuron circuits", g.CIRCUITS, int(used.sum()), note),
+        Resource("event outputs of circuits", g.NEURON_OUTPUTS, outputs.size),
     ]
 
 
-def _synapses(registers: Registers) -> list[Part]:
+def _synapses(registers: Registers) -> list[Resource]:
     used, mode = synapses_in_use(registers), registers["row_mode"]
     weight = registers["synapse_weight"]
     notes: list[str] = []
@@ -158,10 +158,10 @@ def _synapses(registers: Registers) -> list[Part]:
     told = [f"{n} {what}" for n, what in ((selecting, "compare the row select"), (plastic, "change by use")) if n]
     buses = [bus for bus in range(g.BUSES) if _drivers_of_bus(drivers, bus).any()]
     return [
-        Part("synapses", g.CIRCUITS * g.ROWS, int(used.sum()), ", ".join(notes)),
-        Part("synapse rows", g.HEMISPHERES * g.ROWS, int((mode != DISABLED).sum()), "; ".join(rows)),
-        Part("synapse drivers", g.HEMISPHERES * g.DRIVERS, int(drivers.sum()), ", ".join(told)),
-        Part("buses to drivers", g.BUSES, len(buses)),
+        Resource("synapses", g.CIRCUITS * g.ROWS, int(used.sum()), ", ".join(notes)),
+        Resource("synapse rows", g.HEMISPHERES * g.ROWS, int((mode != DISABLED).sum()), "; ".join(rows)),
+        Resource("synapse drivers", g.HEMISPHERES * g.DRIVERS, int(drivers.sum()), ", ".join(told)),
+        Resource("buses to drivers", g.BUSES, len(buses)),
     ]
 
 
@@ -170,7 +170,7 @@ def _drivers_of_bus(drivers: NDArray[np.bool_], bus: int) -> NDArray[np.bool_]:
     return drivers[hemisphere, own :: g.BUSES_PER_HEMISPHERE]
 
 
-def _crossbar(registers: Registers) -> list[Part]:
+def _crossbar(registers: Registers) -> list[Resource]:
     node = registers["node_enable"] == 1
     there = sum(node_exists(source, target) for source in range(node.shape[0]) for target in range(node.shape[1]))
     groups = (
@@ -180,21 +180,21 @@ def _crossbar(registers: Registers) -> list[Part]:
     )
     note = ", ".join(f"{int(own.sum())} {name}" for name, own in groups if own.any())
     return [
-        Part("crossbar nodes", there, int(node.sum()), note),
-        Part("links from the host", g.LINKS, int(node[_LINKS].any(axis=1).sum())),
-        Part("links to the host", g.LINKS, int(node[:, g.BUSES :].any(axis=0).sum())),
+        Resource("crossbar nodes", there, int(node.sum()), note),
+        Resource("links from the host", g.LINKS, int(node[_LINKS].any(axis=1).sum())),
+        Resource("links to the host", g.LINKS, int(node[:, g.BUSES :].any(axis=0).sum())),
     ]
 
 
-def _sources(registers: Registers) -> Part:
+def _sources(registers: Registers) -> Resource:
     on = registers["source_enable"] == 1
     poisson = int((on & (registers["source_mode"] == POISSON)).sum())
     regular = int(on.sum()) - poisson
     note = ", ".join(f"{n} {what}" for n, what in ((regular, "regular"), (poisson, "Poisson")) if n)
-    return Part("background sources", g.SOURCES, int(on.sum()), note)
+    return Resource("background sources", g.SOURCES, int(on.sum()), note)
 
 
-def _converters(registers: Registers, recorded: Mapping[str, npt.ArrayLike]) -> list[Part]:
+def _converters(registers: Registers, recorded: Mapping[str, npt.ArrayLike]) -> list[Resource]:
     columns = np.unique(np.asarray(recorded.get("Cadc", ()), np.int64))
     connected = np.union1d(
         np.flatnonzero(registers["readout_enable_madc"]), np.asarray(recorded.get("Madc", ()), np.int64)
@@ -204,8 +204,8 @@ def _converters(registers: Registers, recorded: Mapping[str, npt.ArrayLike]) -> 
     notes += [f"{_HALVES[h]} reads the reference" for h in np.flatnonzero(registers["cadc_enable_reference"]).tolist()]
     circuits = f"circuits {_listed(connected.tolist())}" if connected.size else ""
     return [
-        Part("columns of the CADC", g.CIRCUITS, columns.size, ", ".join(notes)),
-        Part("inputs of the MADC", g.MADC_INPUTS, connected.size, circuits),
+        Resource("columns of the CADC", g.CIRCUITS, columns.size, ", ".join(notes)),
+        Resource("inputs of the MADC", g.MADC_INPUTS, connected.size, circuits),
     ]
 
 

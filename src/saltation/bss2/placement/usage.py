@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
 from saltation.bss2.configuration import Configuration
-from saltation.bss2.description import parts_of
+from saltation.bss2.description import resources_of
 from saltation.bss2.placement.demand import MOST_JOINED, SIGNED_FAN_IN, Demand
 from saltation.bss2.placement.labels import LABELS, Labels
 from saltation.bss2.placement.slots import Slots
@@ -76,7 +76,7 @@ def resources(
     configuration: Configuration,
 ) -> Needs:
     """What a network that was placed, and switched on in a configuration, takes of the chip."""
-    parts = {part.name: (part.used, part.there) for part in parts_of(configuration)}
+    parts = {part.name: (part.used, part.there) for part in resources_of(configuration)}
     drivers = {(slot.hemisphere, slot.driver) for listed in slots.of.values() for slot in listed}
     return {
         "neuron circuits": (sum(own.size for own in circuits.values()), g.CIRCUITS),
