@@ -15,8 +15,8 @@ from saltation.bss2 import (
     Variation,
 )
 from saltation.bss2 import geometry as g
-from saltation.bss2.crossbar import label_of
-from saltation.bss2.execution import in_order, led
+from saltation.bss2.arriving import arrivals_of, in_order, make_routes
+from saltation.bss2.crossbar import FIRST_LINK_IN, label_of
 from saltation.errors import ConfigurationError, ParameterError
 
 QUIET = {"variation": Variation.none(), "noise": Noise.none(), "physics": Physics(memory_crosstalk=0.0)}
@@ -291,10 +291,31 @@ def test_arrivals_are_in_the_order_of_time_then_address(spread):
     np.testing.assert_array_equal(kind[order], kind[expected])
 
 
-def test_events_are_led_to_every_address_of_their_label():
-    addresses = {(3, 7): np.array([1, 4]), (3, 9): np.array([], int), (3, 2): np.array([0])}
-    labels = np.array([7, 2, 9, 7])
-    event, kind = led(3, labels, addresses)
-    expected = [(i, a) for i, label in enumerate(labels.tolist()) for a in addresses[3, label].tolist()]
-    assert list(zip(event.tolist(), kind.tolist(), strict=True)) == expected
-    assert led(3, np.empty(0, int), addresses)[0].size == 0
+@pytest.mark.parametrize("begins", [[0.0], [0.0, 1e-6, 3e-6]])
+def test_events_are_led_to_every_address_of_their_label(begins):
+    rng = np.random.default_rng(1)
+    times = np.sort(rng.uniform(0.0, 4e-6, 300))
+    labels, links = rng.choice([2, 7, 9], 300), rng.integers(0, 2, 300)
+    tables = []
+    for shift in range(len(begins)):
+        addresses = {
+            (FIRST_LINK_IN + link, label): np.arange(link + shift, label, 3) for link in (0, 1) for label in (7, 9)
+        }
+        tables.append(addresses | {(FIRST_LINK_IN + link, 2): np.empty(0, int) for link in (0, 1)})
+    physics = Physics()
+    section = Section(5e-6, ChipEvents(times, labels, links))
+    found, lost = arrivals_of(Configuration(), section, physics, [make_routes(each) for each in tables], begins)
+    expected, waited, free = [], 0, {0: -np.inf, 1: -np.inf}
+    for time, label, link in zip(times, labels.tolist(), links.tolist(), strict=True):
+        stamp = np.ceil(time / g.TICK - 1e-6) * g.TICK
+        start = max(stamp, free[link])
+        if start - stamp > physics.link_depth * physics.link_period:
+            waited += 1
+            continue
+        free[link] = start + physics.link_period
+        stage = max(i for i, begin in enumerate(begins) if i == 0 or begin < start)
+        for address in tables[stage][FIRST_LINK_IN + link, label].tolist():
+            expected.append((start + physics.input_delay, address))
+    assert lost == waited
+    assert list(zip(found.time.tolist(), found.address.tolist(), strict=True)) == sorted(expected)
+    assert len(expected) > 300

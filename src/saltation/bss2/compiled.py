@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import crossbar
 from saltation.bss2 import geometry as g
+from saltation.bss2.arriving import Routes, make_routes
 from saltation.bss2.circuits import pack
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.crossbar import Address
@@ -42,6 +43,8 @@ class Compiled:
         Synapses by address.
     addresses_of : dict
         Addresses, by their index, that an event of an input of the crossbar with a label reaches.
+    routes : Routes
+        The same, for the kernels.
     addresses : tuple of Address
         What buses carry; the kernels know each by its index.
     """
@@ -51,6 +54,7 @@ class Compiled:
     wires: Wires
     matches: Matches
     addresses_of: dict[tuple[int, int], Ints]
+    routes: Routes
     addresses: tuple[Address, ...]
 
     def unheard(self) -> set[tuple[int, int]]:
@@ -130,7 +134,7 @@ def wired(
         np.concatenate([np.empty(0, np.int64), *routes]),
         plasticity_of(configuration, physics),
     )
-    return Compiled(translation, circuits, wires, matches, addresses_of, tuple(index))
+    return Compiled(translation, circuits, wires, matches, addresses_of, make_routes(addresses_of), tuple(index))
 
 
 def rewired(

@@ -17,6 +17,7 @@ Ints = NDArray[np.int64]
 
 FIRST_LINK_IN = g.NEURON_OUTPUTS
 FIRST_SOURCE = FIRST_LINK_IN + g.LINKS
+INPUTS = FIRST_SOURCE + g.SOURCES
 
 
 class Address(NamedTuple):

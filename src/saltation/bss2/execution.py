@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, final
 
 import numpy as np
@@ -10,28 +9,24 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import crossbar
 from saltation.bss2 import geometry as g
-from saltation.bss2.background import background_events
+from saltation.bss2.arriving import arrivals_of
 from saltation.bss2.circuits import at_rest
 from saltation.bss2.configuration import Configuration
-from saltation.bss2.emulation import Arrivals, Channels, advance, readings_between, readings_of
+from saltation.bss2.emulation import Channels, advance, readings_between, readings_of
 from saltation.bss2.gates import FIRST_LINK, FIRST_OUTPUT, GATES, timing_of
 from saltation.bss2.physics import Physics
 from saltation.bss2.readout import converted, shown
 from saltation.bss2.registers import ADAPTATION
-from saltation.bss2.section import ChipEvents, Observed, Section
+from saltation.bss2.section import Observed, Section
 from saltation.bss2.staging import Stage
 from saltation.bss2.translation import Translation
 from saltation.bss2.variation import Noise
 from saltation.engine.threads import run_chunks
 from saltation.errors import ConfigurationError
-from saltation.kernels.cache import compile_kernel
 from saltation.kernels.chip import records as r
-from saltation.kernels.chip.links import serve
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-_serve = cache(lambda: compile_kernel(serve))
 
 
 @final
@@ -104,7 +99,8 @@ def _run_section(setting: Setting, section: Section, stages: tuple[Stage, ...], 
     stream = np.random.default_rng(other)
     state = at_rest(circuits, GATES, g.HEMISPHERES * g.DRIVERS)
     state.membrane[:, r.THRESHOLD_NOW] += noise.threshold * stream.standard_normal(state.count.size)
-    arrivals, lost_in = arrivals_of(setting, section, stages)
+    routes, begins = [stage.compiled.routes for stage in stages], [stage.begin for stage in stages]
+    arrivals, lost_in = arrivals_of(setting.configuration, section, physics, routes, begins)
     channels = [_channels(setting, translation, each, section.duration) for each in section.recordings]
     readings, values = readings_of(channels)
     timing, found = timing_of(physics, noise), []
@@ -156,69 +152,3 @@ def _channels(setting: Setting, translation: Translation, recording: Any, durati
     place = translation.place_of[chosen]
     line = np.where(source == 0, -1, 2 * place + source - 1)
     return Channels(recording.times(duration, setting.physics), translation.membrane_of[chosen], line)
-
-
-def arrivals_of(setting: Setting, section: Section, stages: tuple[Stage, ...]) -> tuple[Arrivals, int]:
-    """Arrivals on the buses of all events from outside the neurons, and how many were lost on the way.
-
-    The crossbar leads each as it is when the event leaves its link.
-    """
-    physics, configuration = setting.physics, setting.configuration
-    times, kinds, lost = [], [], 0
-    for source, events in _streams(configuration, section):
-        stamps = np.ceil(np.asarray(events.times) / g.TICK - 1e-6) * g.TICK
-        served = np.empty(stamps.size)
-        patience = physics.link_depth * physics.link_period
-        lost += int(_serve()(stamps, physics.link_period, patience, served))
-        labels = np.asarray(events.labels)
-        there = np.isfinite(served)
-        served, labels = served[there], labels[there]
-        cuts = np.searchsorted(served, [stage.begin for stage in stages[1:]], side="right").tolist()
-        for stage, first, stop in zip(stages, [0, *cuts], [*cuts, served.size], strict=True):
-            within, named = served[first:stop], labels[first:stop]
-            event, kind = led(source, named, stage.compiled.addresses_of)
-            times.append(within[event] + physics.input_delay)
-            kinds.append(kind)
-    time = np.concatenate([np.empty(0), *times])
-    kind = np.concatenate([np.empty(0, np.int64), *kinds])
-    order = in_order(time, kind)
-    return Arrivals(time[order], kind[order]), lost
-
-
-def led(source: int, labels: Ints, addresses_of: Mapping[tuple[int, int], Ints]) -> tuple[Ints, Ints]:
-    """Where the crossbar leads events of a source: number of the event and address, one for each place."""
-    used = np.flatnonzero(np.bincount(labels, minlength=1))
-    reached = [addresses_of[source, label] for label in used.tolist()]
-    flat = np.concatenate([np.empty(0, np.int64), *reached]).astype(np.int64)
-    count = np.zeros(g.NEURON_LABEL_MAX + 1, np.int64)
-    count[used] = [each.size for each in reached]
-    first = np.zeros(g.NEURON_LABEL_MAX + 1, np.int64)
-    first[used] = np.cumsum(count[used]) - count[used]
-    times = count[labels]
-    event = np.repeat(np.arange(labels.size), times)
-    place = np.arange(event.size) - np.repeat(np.cumsum(times) - times, times)
-    return event, flat[first[labels[event]] + place]
-
-
-def in_order(time: Floats, kind: Ints) -> Ints:
-    """The order by time, then kind: as ``np.lexsort``, and much faster where few are at the same time."""
-    order = np.argsort(time, kind="stable")
-    later = time[order]
-    tied = np.flatnonzero(later[1:] == later[:-1])
-    if tied.size:
-        members = np.union1d(tied, tied + 1)
-        chosen = order[members]
-        order[members] = chosen[np.lexsort((kind[chosen], time[chosen]))]
-    return order
-
-
-def _streams(configuration: Configuration, section: Section) -> list[tuple[int, ChipEvents]]:
-    """Events by input of the crossbar: of each link, and of each background source."""
-    links, found = np.asarray(section.events.links), []
-    for link in np.unique(links).tolist():
-        own = links == link
-        events = ChipEvents(np.asarray(section.events.times)[own], np.asarray(section.events.labels)[own], link)
-        found.append((crossbar.FIRST_LINK_IN + link, events))
-    for source in np.flatnonzero(configuration["source_enable"]).tolist():
-        found.append((crossbar.FIRST_SOURCE + source, background_events(configuration, source, section.duration)))
-    return found
