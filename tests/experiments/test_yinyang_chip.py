@@ -13,7 +13,7 @@ from saltation.experiments.results import ResultFolder
 from saltation.experiments.yinyang import RECIPES, Settings, train
 
 SETTINGS = dataclasses.replace(
-    RECIPES["default"], backend="bss2", hidden=20, train_points=48, held_out_points=30, batch=16, epochs=2
+    RECIPES["default"], backend="bss2", hidden=20, train_points=48, held_out_points=30, batch=4, epochs=2
 )
 pytestmark = pytest.mark.filterwarnings("ignore::saltation.errors.ChipWarning")  # some weights reach the chip's limit
 

@@ -168,7 +168,8 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
     learned = "--delays axonal or synaptic"
     refuse_idle(given, ("delay_learning_rate",), settings.delays != "none", "delays that are learned", learned)
     if settings.backend != "exact":
-        settings = dataclasses.replace(settings, gradient=settings.chosen_gradient)  # for the folder to say which
+        # for the folder to say which
+        settings = dataclasses.replace(settings, gradient=settings.chosen_gradient, clip_norm=settings.chosen_clip)
     return settings, recipe, frontend
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from saltation.engine import Run, simulate
 from saltation.errors import ParameterError
 from saltation.experiments.adam import Adam
+from saltation.experiments.norm_clip import NormClip
 from saltation.experiments.on_chip import uncounted, with_runs, without_runs
 from saltation.experiments.training import Trained, check_finite
 from saltation.experiments.yinyang.readout import make_readout
@@ -90,6 +91,24 @@ def learning_rates(settings: Settings, learning_rate: float, names: Iterable[str
     return {name: of_delays if name in DELAYS else learning_rate for name in names}
 
 
+def make_clip(settings: Settings, names: Iterable[str]) -> NormClip | None:
+    """What shortens gradients, if anything does."""
+    return None if settings.chosen_clip == 1.0 else NormClip(names, settings.chosen_clip)
+
+
+def with_norms(state: Any, clip: NormClip | None) -> Any:
+    """The state of an optimiser with the norms of gradients that decide the next ones' lengths."""
+    return state if clip is None else {"of": state, "norms": clip.state()}
+
+
+def without_norms(state: Any, clip: NormClip | None) -> Any:
+    """The state of the optimiser alone; `clip` goes on from where it was."""
+    if clip is None:
+        return state
+    clip.restore(state["norms"])
+    return state["of"]
+
+
 @final
 class NumpyLearner(Learner):
     """Training with nothing but NumPy: the run's own gradient, and `Adam`.
@@ -109,6 +128,7 @@ class NumpyLearner(Learner):
         self._weights = initial_weights(settings)
         self._network = make_network(settings, self._weights)
         self._adam = Adam(self._weights)
+        self._clip = make_clip(settings, self._weights)
 
     def warm_up(self, stimulus: Spikes, labels: Ints) -> None:
         """Run a batch and its gradient."""
@@ -128,6 +148,8 @@ class NumpyLearner(Learner):
         gradients |= {name: gradient.delay[key] for name, key in DELAYS.items() if name in self._weights}
         for name, values in gradients.items():
             check_finite(f"the gradient of {name}", values)
+        if self._clip is not None:
+            gradients = self._clip(gradients)
         moved = self._adam.step(self._weights, gradients, learning_rates(self._settings, learning_rate, self._weights))
         moved |= {name: np.maximum(moved[name], 0.0) for name in DELAYS if name in moved}
         for name, values in moved.items():
@@ -144,12 +166,12 @@ class NumpyLearner(Learner):
         return dict(self._weights)
 
     def state(self) -> Any:
-        """Give the state of the optimiser, and of a chip the number of its runs."""
-        return with_runs(self._adam.state(), self._backend)
+        """Give the state of the optimiser and of clipping, and of a chip the number of its runs."""
+        return with_norms(with_runs(self._adam.state(), self._backend), self._clip)
 
     def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
         """Take up earlier weights and state."""
-        self._adam.restore(without_runs(state, self._backend))
+        self._adam.restore(without_runs(without_norms(state, self._clip), self._backend))
         self._set({name: np.asarray(weights[name], np.float64) for name in self._weights})
 
     def _set(self, weights: dict[str, Floats]) -> None:

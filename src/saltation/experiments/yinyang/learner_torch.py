@@ -11,7 +11,14 @@ from torch import Tensor
 from saltation.experiments.on_chip import uncounted, with_runs, without_runs
 from saltation.experiments.torch_support import one_thread, tensors
 from saltation.experiments.training import check_finite
-from saltation.experiments.yinyang.learner import Learner, Step, learning_rates
+from saltation.experiments.yinyang.learner import (
+    Learner,
+    Step,
+    learning_rates,
+    make_clip,
+    with_norms,
+    without_norms,
+)
 from saltation.experiments.yinyang.settings import Settings
 from saltation.experiments.yinyang.task import initial_weights, make_backend, make_network
 from saltation.model import Spikes
@@ -42,6 +49,7 @@ class TorchLearner(Learner):
         self._snn = SNN(network, trainable=kinds, backend=self._backend)
         # The order of the state must not hang on that of the module's parameters.
         self._parameters = {name: self._snn.get_parameter(name) for name in values}
+        self._clip = make_clip(settings, values)
         # one group for each, since delays have a learning rate of their own
         self._adam = torch.optim.Adam([{"params": [each]} for each in self._parameters.values()])
 
@@ -71,6 +79,10 @@ class TorchLearner(Learner):
         for name, parameter in self._parameters.items():
             assert parameter.grad is not None
             check_finite(f"the gradient of {name}", parameter.grad.numpy())
+        if self._clip is not None:
+            gradients = {name: each.grad.numpy() for name, each in self._parameters.items() if each.grad is not None}
+            for name, shortened in self._clip(gradients).items():
+                self._parameters[name].grad = torch.from_numpy(shortened)
         rates = learning_rates(settings, learning_rate, self._parameters)
         for group, rate in zip(self._adam.param_groups, rates.values(), strict=True):
             group["lr"] = rate
@@ -90,12 +102,12 @@ class TorchLearner(Learner):
         return {name: parameter.detach().numpy().copy() for name, parameter in self._parameters.items()}
 
     def state(self) -> Any:
-        """Give the state of the optimiser, and of a chip the number of its runs."""
-        return with_runs(self._adam.state_dict(), self._backend)
+        """Give the state of the optimiser and of clipping, and of a chip the number of its runs."""
+        return with_norms(with_runs(self._adam.state_dict(), self._backend), self._clip)
 
     def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
         """Take up earlier weights and state."""
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 parameter.copy_(torch.from_numpy(np.array(weights[name])))
-        self._adam.load_state_dict(tensors(without_runs(state, self._backend)))
+        self._adam.load_state_dict(tensors(without_runs(without_norms(state, self._clip), self._backend)))

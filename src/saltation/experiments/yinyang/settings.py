@@ -93,6 +93,9 @@ class Settings(Recipe):
         them, see `saltation.bss2.imperfect`.
     calibrated : bool
         Of a chip: whether circuits have codes of their own.
+    clip_norm : float, optional
+        Gradients are shortened to this quantile of the norms of those before, `saltation.experiments.norm_clip`; 1
+        leaves them.  By default 0.5 for EventProp on a chip, 1 elsewhere.
     train_points, held_out_points : int
         Points to train on (seed 42), and points for validation (41) and test (40) each.
 
@@ -139,6 +142,7 @@ class Settings(Recipe):
     rows: int = 4
     imperfections: str = "all"
     calibrated: bool = True
+    clip_norm: float | None = None
     train_points: int = 5000
     held_out_points: int = 1000
 
@@ -167,6 +171,8 @@ class Settings(Recipe):
         number("Settings", "delay_init", self.delay_init, minimum=0.0)
         if self.out_sum is not None:
             number("Settings", "out_sum", self.out_sum)
+        if self.clip_norm is not None:
+            number("Settings", "clip_norm", self.clip_norm, minimum=0.0, maximum=1.0, strict=True)
         number("Settings", "alpha", self.alpha, minimum=0.0)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
         if self.backend == "grid" or self.surrogate_gradients:
@@ -176,6 +182,13 @@ class Settings(Recipe):
     def chosen_gradient(self) -> str:
         """The gradient, also where none is given."""
         return self.gradient or ("surrogate" if self.backend == "grid" else "eventprop")
+
+    @property
+    def chosen_clip(self) -> float:
+        """The quantile to which gradients are shortened, also where none is given."""
+        if self.clip_norm is not None:
+            return self.clip_norm
+        return 0.5 if self.backend == "bss2" and not self.surrogate_gradients else 1.0
 
     @property
     def surrogate_gradients(self) -> bool:
