@@ -288,7 +288,7 @@ class Chip:
         written = configuration.differences(self._written)
         settles = not ANALOG.keys().isdisjoint(written)
         codes = stored_codes(configuration, self.physics, self._codes, settling) if settles else self._codes
-        copied = configuration.frozen() if written else self._written
+        copied = configuration.frozen(self._written, written) if written else self._written
         ready = perf_counter()
         known = hidden(self.serial, self.variation)
         recorded = recorded_circuits([each for section in sections for each in section.recordings])

@@ -14,7 +14,7 @@ from saltation.bss2.circuits import pack
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.crossbar import Address
 from saltation.bss2.gates import FIRST_LINK, FIRST_OUTPUT
-from saltation.bss2.matrix import Matches, fill, find_matches, plasticity_of, strengths
+from saltation.bss2.matrix import Gains, Matches, charges, fill, find_matches, gains_of, plasticity_of
 from saltation.bss2.memory import Codes
 from saltation.bss2.physics import Physics
 from saltation.bss2.translation import Translation, translate
@@ -41,6 +41,8 @@ class Compiled:
         Arrays of the kernels.
     matches : Matches
         Synapses by address.
+    gains : Gains
+        What a weight of each is worth.
     addresses_of : dict
         Addresses, by their index, that an event of an input of the crossbar with a label reaches.
     routes : Routes
@@ -53,6 +55,7 @@ class Compiled:
     circuits: Circuits
     wires: Wires
     matches: Matches
+    gains: Gains
     addresses_of: dict[tuple[int, int], Ints]
     routes: Routes
     addresses: tuple[Address, ...]
@@ -119,7 +122,8 @@ def wired(
         if links:
             link[m] = FIRST_LINK + links[0]
     matches = find_matches(configuration, list(index), translation.place_of)
-    filled = fill(matches, strengths(configuration, codes, hidden, physics, matches.place))
+    gains = gains_of(codes, hidden, physics, matches.place)
+    filled = fill(matches, charges(configuration, gains, matches.place))
     wires = Wires(
         matches.bus,
         filled.segment,
@@ -134,7 +138,7 @@ def wired(
         np.concatenate([np.empty(0, np.int64), *routes]),
         plasticity_of(configuration, physics),
     )
-    return Compiled(translation, circuits, wires, matches, addresses_of, make_routes(addresses_of), tuple(index))
+    return Compiled(translation, circuits, wires, matches, gains, addresses_of, make_routes(addresses_of), tuple(index))
 
 
 def rewired(
@@ -152,15 +156,13 @@ def rewired(
     if not names:
         return compiled
     if names == {"synapse_weight"}:
-        return with_weights(compiled, configuration, codes, hidden, physics)
+        return with_weights(compiled, configuration)
     return wired(compiled.translation, compiled.circuits, configuration, codes, hidden, physics, events, kept)
 
 
-def with_weights(
-    compiled: Compiled, configuration: Configuration, codes: Codes, hidden: Mapping[str, Floats], physics: Physics
-) -> Compiled:
+def with_weights(compiled: Compiled, configuration: Configuration) -> Compiled:
     """The same, with the weights of a configuration that differs in nothing else."""
-    filled = fill(compiled.matches, strengths(configuration, codes, hidden, physics, compiled.matches.place))
+    filled = fill(compiled.matches, charges(configuration, compiled.gains, compiled.matches.place))
     wires = compiled.wires._replace(
         entry=filled.entry, circuit=filled.circuit, receptor=filled.receptor, charge=filled.charge
     )

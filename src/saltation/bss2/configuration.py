@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -152,16 +152,18 @@ class Configuration(Mapping[str, Ints]):
 
     def copy(self) -> Configuration:
         """An independent copy."""
-        other = Configuration()
-        for name, array in self._values.items():
-            other._values[name][...] = array
+        other = Configuration.__new__(Configuration)
+        other._values = {name: array.copy() for name, array in self._values.items()}
         return other
 
-    def frozen(self) -> Configuration:
-        """A copy that cannot be written to."""
-        other = self.copy()
-        for array in other._values.values():
-            array.flags.writeable = False
+    def frozen(self, like: Configuration | None = None, changed: Iterable[str] | None = None) -> Configuration:
+        """A copy that cannot be written to; it shares arrays with one that is ``like`` it but for what has changed."""
+        other = Configuration.__new__(Configuration)
+        copied = self._values.keys() if like is None or changed is None else set(changed)
+        other._values = dict((self if like is None else like)._values)
+        for name in copied:
+            other._values[name] = self._values[name].copy()
+            other._values[name].flags.writeable = False
         return other
 
     def __eq__(self, other: object) -> bool:
@@ -173,7 +175,7 @@ class Configuration(Mapping[str, Ints]):
 
     def differences(self, other: Configuration) -> dict[str, int]:
         """Number of places in which it differs from another, for each register that does."""
-        found = {name: int((array != other._values[name]).sum()) for name, array in self._values.items()}
+        found = {name: int(np.count_nonzero(array != other._values[name])) for name, array in self._values.items()}
         return {name: n for name, n in found.items() if n}
 
     def describe(self) -> str:
@@ -294,9 +296,9 @@ def resolve(name: str, value: npt.ArrayLike, at: Any = ...) -> tuple[NDArray[np.
 
 def _check_range(name: str, values: npt.NDArray[Any], places: npt.NDArray[np.int64] | None) -> None:
     register = REGISTERS[name]
-    bad = (values < register.low) | (values > register.high)
-    if not bad.any():
+    if values.size == 0 or (values.min() >= register.low and values.max() <= register.high):
         return
+    bad = (values < register.low) | (values > register.high)
     first = np.argwhere(bad)[0]
     index = tuple(int(i) for i in first)
     if places is not None:

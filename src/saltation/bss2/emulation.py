@@ -50,8 +50,14 @@ class Channels:
     line: Ints
 
 
+_INTS = np.empty(0, np.int64)
+_NONE = Readings(np.empty(0), _INTS, _INTS, _INTS, _INTS, _INTS, np.empty(0))
+
+
 def readings_of(channels: list[Channels]) -> tuple[Readings, list[Floats]]:
     """Readings for the kernel, and where the values of each will be: ``[time, channel]``."""
+    if not channels:
+        return _NONE, []
     sizes = np.array([each.membrane.size for each in channels], np.int64)
     begins = np.cumsum(sizes) - sizes
     totals = np.array([each.time.size * each.membrane.size for each in channels], np.int64)

@@ -90,20 +90,36 @@ def find_matches(configuration: Configuration, addresses: Sequence[Address], pla
     )
 
 
-def strengths(configuration: Configuration, codes: Hidden, hidden: Hidden, physics: Physics, place: Ints) -> Floats:
-    """Charges of synapses, in saturations of their line; none where the weight is 0.
+@final
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """What a weight is worth, for each synapse that matches: ``[entry]``.
 
-    ``q = (w f + o) d b / (600 u_sat)``: weight, factor and offset of the synapse, factor of the driver, bias of the
-    quadrant's converters.
+    ``q = (w f + o) g``,  ``g = d b / (600 u_sat)``: weight, factor and offset of the synapse, factor of the driver,
+    bias of the quadrant's converters; in saturations of the line.
     """
-    weight = configuration["synapse_weight"].reshape(-1)[place]
-    strong = weight * hidden["synapse"].reshape(-1)[place] + hidden["synapse_offset"].reshape(-1)[place]
+
+    factor: Floats
+    offset: Floats
+    gain: Floats
+
+
+def gains_of(codes: Hidden, hidden: Hidden, physics: Physics, place: Ints) -> Gains:
+    """What stays while weights are trained."""
     hemisphere, rest = np.divmod(place, g.ROWS * g.COLUMNS)
     row, column = np.divmod(rest, g.COLUMNS)
     quadrant = g.quadrant_of(hemisphere * g.COLUMNS + column)
     bias = codes["synapse_dac_bias"][quadrant] / (physics.dac_reference * physics.line_saturation)
     driver = hidden["driver"][hemisphere, row // g.ROWS_PER_DRIVER]
-    return np.where(weight > 0, np.maximum(strong, 0.0) * driver * bias, 0.0)
+    return Gains(hidden["synapse"].reshape(-1)[place], hidden["synapse_offset"].reshape(-1)[place], driver * bias)
+
+
+def charges(configuration: Configuration, gains: Gains, place: Ints) -> Floats:
+    """Charges of synapses; none where the weight is 0."""
+    weight = configuration["synapse_weight"].reshape(-1)[place]
+    strong = np.maximum(weight * gains.factor + gains.offset, 0.0) * gains.gain
+    strong[weight == 0] = 0.0
+    return strong
 
 
 @final

@@ -1,5 +1,6 @@
 """`NormClip`: gradients shortened to a usual length, which those of the steps before give."""
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, final
@@ -67,7 +68,7 @@ class NormClip:
     def limits(self) -> dict[str, float]:
         """How long the next gradient of each array may be; infinity in the first steps."""
         return {
-            name: float(np.quantile(each, self._quantile)) if len(each) >= _LEAST else float("inf")
+            name: _quantile(sorted(each), self._quantile) if len(each) >= _LEAST else math.inf
             for name, each in self._norms.items()
         }
 
@@ -85,3 +86,11 @@ class NormClip:
         for name, each in self._norms.items():
             each.clear()
             each.extend(np.asarray(state[name], np.float64).tolist())
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    # np.quantile takes five times as long for so few
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
