@@ -36,7 +36,7 @@ CONDITIONS = ("load_average", "date", "machine")
 
 def settings_of(kind: str, serial: int, epochs: int) -> Settings:
     """The settings of a run; of ``deployed`` those of the chip on which it is tested."""
-    recipe = RECIPES["voltage" if kind == "surrogate" else "default"]
+    recipe = RECIPES[{"surrogate": "voltage", "deployed": "default"}.get(kind, "chip")]
     base = replace(recipe, backend="bss2", serial=serial, hidden=HIDDEN, epochs=epochs)
     if kind == "surrogate":
         return replace(base, gradient="surrogate")

@@ -51,7 +51,7 @@ _SETTINGS = (
     default="default",
     show_default=True,
     help="default: 50 epochs, about a minute; published: that of Wunderlich and Pehle (2021), 100 epochs; voltage: the "
-    "highest output voltage is the answer.",
+    "highest output voltage is the answer; chip: for a chip in the loop, 30 epochs.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs to train.  [default: those of the recipe]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of weights and order.")
@@ -89,7 +89,7 @@ _SETTINGS = (
     default="exact",
     show_default=True,
     help="Event by event; step by step with surrogate gradients; or on an emulated BrainScaleS-2 chip in the loop. "
-    "With surrogate gradients the recipe is voltage.",
+    "With surrogate gradients the recipe is voltage, with a chip chip.",
 )
 @chip_options(rows=4)
 @click.option("--dt", type=float, help="Step of the grid in seconds.  [default: that of the recipe]")
@@ -143,6 +143,8 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
     default = "surrogate" if options["backend"] == "grid" else "eventprop"
     if "recipe" not in given and (options["gradient"] or default) == "surrogate":
         recipe = "voltage"
+    elif "recipe" not in given and options["backend"] == "bss2":
+        recipe = "chip"
     base = RECIPES[recipe]
     out = options["out"]
     if options["resume"] and out is not None and (out / "config.json").exists():
