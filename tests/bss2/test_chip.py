@@ -319,3 +319,31 @@ def test_events_are_led_to_every_address_of_their_label(begins):
     assert lost == waited
     assert list(zip(found.time.tolist(), found.address.tolist(), strict=True)) == sorted(expected)
     assert len(expected) > 300
+
+
+def test_a_run_does_not_depend_on_which_events_came_before():
+    configuration = responsive(threshold_enable=1, event_routing_enable_digital=1)
+    open_links(configuration)
+    rng = np.random.default_rng(3)
+    for row in range(0, 40):
+        configuration.write_row(row % 2, row, rng.integers(0, 30, 256), label=row % 8)
+
+    # many at the same times, on several links
+    def section(labels):
+        times, chosen = np.repeat(np.arange(1, 40) * 0.5e-6, 4), rng.choice(labels, 156)
+        return Section(25e-6, ChipEvents(times, chosen, np.tile(range(4), 39)), [Cadc(range(0, 512, 40))])
+
+    earlier, section_of_now = section([6, 7]), section([0, 1, 2, 5])
+    runs = []
+    for before in ([], [earlier], [earlier, section_of_now]):
+        chip = Chip(1)
+        for each in before:
+            chip.run(configuration, [each])
+        chip.run(configuration, [section_of_now], number=7)  # what the memory holds is settled
+        runs.append(chip.run(configuration, [section_of_now], number=7))
+    first, *others = runs
+    assert first.sections[0].spiked > 1000
+    for other in others:
+        np.testing.assert_array_equal(first.sections[0].counters, other.sections[0].counters)
+        np.testing.assert_array_equal(first.sections[0].samples[0], other.sections[0].samples[0])
+        assert first.unheard == other.unheard and first.unheard

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
-from saltation.bss2.compiled import Compiled, compile_configuration, rewired, taking_part
+from saltation.bss2.compiled import Compiled, compile_configuration, rewired, taking_part, wired
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.description import WIDTH, describe
 from saltation.bss2.execution import Setting, events_met, run_sections
@@ -293,7 +293,9 @@ class Chip:
         known = hidden(self.serial, self.variation)
         recorded = recorded_circuits([each for section in sections for each in section.recordings])
         events = events_met(configuration, sections)
-        compiled = self._compile(configuration, codes, recorded, events, written)
+        # what is written inside a section finds the places of addresses as they are
+        exactly = any(section.writes for section in sections)
+        compiled = self._compile(configuration, codes, recorded, events, written, exactly)
         stages, rewritten = stages_of(compiled, configuration, codes, known, self.physics, events, sections)
         compiling = perf_counter()
         self._written, self._codes = copied, codes
@@ -317,7 +319,7 @@ class Chip:
             waited,
             waited + sum(section.duration for section in sections),
             rewritten,
-            unheard(stages),
+            unheard(stages).intersection(events),
             wall,
         )
 
@@ -328,14 +330,25 @@ class Chip:
         recorded: Ints,
         events: list[tuple[int, int]],
         written: dict[str, int],
+        exactly: bool,
     ) -> Compiled:
-        """Compile a configuration; what was compiled for the run before serves again if only weights differ."""
+        """Compile a configuration; what was compiled for the run before serves again if only weights differ.
+
+        Batches differ in the events that come: what is compiled is for all that came while circuits and wires stayed,
+        so that soon nothing more has to be; ``exactly``: for those that come now.
+        """
         known = hidden(self.serial, self.variation)
-        asked = (tuple(taking_part(configuration, recorded).tolist()), tuple(events))
-        if self._compiled is not None and self._compiled[0] == asked and set(written) <= WIRING:
-            compiled = rewired(self._compiled[1], written, configuration, codes, known, self.physics, events)
+        circuits, before = tuple(taking_part(configuration, recorded).tolist()), self._compiled
+        if before is not None and before[0] == circuits and set(written) <= WIRING:
+            met = before[1].addresses_of.keys()
+            more = events if exactly else sorted(met | set(events))
+            if met == set(more):
+                compiled = rewired(before[1], written, configuration, codes, known, self.physics, more)
+            else:
+                made = (before[1].translation, before[1].circuits, configuration, codes, known, self.physics, more)
+                compiled = wired(*made)
         else:
             given = (configuration, codes, known, self.physics, self.noise, recorded, events)
             compiled = compile_configuration(*given)
-        self._compiled = (asked, compiled)
+        self._compiled = (circuits, compiled)
         return compiled

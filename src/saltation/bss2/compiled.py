@@ -61,7 +61,7 @@ class Compiled:
     addresses: tuple[Address, ...]
 
     def unheard(self) -> set[tuple[int, int]]:
-        """Pairs of an input of the crossbar and a label whose events no synapse takes."""
+        """Pairs of an input of the crossbar and a label, among those compiled for, whose events no synapse takes."""
         driven = np.diff(self.matches.segment) > 0
         return {pair for pair, addresses in self.addresses_of.items() if not driven[addresses].any()}
 
@@ -102,25 +102,27 @@ def wired(
     Addresses that are ``kept`` come first: they keep their index from one stage of a section to the next, so that
     what is on its way then finds the synapses as they are when it arrives.
     """
-    index: dict[Address, int] = {address: i for i, address in enumerate(kept)}
-
-    def indices(addresses: list[Address]) -> Ints:
-        return np.array([index.setdefault(address, len(index)) for address in addresses], np.int64)
-
-    addresses_of = {
-        (source, label): indices(crossbar.buses_of(configuration, source, label)) for source, label in events
-    }
+    led = {(source, label): crossbar.buses_of(configuration, source, label) for source, label in events}
     members = translation.spiking.size
-    output, link, routes = np.full(members, -1), np.full(members, -1), [np.empty(0, np.int64)] * members
+    output, link, routed = np.full(members, -1), np.full(members, -1), [[] for _ in range(members)]
     for m, circuit in enumerate(translation.spiking.tolist()):
         if not configuration["event_routing_enable_digital"][circuit]:
             continue
         source, label = g.output_of(circuit), crossbar.label_of_spike(configuration, circuit)
         output[m] = FIRST_OUTPUT + source
-        routes[m] = indices(crossbar.buses_of(configuration, source, label))
+        routed[m] = crossbar.buses_of(configuration, source, label)
         links = crossbar.links_of(configuration, source, label)
         if links:
             link[m] = FIRST_LINK + links[0]
+    # sorted, so that what comes at the same time comes in an order that does not depend on what else may come
+    new = {address for addresses in (*led.values(), *routed) for address in addresses}.difference(kept)
+    index = {address: i for i, address in enumerate([*kept, *sorted(new)])}
+
+    def indices(addresses: list[Address]) -> Ints:
+        return np.array([index[address] for address in addresses], np.int64)
+
+    addresses_of = {pair: indices(addresses) for pair, addresses in led.items()}
+    routes = [indices(addresses) for addresses in routed]
     matches = find_matches(configuration, list(index), translation.place_of)
     gains = gains_of(codes, hidden, physics, matches.place)
     filled = fill(matches, charges(configuration, gains, matches.place))

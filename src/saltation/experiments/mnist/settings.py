@@ -68,7 +68,8 @@ class Settings(Recipe):
     t_late, duration : float
         Time of the input spike of the darkest pixel, and length of the window.
     hidden_mean, hidden_std, out_mean, out_std : float
-        Of the normal distributions that the initial weights to the hidden layer and to the readout have.
+        Of the normal distributions that the initial weights to the hidden layer and to the readout have; those to a
+        dense hidden layer are scaled where pictures are made smaller, so that their sums stay as they are.
     held_out : int
         Training pictures that are held out for validation, the same ones for all seeds.
     train_limit : int, optional

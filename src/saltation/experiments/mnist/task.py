@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from saltation.data import Images, digits, fashion_mnist, mnist, split
 from saltation.engine import Backend, Exact
-from saltation.experiments.mnist.settings import Settings
+from saltation.experiments.mnist.settings import SIDE, Settings
 from saltation.experiments.mnist.shrinking import area_average
 from saltation.model import LI, LIF, Conv2d, Input, Network, Spikes, latency, normal
 
@@ -162,8 +162,10 @@ def initial_weights(settings: Settings) -> dict[str, Floats]:
     conv = _convolution(settings)
     shape = (settings.side**2, settings.hidden) if conv is None else conv.weight_shape
     hidden = settings.hidden if conv is None else conv.n_post
+    # of fewer pixels each counts more, so that their sums are as they were
+    share = 1.0 if conv is not None else (settings.side / SIDE[settings.dataset]) ** 2
     return {
-        "weight_in_hid": normal(shape, settings.hidden_mean, settings.hidden_std, rng),
+        "weight_in_hid": normal(shape, settings.hidden_mean / share, settings.hidden_std / share**0.5, rng),
         "weight_hid_out": normal((hidden, CLASSES), settings.out_mean, settings.out_std, rng),
     }
 
