@@ -104,7 +104,7 @@ def command(ctx: click.Context, **options: Any) -> None:
 def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Settings, str]:
     """Settings and front end: those of the folder where one is resumed, and what is given."""
     dataset, net, frontend = options["dataset"], options["net"], options["frontend"]
-    base = recipe(dataset, net)
+    base = recipe(dataset, net, options["backend"])
     out = options["out"]
     if options["resume"] and out is not None and (out / "config.json").exists():
         stored = stored_config(ResultFolder(out), "mnist", {"frontend", "dataset"})

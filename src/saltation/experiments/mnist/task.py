@@ -44,11 +44,12 @@ _DARK = 1.0 / 255.0
 _AT_ONCE = 5000  # pictures that are encoded at once: bounds the memory for it
 
 # Where the model is on the chip, in LSB, and the strength of inputs. With one row a synapse the swing of the hidden
-# layer must leave weights within 63: one of 1 is 41 here. A trained readout has voltages of -10 to 12 units, of 10 LSB
-# each; weaker inputs let its weights use more of their steps.
+# layer must leave weights within 63, and strong inputs do: one of 1 is 26 here. A trained readout has voltages of -10
+# to 15 units; with 10 LSB each and not 6, more of them were at an end of the CADC, and less was learned. Its inputs are
+# weaker, so that its weights use more of their steps.
 _LEAK = {"hid": 60.0, "out": 100.0}
-_THRESHOLD = {"hid": 180.0, "out": 110.0}
-_STRENGTH = {"out": 100}
+_THRESHOLD = {"hid": 180.0, "out": 106.0}
+_STRENGTH = {"hid": 800, "out": 100}
 
 
 @final
