@@ -75,7 +75,8 @@ def test_examples_of_the_page_on_the_chip():
     names: dict = {}
     for i, block in enumerate(blocks):
         exec(compile(block, f"docs/chip.md ({i})", "exec"), names)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
+    assert names["target"].coba_reference("inh")[0] == 102.5
     readings = names["readings"].astype(int)
     assert np.all(readings[14] - readings[5] > 5)  # 3 us after the first event, against before it
     assert np.ptp(readings[5]) > 3  # mismatch

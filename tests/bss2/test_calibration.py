@@ -1,12 +1,14 @@
 """Calibration: what it reaches, by measurement alone; and what it refuses."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from saltation.bss2 import Calibration, Chip, Configuration, NeuronTarget, Noise, Variation, calibrate
+from saltation.bss2 import Calibration, Chip, Configuration, NeuronTarget, Noise, Physics, Variation, calibrate
 from saltation.bss2.calibration import routine
 from saltation.bss2.calibration.fits import decay_time
-from saltation.bss2.calibration.routine import starting_point
+from saltation.bss2.calibration.reach import leak_codes
 from saltation.bss2.calibration.search import halve, proportion
 from saltation.bss2.calibration.steps import mean_response
 from saltation.bss2.memory import stored_codes
@@ -107,13 +109,60 @@ def test_the_ends_of_the_range(tau):
     assert np.median(got.tau_syn[0]) == pytest.approx(min(tau, 28e-6), rel=0.1)
 
 
+@pytest.mark.filterwarnings("ignore:.*could not be measured")  # one that no input lifts to its threshold
+@pytest.mark.parametrize(("tau", "off"), [(0.7e-6, 0.04), (1.5e-6, 0.03), (3e-6, 0.03)])
+def test_membranes_faster_than_the_converter_are_measured_from_their_reset(tau, off):
+    found = calibrate(Chip(2), NeuronTarget(tau_mem=tau))
+    _, got = truth(found, 2)
+    assert np.median(got.tau_mem) == pytest.approx(tau, rel=off)
+    assert np.percentile(np.abs(got.tau_mem / np.median(got.tau_mem) - 1.0), 95) < 0.06
+    row = found.summary()["tau_mem"]
+    assert row["ratio"] < 0.15 and row["failed"] <= 2
+    assert np.all(found.registers["leak_enable_multiplication"] == 1)
+
+
+def test_slow_and_fast_membranes_beside_each_other():
+    wanted = np.where(np.arange(512) % 2, 1e-6, 40e-6)
+    found = calibrate(Chip(2), NeuronTarget(tau_mem=wanted))
+    _, got = truth(found, 2)
+    assert np.median(np.abs(got.tau_mem / wanted - 1.0)) < 0.06
+    assert found.registers["leak_enable_multiplication"].tolist() == [0, 1] * 256
+    assert found.registers["leak_enable_division"].tolist() == [1, 0] * 256
+
+
+@pytest.mark.parametrize("tau", [0.5e-6, 1e-6, 3e-6, 4e-6, 10e-6, 29e-6, 31e-6, 60e-6])
+def test_the_switch_of_the_leak_leaves_codes_for_all_circuits(tau):
+    physics = Physics()
+    code, factor = leak_codes(np.full(512, tau), physics.capacitance_at_63, physics)
+    got = physics.capacitance_at_63 / (physics.leak_at_code_0 + physics.leak_per_code * code * factor)
+    assert got == pytest.approx(tau, rel=0.15)
+    # three standard deviations of the mismatch to either side
+    spread = np.exp(3 * Variation().tau_mem)
+    assert np.all(code * spread < 1022) and np.all(code / spread > 10)
+
+
 def test_what_cannot_be_measured_or_reached_is_told():
+    found = calibrate(Chip(2))
+    after = found.report["tau_mem"][1].copy()
+    after[:3] = np.nan
+    codes = found.registers["leak_i_bias"].copy()
+    codes[:12] = 1022
+    bad = dataclasses.replace(
+        found, registers={**found.registers, "leak_i_bias": codes}, report={**found.report, "tau_mem": (after, after)}
+    )
     with (
-        pytest.warns(ChipWarning, match=r"at an end of their range.*'inhibitory_input_i_bias_gm': \d+"),
-        pytest.warns(ChipWarning, match=r"could not be measured \{'tau_mem': \d+\}.*ask for slower ones"),
+        pytest.warns(ChipWarning, match=r"at an end of their range.*'leak_i_bias': 12"),
+        pytest.warns(ChipWarning, match=r"could not be measured \{'tau_mem': 3\}.*nearer to the middle"),
     ):
-        found = calibrate(Chip(2), NeuronTarget(tau_mem=1e-6))
-    assert found.summary()["tau_mem"]["failed"] > 100
+        routine._complain(bad)
+    assert set(bad.out_of_reach()) >= set(range(12))
+
+
+def test_the_reach_of_the_leak_depends_on_the_capacitance():
+    with pytest.raises(
+        CalibrationError, match=r"tau_mem must be 1\.98e-08\.\.1\.61e-05 s with membrane_capacitance=0; got 6e-05"
+    ):
+        calibrate(Chip(2), NeuronTarget(tau_mem=60e-6, membrane_capacitance=0))
 
 
 def test_an_ideal_chip_needs_one_code_for_all():
@@ -173,12 +222,6 @@ def test_damaged_files(tmp_path, calibration):
 def test_out_of_reach(name, value, message):
     with pytest.raises(CalibrationError, match=message):
         NeuronTarget(**{name: value})
-
-
-def test_refractory_time_takes_the_clock_that_has_it():
-    configuration = starting_point(NeuronTarget(refractory_time=[2e-6] * 256 + [20e-6] * 256))
-    assert configuration["refractory_period_input_clock"][[0, 300]].tolist() == [1, 0]
-    assert configuration["refractory_period_refractory_time"][[0, 300]].tolist() == [250, round(20e-6 / 128e-9)]
 
 
 def test_halving_finds_the_largest_code():

@@ -17,6 +17,7 @@ from saltation.errors import ConfigurationError, ParameterError
 PHYSICS = Physics(memory_crosstalk=0.0)
 IDEAL = hidden(0, Variation.none())
 ALL = np.arange(g.CIRCUITS)
+COBA = {"enable": 1, "i_bias_gm": 500, "enable_coba_mode": 1, "i_bias_coba": 200, "v_rev_coba": 250}
 
 
 def analog(configuration, known=IDEAL, wanted=ALL, physics=PHYSICS, noise=None):
@@ -91,16 +92,19 @@ def test_an_input_leaks_current_unless_its_reference_is_shifted():
 
 def test_conductances_are_currents_at_the_reference_and_nothing_at_the_reversal():
     configuration = Configuration(
-        excitatory_input_enable=1,
-        excitatory_input_i_bias_gm=500,
-        excitatory_input_enable_coba_mode=1,
-        excitatory_input_i_bias_coba=200,
-        excitatory_input_v_rev_coba=550,
+        **{f"{kind}_input_{what}": code for kind in ("excitatory", "inhibitory") for what, code in COBA.items()}
     )
     got = analog(configuration, wanted=[0]).analog
-    reversal = PHYSICS.volts(np.array(550.0))
-    assert 1.0 + got.reach[0, 0] * (reversal - got.reference[0, 0]) == pytest.approx(0.0, abs=1e-12)
-    assert got.reference[0, 0] < reversal and got.numerical[0] and got.reach[1, 0] == 0.0
+    reference = PHYSICS.volts(np.array(250.0))
+    np.testing.assert_allclose(got.reference[:, 0], reference)
+    away = 1.0 / (200 * PHYSICS.coba_per_code)
+    for receptor, reversal in ((0, reference + away), (1, reference - away)):
+        assert 1.0 + got.reach[receptor, 0] * (reversal - reference) == pytest.approx(0.0, abs=1e-12)
+    assert got.numerical[0]
+    configuration.set("excitatory_input_enable_coba_mode", 0)
+    assert analog(configuration, wanted=[0]).analog.reach[0, 0] == 0.0
+    known = hidden(3, Variation.none().replace(coba_reference=27e-3))
+    np.testing.assert_allclose(analog(configuration, known).analog.reference, reference + known["coba_reference"])
 
 
 def test_constant_current_and_refractory_time():

@@ -1,7 +1,7 @@
 """The emulated chip BrainScaleS-2: its circuits, their variation and their noise."""
 
 from saltation.bss2.backend import Backend
-from saltation.bss2.calibration import SPIKING2, Calibration, NeuronTarget, calibrate
+from saltation.bss2.calibration import COBA, SPIKING2, Calibration, NeuronTarget, calibrate
 from saltation.bss2.chip import Chip, ChipState, Execution
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.experiment import Experiment, Health, Result, Samples, Statistics, Ticket
@@ -14,6 +14,7 @@ from saltation.bss2.variation import Noise, Variation, imperfect
 from saltation.bss2.writing import Write
 
 __all__ = [
+    "COBA",
     "REGISTERS",
     "SPIKING2",
     "Backend",

@@ -51,7 +51,7 @@ def _input(kind: str) -> dict[str, Register]:
         f"{kind}_input_i_bias_gm": _code(_NEURON, 0, f"strength of the {kind} input"),
         f"{kind}_input_i_shift_reference": _code(_NEURON, 511, f"offset of the {kind} input"),
         f"{kind}_input_i_bias_coba": _code(_NEURON, 0, f"how much the {kind} input depends on the membrane"),
-        f"{kind}_input_v_rev_coba": _code(_NEURON, 400, f"reversal potential of the {kind} input as a conductance"),
+        f"{kind}_input_v_rev_coba": _code(_NEURON, 400, f"where the {kind} conductance is what the current is"),
     }
 
 

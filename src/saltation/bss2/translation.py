@@ -178,10 +178,8 @@ class _Circuits:
             tau.append(p.tau_syn_code / np.maximum(self.code(f"{kind}_input_i_bias_tau"), 1.0) * small * high)
             slope = p.coba_per_code * self.code(f"{kind}_input_i_bias_coba") * self.own("coba")[receptor]
             slope = np.where(self.register(f"{kind}_input_enable_coba_mode") == 1, slope, 0.0)
-            away = np.divide(1.0, slope, out=np.zeros_like(slope), where=slope > 0.0)
-            sign = -1.0 if kind == "excitatory" else 1.0
-            reach.append(sign * slope)
-            reference.append(p.volts(self.code(f"{kind}_input_v_rev_coba")) + sign * away)
+            reach.append(slope if kind == "inhibitory" else -slope)
+            reference.append(p.volts(self.code(f"{kind}_input_v_rev_coba"), self.own("coba_reference")[receptor]))
         return {
             "tau_syn": np.stack(tau) * self.own("tau_syn"),
             "drive": self.gm() * p.line_saturation / capacitance,

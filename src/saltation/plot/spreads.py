@@ -76,14 +76,15 @@ def _new(n: int) -> list[Axes]:
 
 
 def _draw(ax: Axes, result: Calibration, name: str) -> None:
-    scale, unit = (1e6, "µs") if name.startswith("tau") else (1.0, "LSB")
+    unit = result.unit_of(name)
+    scale, unit = (1e6, "µs") if unit == "s" else (1.0, unit)
     before, after = (scale * values[np.isfinite(values)] for values in result.report[name])
     edges = np.linspace(*_limits(before, after), _BINS + 1).tolist()
     ax.hist(before, edges, color=GREY, alpha=0.45, label="before")
     ax.hist(after, edges, color=BLUE, label="after")
-    target = np.asarray(getattr(result.target, name, np.nan), float)
-    if target.ndim == 0 and np.isfinite(target):
-        ax.axvline(scale * float(target), color=RED, linewidth=1.0, linestyle=(0, (4, 3)))
+    target = result.wanted(name)
+    if target is not None:
+        ax.axvline(scale * target, color=RED, linewidth=1.0, linestyle=(0, (4, 3)))
     row = result.summary()[name]
     text = f"{scale * row['before']:.3g} → {scale * row['after']:.3g} {unit}"
     if row["failed"]:

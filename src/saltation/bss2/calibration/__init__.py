@@ -2,6 +2,6 @@
 
 from saltation.bss2.calibration.result import Calibration
 from saltation.bss2.calibration.routine import calibrate
-from saltation.bss2.calibration.target import SPIKING2, NeuronTarget
+from saltation.bss2.calibration.target import COBA, SPIKING2, NeuronTarget
 
-__all__ = ["SPIKING2", "Calibration", "NeuronTarget", "calibrate"]
+__all__ = ["COBA", "SPIKING2", "Calibration", "NeuronTarget", "calibrate"]

@@ -19,7 +19,6 @@ EXC, INH = 0, 1
 KINDS = ("excitatory", "inhibitory")
 # of events before which the membrane is read at rest
 _LEAD = 20e-6
-# events are moved by fractions of the CADC's period, so that samples fall between one another
 _PHASES = 4
 _FIRST_RUN = 1 << 40
 
@@ -59,6 +58,7 @@ class Bench:
         volley: Floats,
         length: float,
         repeats: int = 1,
+        phases: int = _PHASES,
     ) -> tuple[Floats, Floats]:
         """How readings answer a volley of events of full weight to all columns through one driver.
 
@@ -76,6 +76,8 @@ class Bench:
             For how long it is read.
         repeats : int
             How many times each phase is measured.
+        phases : int
+            By how many fractions of the CADC's period the volley is moved, so that samples fall between one another.
 
         Returns
         -------
@@ -83,20 +85,11 @@ class Bench:
             Seconds since the first event ``[sample]``, and by how much readings are above those before it
             ``[sample, 512]``.
         """
-        own = configuration.copy()
-        own["row_mode"][...] = DISABLED
-        own["node_enable"][...] = 0
-        own["driver_select_mask"][...] = g.SELECT_MAX
-        row = g.ROWS_PER_DRIVER * driver + receptor
-        own["row_mode"][:, row] = (EXCITATORY, INHIBITORY)[receptor]
-        own["synapse_weight"][:, row] = g.WEIGHT_MAX
-        own["synapse_label"][:, row] = 1
-        own["node_enable"][FIRST_LINK_IN, : g.BUSES] = 1
+        own, label = wired(configuration, receptor, driver)
         period = self.chip.physics.cadc_period
-        label = label_of(g.select_of_row(row), 1)
         sections, starts = [], []
-        for phase in range(_PHASES):
-            start = _LEAD + phase * period / _PHASES
+        for phase in range(phases):
+            start = _LEAD + phase * period / phases
             events = ChipEvents(start + volley, np.full(volley.size, label))
             samples = min(g.CADC_SRAM_SAMPLES, int((_LEAD + length) / period))
             section = Section(_LEAD + length + 2 * period, events, [Cadc(samples=samples)])
@@ -109,3 +102,17 @@ class Bench:
             values.append(reading - reading[at < _LEAD].mean(axis=0))
             times.append(at - start)
         return np.concatenate(times), np.concatenate(values)
+
+
+def wired(configuration: Configuration, receptor: int, driver: int) -> tuple[Configuration, int]:
+    """The same, but that events of the label returned reach all columns through one driver, with full weight."""
+    own = configuration.copy()
+    own["row_mode"][...] = DISABLED
+    own["node_enable"][...] = 0
+    own["driver_select_mask"][...] = g.SELECT_MAX
+    row = g.ROWS_PER_DRIVER * driver + receptor
+    own["row_mode"][:, row] = (EXCITATORY, INHIBITORY)[receptor]
+    own["synapse_weight"][:, row] = g.WEIGHT_MAX
+    own["synapse_label"][:, row] = 1
+    own["node_enable"][FIRST_LINK_IN, : g.BUSES] = 1
+    return own, label_of(g.select_of_row(row), 1)

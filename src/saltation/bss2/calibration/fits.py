@@ -5,6 +5,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+LEAST_READING = 4.0
+"""LSB of the CADC below which noise is most of a reading."""
+
+WORTH = 2.5
+"""Time constants for which a decay is fitted."""
+
 
 def decay_time(times: Floats, values: Floats, least: float, until: Floats | float = np.inf) -> Floats:
     r"""Time constants of decays ``A exp(-t / tau)``.
@@ -37,3 +43,9 @@ def decay_time(times: Floats, values: Floats, least: float, until: Floats | floa
         slope = (weight * (t - mean_t) * (log - mean_log)).sum(axis=0) / (weight * (t - mean_t) ** 2).sum(axis=0)
         tau = -1.0 / slope
     return np.where((used.sum(axis=0) >= 3) & (tau > 0.0), tau, np.nan)
+
+
+def decay_amplitude(times: Floats, values: Floats, tau: Floats) -> Floats:
+    """Amplitudes ``A [circuit]`` of decays ``A exp(-t / tau)`` with known time constants, by least squares."""
+    shape = np.exp(-times[:, None] / tau)
+    return (shape * values).sum(axis=0) / (shape * shape).sum(axis=0)

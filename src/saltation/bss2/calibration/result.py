@@ -40,11 +40,21 @@ DECIDED_BY = {
     "strength_exc": "excitatory_input_i_bias_gm",
     "tau_syn_inh": "inhibitory_input_i_bias_tau",
     "strength_inh": "inhibitory_input_i_bias_gm",
+    "e_coba_reversal_exc": "excitatory_input_i_bias_coba",
+    "e_coba_reference_exc": "excitatory_input_v_rev_coba",
+    "e_coba_reversal_inh": "inhibitory_input_i_bias_coba",
+    "e_coba_reference_inh": "inhibitory_input_v_rev_coba",
+    "tau_adap": "adaptation_i_bias_tau",
+    "subthreshold_adaptation_strength": "adaptation_i_bias_a",
+    "spike_triggered_adaptation_increment": "adaptation_i_bias_b",
+    "exponential_threshold": "exponential_v_exp",
 }
 """The register that decides each quantity."""
 
 # Where a search stops for want of codes: by halving it begins at 0, in proportion at 1.
-_ENDS = {"cadc_offset": (-128, 127), **dict.fromkeys(_SEARCHED, (0, 1, g.CODE_MAX))}
+_ENDS = {"cadc_offset": (-128, 127), **dict.fromkeys((*_SEARCHED, *DECIDED_BY.values()), (0, 1, g.CODE_MAX))}
+
+_SIZES = ("subthreshold_adaptation_strength", "spike_triggered_adaptation_increment")
 
 
 @final
@@ -105,10 +115,25 @@ class Calibration:
                 "before": spread[0],
                 "after": spread[1],
                 "ratio": spread[1] / spread[0] if spread[0] else float("nan"),
-                "failed": float(np.isnan(after).sum()),
+                "failed": float((np.isnan(after) & self.target.asks(name)).sum()),
                 "at_ends": float(at_ends[DECIDED_BY[name]]),
             }
         return result
+
+    def unit_of(self, quantity: str) -> str:
+        """Unit of a quantity of the report: "s", "LSB" of the CADC, or "1"."""
+        if quantity.startswith("tau"):
+            return "s"
+        return "1" if quantity == "subthreshold_adaptation_strength" else "LSB"
+
+    def wanted(self, quantity: str) -> float | None:
+        """What a quantity of the report is to be, if that is known and the same for all circuits that are asked for."""
+        if quantity.startswith("strength"):
+            return None
+        asked = self.target.asks(quantity)
+        values = self.target.coba_reference(quantity[-3:]) if "reference" in quantity else self.target.of_all(quantity)
+        values = np.unique(np.abs(values[asked]) if quantity in _SIZES else values[asked])
+        return float(values[0]) if values.size == 1 else None
 
     def uniform(self) -> "Calibration":
         """One code for all circuits, the median of those found: how the chip is without a calibration of each."""
@@ -117,15 +142,20 @@ class Calibration:
 
     def at_ends(self) -> dict[str, int]:
         """Of each register that was searched for, how many codes ended at an end of their range."""
-        return {name: int(np.isin(self.registers[name], ends).sum()) for name, ends in _ENDS.items()}
+        return {name: int(ends.sum()) for name, ends in self._ended().items()}
+
+    def _ended(self) -> dict[str, NDArray[np.bool_]]:
+        """Of each register that was searched for, which codes ended at an end of their range, ``[512]``."""
+        searched = {DECIDED_BY[name] for name in self.report} | {*_SEARCHED, "cadc_offset"}
+        return {name: np.isin(self.registers[name], ends) for name, ends in _ENDS.items() if name in searched}
 
     def out_of_reach(self) -> NDArray[np.int64]:
         """Circuits of which a quantity could not be measured, or a code ended at an end of its range."""
         bad = np.zeros(g.CIRCUITS, bool)
-        for _, after in self.report.values():
-            bad |= np.isnan(after)
-        for name, ends in _ENDS.items():
-            bad |= np.isin(self.registers[name], ends)
+        for name, (_, after) in self.report.items():
+            bad |= np.isnan(after) & self.target.asks(name)
+        for ended in self._ended().values():
+            bad |= ended
         return np.flatnonzero(bad)
 
     def __repr__(self) -> str:

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from saltation.bss2 import geometry as g
-from saltation.bss2.calibration import steps
-from saltation.bss2.calibration.bench import EXC, INH, Bench
-from saltation.bss2.calibration.result import DECIDED_BY, Calibration
-from saltation.bss2.calibration.target import NeuronTarget
+from saltation.bss2.calibration import adaptation, conductance, exponential, membrane, steps
+from saltation.bss2.calibration.bench import EXC, INH, KINDS, Bench
+from saltation.bss2.calibration.clocks import refractory_times
+from saltation.bss2.calibration.reach import check_reach
+from saltation.bss2.calibration.report import spreads
+from saltation.bss2.calibration.result import Calibration
+from saltation.bss2.calibration.target import RECEPTORS, NeuronTarget
+from saltation.bss2.calibration.terms import switch_on
 from saltation.bss2.chip import Chip
 from saltation.bss2.configuration import Configuration
 from saltation.errors import ChipWarning
@@ -25,9 +27,7 @@ from saltation.model.checks import caller_level
 
 _LOG = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 Step = tuple[str, Callable[[], None]]
-Measure = Callable[[Configuration], Floats]
 
 # Made in this process, the oldest first: chips are made anew more often than they change.
 _MADE: dict[str, Calibration] = {}
@@ -35,7 +35,7 @@ _REMEMBERED = 64
 # Circuits of each chip, 2 in 100, lie so far out that no code suffices; more than that are a target out of reach.
 _TOLERATED = 10
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of the routine that changes its results: calibrations of another one are not taken."""
 
 
@@ -84,6 +84,7 @@ def calibrate(
         return Calibration.load(place)
     if digest in _MADE:
         return _kept(_MADE[digest], place)
+    check_reach(target, chip.physics)
     bench = Bench(chip, seed)
     configuration = starting_point(target)
     listed = _steps(bench, configuration, target)
@@ -93,9 +94,9 @@ def calibrate(
         _LOG.debug("%s: %d runs, %.3g s on hardware", name, bench.runs, bench.hardware_time)
     on_step("report", len(listed), len(listed))
     report = spreads(bench, configuration, target)
-    result = Calibration(
-        chip.serial, target, {name: configuration[name].copy() for name in REGISTERS_SET}, report, bench.hardware_time
-    )
+    decided = REGISTERS_SET + switch_on(configuration, target)
+    registers = {name: configuration[name].copy() for name in decided}
+    result = Calibration(chip.serial, target, registers, report, bench.hardware_time)
     _complain(result)
     while len(_MADE) >= _REMEMBERED:
         _MADE.pop(next(iter(_MADE)))
@@ -114,8 +115,8 @@ def _complain(result: Calibration) -> None:
     failed = {name: int(row["failed"]) for name, row in result.summary().items() if row["failed"]}
     if failed:
         warnings.warn(
-            f"chip {result.serial}: of 512 circuits could not be measured {failed}; their codes are guesses. Membranes "
-            "under about 4 us decay faster than the CADC samples; ask for slower ones",
+            f"chip {result.serial}: of 512 circuits could not be measured {failed}; their codes are guesses; ask "
+            "for targets nearer to the middle, or leave these circuits out",
             ChipWarning,
             stacklevel=caller_level(),
         )
@@ -158,7 +159,7 @@ REGISTERS_SET = (
         )
     ),
 )
-"""Registers that a calibration decides."""
+"""Registers that every calibration decides."""
 
 
 def starting_point(target: NeuronTarget) -> Configuration:
@@ -171,25 +172,19 @@ def starting_point(target: NeuronTarget) -> Configuration:
         excitatory_input_i_bias_gm=np.rint(target.of_all("i_synin_gm_exc")).astype(int),
         inhibitory_input_i_bias_gm=np.rint(target.of_all("i_synin_gm_inh")).astype(int),
     )
-    wanted = target.of_all("refractory_time")
-    fast, slow = (g.divided_period(configuration[f"clock_scale_{name}"][0]) for name in ("fast", "slow"))
-    # the fast clock where its counter suffices: it is the finer one
-    quick = wanted <= 255 * fast
-    configuration.set("refractory_period_input_clock", quick.astype(int))
-    periods = np.clip(np.rint(wanted / np.where(quick, fast, slow)), 1, 255).astype(int)
-    configuration.set("refractory_period_refractory_time", periods)
+    refractory_times(configuration, target.of_all("refractory_time"))
     return configuration
 
 
 def _steps(bench: Bench, configuration: Configuration, target: NeuronTarget) -> list[Step]:
     of = target.of_all
-    return [
+    listed: list[Step] = [
         ("CADC offsets", lambda: steps.cadc_offsets(bench, configuration)),
         ("tau_syn, excitatory", lambda: steps.tau_syn(bench, configuration, EXC, of("tau_syn_exc"))),
         ("tau_syn, inhibitory", lambda: steps.tau_syn(bench, configuration, INH, of("tau_syn_inh"))),
         ("threshold", lambda: steps.threshold(bench, configuration, of("threshold"))),
         ("leak, at first", lambda: steps.leak(bench, configuration, of("leak"))),
-        ("tau_mem", lambda: steps.tau_mem(bench, configuration, of("tau_mem"))),
+        ("tau_mem", lambda: membrane.tau_mem(bench, configuration, target)),
         ("strength, excitatory", lambda: steps.strength(bench, configuration, EXC, target)),
         ("strength, inhibitory", lambda: steps.strength(bench, configuration, INH, target)),
         ("reference, excitatory", lambda: steps.reference(bench, configuration, EXC)),
@@ -197,32 +192,15 @@ def _steps(bench: Bench, configuration: Configuration, target: NeuronTarget) -> 
         ("reset", lambda: steps.reset(bench, configuration, of("reset"))),
         ("leak", lambda: steps.leak(bench, configuration, of("leak"))),
     ]
-
-
-def spreads(bench: Bench, configuration: Configuration, target: NeuronTarget) -> dict[str, tuple[Floats, Floats]]:
-    """Measured values of each quantity, with one code for all circuits and with the codes found, ``[512]`` each."""
-    report: dict[str, tuple[Floats, Floats]] = {}
-    for name, measure in _measurements(bench, target).items():
-        uniform, register = configuration.copy(), DECIDED_BY[name]
-        uniform.set(register, int(np.median(configuration[register])))
-        report[name] = (measure(uniform), measure(configuration))
-    return report
-
-
-def _measurements(bench: Bench, target: NeuronTarget) -> dict[str, Measure]:
-    """How each quantity is measured."""
-    of = target.of_all
-    found: dict[str, Measure] = {
-        "leak": lambda c: bench.reading(steps.silent(c)),
-        "reset": lambda c: bench.reading(steps.held(c)),
-        "threshold": lambda c: steps.measure_threshold(bench, c),
-        "tau_mem": lambda c: steps.measure_tau_mem(bench, c, of("tau_mem")),
-    }
-    for receptor, short in enumerate(("exc", "inh")):
-        about = of(f"tau_syn_{short}")
-        found[f"tau_syn_{short}"] = partial(steps.measure_tau_syn, bench, receptor=receptor, about=about)
-        found[f"strength_{short}"] = partial(steps.measure_strength, bench, receptor=receptor)
-    return found
+    for receptor, (kind, short) in enumerate(zip(KINDS, RECEPTORS, strict=True)):
+        if getattr(target, f"e_coba_reversal_{short}") is not None:
+            found = partial(conductance.conductance, bench, configuration, receptor, target)
+            listed.append((f"conductance, {kind}", found))
+    if target.tau_adap is not None:
+        listed.append(("adaptation", lambda: adaptation.adaptation(bench, configuration, target)))
+    if target.exponential_threshold is not None:
+        listed.append(("exponential term", lambda: exponential.exponential(bench, configuration, target)))
+    return listed
 
 
 def _digest(chip: Chip, target: NeuronTarget, seed: int) -> str:

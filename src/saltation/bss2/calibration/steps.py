@@ -7,21 +7,22 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
 from saltation.bss2.calibration.bench import EXC, KINDS, Bench
-from saltation.bss2.calibration.fits import decay_time
+from saltation.bss2.calibration.fits import LEAST_READING, WORTH, decay_time
 from saltation.bss2.calibration.search import Codes, halve, proportion
-from saltation.bss2.calibration.target import NeuronTarget
+from saltation.bss2.calibration.target import RECEPTORS, NeuronTarget
 from saltation.bss2.configuration import Configuration
+from saltation.bss2.physics import Physics
 
 Floats = NDArray[np.float64]
 
-# Drivers over which the strength of an input is averaged: synapses and drivers differ, and cannot be calibrated.
-_DRIVERS = (0, 17, 34, 51, 68, 85, 102, 119)
+DRIVERS = (0, 17, 34, 51, 68, 85, 102, 119)
+"""Those over which the strength of an input is averaged: synapses and drivers differ, and cannot be calibrated."""
+
+# LSB of a response that is measured well once
+_WELL_SEEN = 7.0
+
 WINDOW = 30e-6
 """Seconds after an event over which its response is averaged."""
-
-_LEAST_READING = 4.0
-# time constants for which a decay is fitted
-_WORTH = 2.5
 
 
 def cadc_offsets(bench: Bench, configuration: Configuration) -> None:
@@ -64,6 +65,7 @@ def held(configuration: Configuration) -> Configuration:
     own.set("threshold_enable", 1)
     own.set("threshold_v_threshold", 0)
     own.set("event_routing_enable_digital", 0)
+    own.set("clock_scale_slow", 4)
     own.set("refractory_period_input_clock", 0)
     own.set("refractory_period_refractory_time", 255)
     return own
@@ -141,40 +143,10 @@ def measure_tau_syn(bench: Bench, configuration: Configuration, receptor: int, a
     """Time constants of an input ``[512]``, which are ``about`` so long."""
     own = silent(configuration)
     own.set("readout_source", receptor + 1)
-    volley = np.asarray(np.arange(5) * 16e-9, np.float64)
-    times, values = bench.response(own, receptor, 0, volley, _reach(about))
+    volley = at_once(5)
+    times, values = bench.response(own, receptor, 0, volley, reading_length(about))
     after = times > volley[-1] + 2 * bench.chip.physics.input_delay
-    return decay_time(times[after], -values[after], _LEAST_READING, volley[-1] + _WORTH * about)
-
-
-def tau_mem(bench: Bench, configuration: Configuration, target: Floats) -> None:
-    """Time constant of the membrane: its decay after a volley through an input that is made fast for it."""
-    configuration.set("leak_enable_division", (target > 30e-6).astype(int))
-    configuration.set("leak_enable_multiplication", (target < 2e-6).astype(int))
-    physics = bench.chip.physics
-    scale = np.where(target > 30e-6, 1.0 / physics.leak_division, 1.0)
-    scale = scale * np.where(target < 2e-6, physics.leak_multiplication, 1.0)
-    start = np.clip(np.rint(physics.capacitance_at_63 / (target * physics.leak_per_code * scale)), 1, g.CODE_MAX)
-
-    def measured(codes: Codes) -> Floats:
-        configuration.set("leak_i_bias", codes)
-        return measure_tau_mem(bench, configuration, target)
-
-    configuration.set("leak_i_bias", proportion(measured, target, start.astype(np.int32)))
-
-
-def measure_tau_mem(bench: Bench, configuration: Configuration, about: Floats) -> Floats:
-    """Time constants of the membranes ``[512]``, which are ``about`` so long."""
-    own = silent(configuration)
-    own.set("excitatory_input_enable_small_capacitance", 1)
-    own.set("excitatory_input_enable_high_resistance", 0)
-    own.set("excitatory_input_i_bias_tau", g.CODE_MAX)
-    own.set("excitatory_input_i_bias_gm", g.CODE_MAX)
-    volley = np.asarray(np.arange(40) * 40e-9, np.float64)
-    times, values = bench.response(own, EXC, 0, volley, _reach(about))
-    # five time constants of a line whose fixed pattern makes it twice as slow as it should be
-    after = times > volley[-1] + 3e-6
-    return decay_time(times[after], values[after], _LEAST_READING, volley[-1] + 3e-6 + _WORTH * about)
+    return decay_time(times[after], -values[after], LEAST_READING, volley[-1] + WORTH * about)
 
 
 def strength(bench: Bench, configuration: Configuration, receptor: int, target: NeuronTarget) -> None:
@@ -187,10 +159,11 @@ def strength(bench: Bench, configuration: Configuration, receptor: int, target: 
     code = target.of_all(("i_synin_gm_exc", "i_synin_gm_inh")[receptor])
     shape = target.of_all("tau_mem") * mean_response(target, receptor)
     start = np.rint(code).astype(np.int32)
+    repeats = strength_repeats(bench.chip.physics, target, receptor)
 
     def measured(codes: Codes) -> Floats:
         configuration.set(name, codes)
-        return measure_strength(bench, configuration, receptor) / shape
+        return measure_strength(bench, configuration, receptor, repeats=repeats) / shape
 
     wanted = np.median(measured(start) / code) * code
     configuration.set(name, proportion(measured, wanted, start, 3, inversely=False))
@@ -207,12 +180,34 @@ def mean_response(target: NeuronTarget, receptor: int) -> Floats:
     return a * ((1.0 - np.exp(-b * WINDOW)) / b - (1.0 - np.exp(-a * WINDOW)) / a) / ((a - b) * WINDOW)
 
 
-def measure_strength(bench: Bench, configuration: Configuration, receptor: int) -> Floats:
-    """Mean response of each circuit to an event of full weight, in LSB over the 30 us after it, ``[512]``."""
+def expected_strength(physics: Physics, target: NeuronTarget, receptor: int) -> Floats:
+    """Mean response that an event of full weight would have without mismatch, in LSB, ``[512]``."""
+    weight = g.WEIGHT_MAX * target.synapse_dac_bias / physics.dac_reference
+    current = physics.gm_per_code * target.of_all(f"i_synin_gm_{RECEPTORS[receptor]}") * weight
+    rise = current / physics.capacitance(target.membrane_capacitance) / physics.cadc_volt_per_lsb
+    return rise * target.of_all("tau_mem") * mean_response(target, receptor)
+
+
+def strength_repeats(physics: Physics, target: NeuronTarget, receptor: int) -> int:
+    """How often responses are to be measured: small ones, as those of fast membranes, oftener."""
+    typical = float(np.median(expected_strength(physics, target, receptor)))
+    return int(np.clip((_WELL_SEEN / typical) ** 2, 1, 8))
+
+
+def measure_strength(
+    bench: Bench,
+    configuration: Configuration,
+    receptor: int,
+    *,
+    events: int = 1,
+    drivers: tuple[int, ...] = DRIVERS,
+    repeats: int = 1,
+) -> Floats:
+    """Mean response of each circuit to events of full weight at once, in LSB over the 30 us after them, ``[512]``."""
     own = silent(configuration)
     found = []
-    for driver in _DRIVERS:
-        times, values = bench.response(own, receptor, driver, np.zeros(1), WINDOW + 5e-6)
+    for driver in drivers:
+        times, values = bench.response(own, receptor, driver, at_once(events), WINDOW + 5e-6, repeats)
         window = (times > 0.0) & (times < WINDOW)
         found.append(values[window].mean(axis=0))
     sign = 1.0 if receptor == EXC else -1.0
@@ -236,6 +231,11 @@ def reference(bench: Bench, configuration: Configuration, receptor: int) -> None
     configuration.set(name, halve(low_enough))
 
 
-def _reach(about: Floats) -> float:
+def at_once(events: int) -> Floats:
+    """Times of events, as close to one another as a link carries them without a queue."""
+    return np.asarray(np.arange(events) * 16e-9, np.float64)
+
+
+def reading_length(about: Floats) -> float:
     """For how long a decay is worth reading."""
     return float(np.clip(4.0 * np.max(about), 10e-6, 140e-6))

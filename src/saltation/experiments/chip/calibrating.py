@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from saltation.bss2 import SPIKING2, Calibration, NeuronTarget
+from saltation.bss2 import COBA, SPIKING2, Calibration, NeuronTarget
 from saltation.bss2.calibration.result import DECIDED_BY
 from saltation.model.summary import align
 
 __all__ = ["TARGETS", "as_record", "in_words"]
 
-TARGETS = {"default": NeuronTarget(), "spiking2": SPIKING2}
+TARGETS = {"default": NeuronTarget(), "spiking2": SPIKING2, "coba": COBA}
 """What a calibration can be asked for by name."""
 
 
@@ -18,7 +18,8 @@ def in_words(result: Calibration) -> str:
         ("quantity", "unit", "median", "spread before", "after", "ratio", "failed", "codes at an end")
     ]
     for name, row in result.summary().items():
-        scale, unit = (1e6, "us") if name.startswith("tau") else (1.0, "LSB")
+        unit = result.unit_of(name)
+        scale, unit = (1e6, "us") if unit == "s" else (1.0, unit)
         spreads = [f"{scale * row[key]:.2f}" for key in ("median", "before", "after")]
         counts = [f"{row[key]:.0f}" for key in ("failed", "at_ends")]
         rows.append((name, unit, *spreads, f"{row['ratio']:.3f}", *counts))

@@ -72,10 +72,10 @@ def describe(serial: int, configuration: Path | None) -> None:
 @_SERIAL
 @click.option(
     "--target",
-    type=click.Choice(["default", "spiking2"]),
+    type=click.Choice(["default", "spiking2", "coba"]),
     default="default",
     show_default=True,
-    help="What circuits shall be: calix's default, or hxtorch's nightly calibration.",
+    help="What circuits shall be: calix's default, hxtorch's nightly calibration, or PyNN's conductance-based cell.",
 )
 @click.option("--out", type=_FILE, help="Keep it in this file, for Calibration.load.")
 @click.option("--plot", "picture", type=_FILE, help="Draw histograms before and after, to this PNG.")
@@ -99,8 +99,9 @@ def calibrate(serial: int, target: str, out: Path | None, picture: Path | None, 
     if picture is not None:
         from saltation.plot import calibration
 
-        figure = _figure(10.4, 4.4)
-        calibration(result, figure.subplots(2, 4).reshape(-1))
+        figure = _figure(10.4, 2.2 * (rows := -(-len(result.report) // 4)))
+        places = figure.subplots(rows, 4).reshape(-1)
+        calibration(result, places[: len(result.report)])
         _save(figure, picture)
     if as_json:
         emit(calibrating.as_record(result), as_json=True)
