@@ -140,6 +140,15 @@ def arrive(circuits, wires, state, address, t, limit, size, here, trial):
 
 
 @inlined
+def _most_reached(wires):
+    """The most synapses of an address, each of which may put its membrane on the heap."""
+    most = 0
+    for address in range(wires.bus.size):
+        most = max(most, wires.entry[wires.segment[address + 1]] - wires.entry[wires.segment[address]])
+    return most
+
+
+@inlined
 def admitted(state, gate, t, timing):
     """When a gate, which takes one event in a period, takes this one; inf, and counted, if it is lost."""
     start = max(t, state.busy[gate])
@@ -264,7 +273,7 @@ def advance_chip(circuits, wires, timing, state, arrival_time, arrival_address, 
     size = int(state.clock[HEAPED])
     taken, taking = int(state.clock[TAKEN]), int(state.clock[READ])
     index = int(state.clock[WINDOW])
-    most = members + (np.diff(wires.route).max() if members else 0) + 1
+    most = max(members, _most_reached(wires)) + (np.diff(wires.route).max() if members else 0) + 1
     status = DONE
     while True:
         limit = (index + 1) * circuits.window
