@@ -3,6 +3,7 @@
 from typing import final
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
@@ -59,8 +60,9 @@ class Bench:
         volley: Floats,
         length: float,
         repeats: int = 1,
+        weight: npt.ArrayLike = g.WEIGHT_MAX,
     ) -> tuple[Floats, Floats]:
-        """How readings answer a volley of events of full weight to all columns through one driver.
+        """How readings answer a volley of events to all columns through one driver.
 
         Parameters
         ----------
@@ -76,6 +78,8 @@ class Bench:
             For how long it is read.
         repeats : int
             How many times each phase is measured.
+        weight : int or array_like, [2, 256]
+            Of the synapses: full ones by default.
 
         Returns
         -------
@@ -89,7 +93,7 @@ class Bench:
         own["driver_select_mask"][...] = g.SELECT_MAX
         row = g.ROWS_PER_DRIVER * driver + receptor
         own["row_mode"][:, row] = (EXCITATORY, INHIBITORY)[receptor]
-        own["synapse_weight"][:, row] = g.WEIGHT_MAX
+        own["synapse_weight"][:, row] = weight
         own["synapse_label"][:, row] = 1
         own["node_enable"][FIRST_LINK_IN, : g.BUSES] = 1
         period = self.chip.physics.cadc_period
