@@ -42,7 +42,7 @@ class Channels:
         Sorted, in seconds.
     membrane : ndarray of int
     line : ndarray of int
-        -1 for the membrane's voltage, else ``2 circuit + receptor``.
+        ``2 circuit + receptor``; or `OF_MEMBRANE`, its voltage, or `OF_ADAPTATION`, in volts per second.
     """
 
     time: Floats

@@ -17,13 +17,12 @@ from saltation.bss2.emulation import Arrivals, Channels, advance, readings_betwe
 from saltation.bss2.gates import FIRST_LINK, FIRST_OUTPUT, GATES, timing_of
 from saltation.bss2.physics import Physics
 from saltation.bss2.readout import converted, shown
-from saltation.bss2.registers import ADAPTATION
+from saltation.bss2.registers import ADAPTATION, MEMBRANE
 from saltation.bss2.section import ChipEvents, Observed, Section
 from saltation.bss2.staging import Stage
-from saltation.bss2.translation import Translation
+from saltation.bss2.translation import Translation, adapting
 from saltation.bss2.variation import Noise
 from saltation.engine.threads import run_chunks
-from saltation.errors import ConfigurationError
 from saltation.kernels.cache import compile_kernel
 from saltation.kernels.chip import records as r
 from saltation.kernels.chip.links import serve
@@ -73,7 +72,6 @@ def run_sections(
 
     ``seed`` is of all noise, and results do not depend on ``threads``.
     """
-    _refuse_adaptation(setting, sections)
     keys = np.random.SeedSequence(list(seed)).generate_state(2 * len(sections), np.uint64)
     results: list[Any] = [None] * len(sections)
 
@@ -84,17 +82,6 @@ def run_sections(
     cut = [(i, i + 1) for i in range(len(sections))]
     run_chunks(work, cut, threads)
     return results
-
-
-def _refuse_adaptation(setting: Setting, sections: Sequence[Section]) -> None:
-    for section in sections:
-        for each in section.recordings:
-            chosen = each.chosen[setting.configuration["readout_source"][each.chosen] == ADAPTATION]
-            if chosen.size:
-                raise ConfigurationError(
-                    f"readout_source must be 0, 1 or 2: reading the adaptation is not supported yet; got 3 for circuit "
-                    f"{chosen[0]}"
-                )
 
 
 def _run_section(setting: Setting, section: Section, stages: tuple[Stage, ...], key: int, other: int) -> Observed:
@@ -120,7 +107,7 @@ def _run_section(setting: Setting, section: Section, stages: tuple[Stage, ...], 
     times, members = found[0] if len(found) == 1 else _one_after_another(found)
     samples = []
     for recording, channel, value in zip(section.recordings, channels, values, strict=True):
-        voltage = shown(setting.configuration, recording, value, physics)
+        voltage = shown(setting.configuration, recording, value, physics, adapting(translation, recording.chosen))
         given = (recording, setting.configuration, voltage, channel.time, setting.hidden, physics, noise, stream)
         samples.append(converted(*given))
     counters = np.zeros(g.CIRCUITS, np.int64)
@@ -154,7 +141,8 @@ def _channels(setting: Setting, translation: Translation, recording: Any, durati
     chosen = recording.chosen
     source = setting.configuration["readout_source"][chosen]
     place = translation.place_of[chosen]
-    line = np.where(source == 0, -1, 2 * place + source - 1)
+    line = np.where(source == MEMBRANE, r.OF_MEMBRANE, 2 * place + source - 1)
+    line = np.where(source == ADAPTATION, r.OF_ADAPTATION, line)
     return Channels(recording.times(duration, setting.physics), translation.membrane_of[chosen], line)
 
 

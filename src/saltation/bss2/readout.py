@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from saltation.bss2 import geometry as g
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.physics import Physics
+from saltation.bss2.registers import ADAPTATION, EXC_SYNIN, INH_SYNIN
 from saltation.bss2.variation import Noise
 from saltation.errors import ConfigurationError
 
@@ -202,14 +203,24 @@ class IdealProbe:
 Recording = Cadc | Madc | IdealProbe
 
 
-def shown(configuration: Configuration, recording: Recording, values: Floats, physics: Physics) -> Floats:
+def shown(
+    configuration: Configuration, recording: Recording, values: Floats, physics: Physics, capacitance: Floats
+) -> Floats:
     """Voltages at the readout ``[time, circuit]``: of a membrane its own, of a line what its amplifier makes of it.
+
+    Of the adaptation it is its own voltage: ``adaptation_v_leak`` at rest, and more in proportion to its current, which
+    is ``capacitance`` times what it takes from the membrane in volts per second.  In a joined membrane only that of the
+    circuit that spikes adapts, and that of another one rests.
 
     The CADC can be connected to a reference voltage instead, the same for all columns of a hemisphere.
     """
     circuits = recording.chosen
-    line = np.isin(configuration["readout_source"][circuits], (1, 2))
+    source = configuration["readout_source"][circuits]
+    line = np.isin(source, (EXC_SYNIN, INH_SYNIN))
     voltage = np.where(line, physics.line_rest - physics.line_swing * values, values)
+    adapted = physics.volts(configuration["adaptation_v_leak"][circuits])
+    adapted = adapted + physics.adaptation_resistance * capacitance * values
+    voltage = np.where(source == ADAPTATION, adapted, voltage)
     if isinstance(recording, Cadc):
         connected = configuration["cadc_enable_reference"][g.hemisphere_of(circuits)] == 1
         code = configuration["cadc_reference"][g.quadrant_of(circuits)]

@@ -69,7 +69,7 @@ NEURON_CODES: dict[str, Register] = {
     "reset_v_reset": _code(_NEURON, 400, "potential at which it is held after a spike"),
     "threshold_v_threshold": _code(_NEURON, 600, "potential at which it spikes"),
     "adaptation_v_ref": _code(_NEURON, 400, "potential at which the subthreshold adaptation is none"),
-    "adaptation_v_leak": _code(_NEURON, 400, "rest of the adaptation's own voltage; kept, not modelled"),
+    "adaptation_v_leak": _code(_NEURON, 400, "rest of the adaptation's own voltage, which the readout shows"),
     "exponential_v_exp": _code(_NEURON, 600, "onset of the exponential term"),
     "leak_i_bias": _code(_NEURON, 150, "conductance of the leak"),
     "reset_i_bias": _code(_NEURON, g.CODE_MAX, "conductance to the reset potential"),

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from saltation.kernels.chip.crossing import first_crossing, may_cross
-from saltation.kernels.chip.flow import adapt, advance, advance_window, voltage_at
+from saltation.kernels.chip.flow import adapt, adaptation_at, advance, advance_window, voltage_at
 from saltation.kernels.chip.random import nearly_normal, normal, word
 from saltation.kernels.chip.records import (
     AT,
@@ -24,6 +24,7 @@ from saltation.kernels.chip.records import (
     NEXT,
     NOISE,
     NOW,
+    OF_ADAPTATION,
     READ,
     RELEASE,
     SPIKED,
@@ -199,9 +200,12 @@ def read(circuits, state, readings, i, scratch):
     t = readings.time[i]
     for channel in range(readings.begin[i], readings.end[i]):
         m, line = readings.membrane[channel], readings.line[channel]
-        v = voltage_at(circuits, state, m, t, scratch)
-        if line >= 0:
-            v = scratch[line]
+        if line == OF_ADAPTATION:
+            v = adaptation_at(circuits, state, m, t, scratch)
+        else:
+            v = voltage_at(circuits, state, m, t, scratch)
+            if line >= 0:
+                v = scratch[line]
         readings.out[place] = v
         place += 1
 

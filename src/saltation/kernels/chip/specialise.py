@@ -11,7 +11,7 @@ from saltation.kernels.chip import numerical
 from saltation.kernels.inlining import inlined
 from saltation.kernels.specialise import bind
 
-_REPLACED = ("adapt", "advance", "advance_window", "first_crossing", "may_cross", "voltage_at")
+_REPLACED = ("adapt", "adaptation_at", "advance", "advance_window", "first_crossing", "may_cross", "voltage_at")
 # those of the loop that call them, in the order of use
 _CALLERS = ("predict", "begin_window", "arrive", "act", "read")
 
