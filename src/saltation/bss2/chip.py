@@ -294,7 +294,7 @@ class Chip:
         recorded = recorded_circuits([each for section in sections for each in section.recordings])
         events = events_met(configuration, sections)
         compiled = self._compile(configuration, codes, recorded, events, written)
-        stages, rewritten = stages_of(compiled, configuration, codes, known, self.physics, events, sections)
+        stages, rewritten = stages_of(compiled, configuration, codes, known, self.physics, self.noise, events, sections)
         compiling = perf_counter()
         self._written, self._codes = copied, codes
         kinds = {type(each).__name__ for section in sections for each in section.recordings}

@@ -13,7 +13,7 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.background import background_events
 from saltation.bss2.circuits import at_rest
 from saltation.bss2.configuration import Configuration
-from saltation.bss2.emulation import Arrivals, Channels, advance, readings_between, readings_of
+from saltation.bss2.emulation import Arrivals, Channels, advance, readings_between, readings_of, switched
 from saltation.bss2.gates import FIRST_LINK, FIRST_OUTPUT, GATES, timing_of
 from saltation.bss2.physics import Physics
 from saltation.bss2.readout import converted, shown
@@ -86,7 +86,6 @@ def run_sections(
 
 def _run_section(setting: Setting, section: Section, stages: tuple[Stage, ...], key: int, other: int) -> Observed:
     physics, noise = setting.physics, setting.noise
-    # writes change wires alone
     translation, circuits = stages[0].compiled.translation, stages[0].compiled.circuits
     stream = np.random.default_rng(other)
     state = at_rest(circuits, GATES, g.HEMISPHERES * g.DRIVERS)
@@ -102,6 +101,9 @@ def _run_section(setting: Setting, section: Section, stages: tuple[Stage, ...], 
         if len(stages) > 1:
             after = begin if i else -1.0
             now, read = arrivals.between(after, until), readings_between(readings, after, until)
+        if compiled.circuits is not circuits:
+            state = switched(circuits, compiled.circuits, compiled.wires, state, key)
+            circuits = compiled.circuits
         state, *spikes = advance(circuits, compiled.wires, timing, state, now, read, key, until)
         found.append(spikes)
     times, members = found[0] if len(found) == 1 else _one_after_another(found)

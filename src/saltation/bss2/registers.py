@@ -189,6 +189,27 @@ WIRING = frozenset(
 """Registers that decide where events go and what they do there, and nothing else: circuits themselves stay as they are,
 so that these can be written while circuits run."""
 
+SWITCHES = frozenset(
+    {
+        "leak_enable",
+        "leak_enable_division",
+        "leak_enable_multiplication",
+        "reset_enable_division",
+        "reset_enable_multiplication",
+        "refractory_period_enable_pause",
+        "constant_current_enable",
+        "constant_current_type",
+        "exponential_enable",
+        *(
+            f"{kind}_input_{what}"
+            for kind in ("excitatory", "inhibitory")
+            for what in ("enable", "enable_high_resistance", "enable_coba_mode")
+        ),
+    }
+)
+"""Switches of circuits that change where voltages go, and none of them at once, so that these too can be written while
+circuits run.  Those that move charge, or decide which circuits take part, are not among them."""
+
 
 def node_exists(source: int, target: int) -> bool:
     """Whether the crossbar has a node between an input and an output: 76 of 240 there are.

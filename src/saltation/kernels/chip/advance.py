@@ -84,21 +84,22 @@ def begin_window(circuits, state, key, index, size, addresses, here, trial):
     for m in range(state.count.size):
         if state.membrane[m * STATE_ROWS + RELEASE] != -math.inf:
             # what it was held at is no longer up to this window's noise
-            _draw(circuits, state, key, index, m)
+            redraw(circuits, state, key, index, m)
             continue
         if index > 0:
             if state.membrane[m * STATE_ROWS + AT] == before:
                 advance_window(circuits, state, m, start)
             else:
                 advance(circuits, state, m, start)
-        _draw(circuits, state, key, index, m)
+        redraw(circuits, state, key, index, m)
         predict(circuits, state, m, limit, here, trial)
         size = expect(state, size, m, addresses)
     return size
 
 
 @inlined
-def _draw(circuits, state, key, index, m):
+def redraw(circuits, state, key, index, m):
+    """The level of a free membrane, with the noise of a window."""
     level = circuits.membrane[m * MEMBRANE_ROWS + LEVEL]
     noise = circuits.membrane[m * MEMBRANE_ROWS + NOISE]
     if noise > 0.0:
@@ -211,20 +212,42 @@ def read(circuits, state, readings, i, scratch):
 
 
 @inlined
-def _unowned(circuits, wires, state, readings, spiked):
+def bare_circuits(circuits):
     """The same arrays, flat, without their owners, whom compiled code counts at every touch.
 
     Flat, for the rows of a thing are then a known distance apart.
     """
+    return Circuits(
+        bare(circuits.membrane.reshape(-1)),
+        bare(circuits.line.reshape(-1)),
+        bare(circuits.extra.reshape(-1)),
+        bare(circuits.first),
+        bare(circuits.owner),
+        circuits.window,
+    )
+
+
+@inlined
+def bare_state(state):
+    """As `bare_circuits`; what is written into it is in the state."""
+    return State(
+        bare(state.membrane.reshape(-1)),
+        bare(state.line.reshape(-1)),
+        bare(state.count),
+        bare(state.strength.reshape(-1)),
+        bare(state.busy),
+        bare(state.lost),
+        bare(state.heap_time),
+        bare(state.heap_item),
+        bare(state.clock),
+    )
+
+
+@inlined
+def _unowned(circuits, wires, state, readings, spiked):
+    """All of them, flat and without owners."""
     return (
-        Circuits(
-            bare(circuits.membrane.reshape(-1)),
-            bare(circuits.line.reshape(-1)),
-            bare(circuits.extra.reshape(-1)),
-            bare(circuits.first),
-            bare(circuits.owner),
-            circuits.window,
-        ),
+        bare_circuits(circuits),
         Wires(
             bare(wires.bus),
             bare(wires.segment),
@@ -239,17 +262,7 @@ def _unowned(circuits, wires, state, readings, spiked):
             bare(wires.target),
             bare(wires.plasticity.reshape(-1)),
         ),
-        State(
-            bare(state.membrane.reshape(-1)),
-            bare(state.line.reshape(-1)),
-            bare(state.count),
-            bare(state.strength.reshape(-1)),
-            bare(state.busy),
-            bare(state.lost),
-            bare(state.heap_time),
-            bare(state.heap_item),
-            bare(state.clock),
-        ),
+        bare_state(state),
         Readings(
             bare(readings.time),
             bare(readings.begin),
