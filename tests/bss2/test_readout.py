@@ -55,6 +55,25 @@ def test_the_madc_samples_two_circuits_fast():
     assert np.isnan(reading[~settled]).all() and np.all(reading[settled] == round((0.01875 + 0.5625) / 1.2 * 1023))
 
 
+def test_the_madc_has_the_circuits_that_are_connected_to_it():
+    configuration = Configuration()
+    section = Section(20e-6, recordings=[Madc([2, 5])])
+    plain = ideal().run(configuration, [section]).sections[0].samples[0]
+    configuration.set("readout_enable_madc", 1, at=[2, 5])
+    connected = ideal().run(configuration, [section]).sections[0].samples[0]
+    np.testing.assert_array_equal(plain, connected)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"the input of even circuits is that of circuit 2, for which readout_enable_madc is set; got 4; .*write "
+        r"readout_enable_madc 0 for circuit 2, or record that one",
+    ):
+        ideal().run(configuration, [section, Section(20e-6, recordings=[Cadc([7], samples=2), Madc([4, 5])])])
+    configuration.set("readout_enable_madc", 0, at=2)
+    ideal().run(configuration, [Section(20e-6, recordings=[Madc([4, 5])])])
+    with pytest.raises(ConfigurationError, match="the input of odd circuits is that of circuit 5"):
+        ideal().run(configuration, [Section(20e-6, recordings=[Madc(511)])])
+
+
 def test_lines_are_read_where_the_readout_says_so():
     configuration = Configuration(leak_v_leak=300, excitatory_input_enable=1, excitatory_input_i_bias_gm=500)
     configuration.set("readout_source", 1, at=[0, 1])

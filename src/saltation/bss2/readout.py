@@ -119,6 +119,9 @@ class Cadc:
 class Madc:
     """Recording of at most one circuit of an even and one of an odd column by the MADC, 29.4 million samples a second.
 
+    It connects its circuits to the MADC for its section, as ``readout_enable_madc`` does; where that register connects
+    another circuit to the same input, the run is refused.
+
     Parameters
     ----------
     circuits : array_like of int
@@ -251,6 +254,27 @@ def converted(
     lsb = np.clip(np.rint(lsb + noise.madc * stream.standard_normal(voltage.shape)), 0, g.MADC_MAX)
     lsb[times - recording.start < physics.madc_settling] = np.nan
     return lsb
+
+
+def check_connected(configuration: Configuration, recordings: Sequence[Recording]) -> None:
+    """Refuse a recording by the MADC of whose input another circuit has the place.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``readout_enable_madc`` is set for another circuit of the same parity.
+    """
+    connected = np.flatnonzero(configuration["readout_enable_madc"])
+    for each in recordings:
+        for circuit in each.chosen.tolist() if isinstance(each, Madc) else ():
+            others = connected[(connected % 2 == circuit % 2) & (connected != circuit)]
+            if others.size:
+                word = ("even", "odd")[circuit % 2]
+                raise ConfigurationError(
+                    f"Madc.circuits: the input of {word} circuits is that of circuit {others[0]}, for which "
+                    f"readout_enable_madc is set; got {circuit}; a recording connects its circuits by itself: write "
+                    f"readout_enable_madc 0 for circuit {others[0]}, or record that one"
+                )
 
 
 def recorded_circuits(recordings: Sequence[Recording]) -> Ints:

@@ -133,7 +133,7 @@ DIGITAL: dict[str, Register] = {
     "event_routing_enable_bypass_excitatory": _switch(_NEURON, "every excitatory event makes a spike"),
     "event_routing_enable_bypass_inhibitory": _switch(_NEURON, "every inhibitory event makes a spike"),
     "readout_source": Register(_NEURON, 0, 3, 0, "0 membrane, 1 excitatory line, 2 inhibitory line, 3 adaptation"),
-    "readout_enable_madc": _switch(_NEURON, "connected to the MADC"),
+    "readout_enable_madc": _switch(_NEURON, "connected to the MADC; a recording by it does so too"),
     "clock_scale_fast": Register((2,), 0, 15, 0, "fast clock 250 MHz / 2^(s+1), of the left and the right half"),
     "clock_scale_slow": Register((2,), 0, 15, 4, "slow clock 250 MHz / 2^(s+1), of the left and the right half"),
     "clock_scale_adaptation_pulse": Register((2,), 0, 15, 5, "pulse 2^(s+1) / 250 MHz, of the left and the right half"),
