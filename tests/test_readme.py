@@ -86,6 +86,7 @@ def test_examples_of_the_page_on_the_chip():
     assert names["run"].spikes["hid"].n_events > 100 and names["gradient"].shape == (25, 120)
     assert names["gradient"].any() and 40 < names["scale"] < 120
     assert "120 can spike" in " ".join(names["configured"].split())
+    assert 0.18e-6 < names["offset"] < 0.23e-6 and names["scales"].circuits.size == 120
     from matplotlib import pyplot as plt
 
     plt.close("all")

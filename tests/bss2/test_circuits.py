@@ -359,3 +359,17 @@ def test_the_past_cannot_be_changed():
         ParameterError, match=r"advance\.arrivals must not be before the state's time 2e-06 s; got 1e-06"
     ):
         advance(circuits, wires, TIMING, state, late, NOTHING, KEY, 3e-6)
+
+
+def test_there_is_room_for_all_that_an_event_sets_off():
+    # each of 60 drivers makes 30 membranes expect a spike anew, all at one arrival
+    n, drivers, at = 30, 60, 1.1e-6
+    groups = [Synapses(d, np.arange(n), np.zeros(n, np.int64), np.full(n, 0.2)) for d in range(drivers)]
+    wires = make_wires([(0, groups)], [-1] * n, [-1] * n, [[]] * n)
+    circuits = pack(plain(n, threshold=0.5, drive=2e5, hold=1.0), WINDOW)
+    arrival = Arrivals(np.array([at]), np.zeros(1, np.int64))
+    rest = at_rest(circuits, GATES, DRIVERS)
+    state, *_ = advance(circuits, wires, TIMING, rest, arrival, NOTHING, KEY, at)
+    assert 0.9 * drivers * n < state.clock[r.HEAPED] <= state.heap_time.size
+    state, *_ = advance(circuits, wires, TIMING, state, NO_ARRIVALS, NOTHING, KEY, 2e-6)
+    np.testing.assert_array_equal(state.count, 1)

@@ -77,5 +77,5 @@ def test_its_lines_are_short_and_few_whatever_is_written():
     configuration["multicompartment_connect_soma_right"][[255, 511]] = 0
     configuration["multicompartment_connect_right"][[255, 511]] = 0
     lines = describe(configuration).splitlines()
-    assert max(map(len, lines)) <= WIDTH and len(lines) <= 64  # all registers at once
+    assert max(map(len, lines)) <= WIDTH and len(lines) <= 80  # all registers at once
     assert describe(configuration) == describe(configuration.copy())

@@ -23,6 +23,7 @@ from saltation.bss2 import (
 from saltation.bss2.playing import make_sections, spikes_of
 from saltation.errors import (
     CalibrationError,
+    ChipWarning,
     ConfigurationError,
     ParameterError,
     PlacementError,
@@ -409,3 +410,23 @@ def test_events_that_are_lost_are_told_once():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         experiment.run()
+
+
+def test_parameters_that_a_placement_ignores_are_told():
+    def network(**more):
+        net = sal.Network()
+        net.add("in", sal.Input(2))
+        net.add("hid", sal.LIF(3, **more))
+        net.add("out", sal.LI(1))
+        net.connect("in", "hid", weight=np.full((2, 3), 40))
+        net.connect("hid", "out", weight=np.full((3, 1), 40))
+        return net
+
+    with pytest.warns(
+        ChipWarning, match=r"takes no notice.*\{'hid': \['tau_mem', 'v_th'\]\}.*NeuronTarget.*backend=Backend\(chip\)"
+    ):
+        told = Experiment(Chip(0)).place(network(tau_mem=7e-3, v_th=[1.0, 1.0, 1.2]))
+    # and nothing where they are the usual ones, given or not: warnings are errors here
+    for more in ({}, {"v_th": 1.0}, {"v_th": np.ones(3)}):
+        again = Experiment(Chip(0)).place(network(**more))
+    np.testing.assert_array_equal(told.circuits["hid"], again.circuits["hid"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 from saltation.bss2 import Cadc, Chip, ChipEvents, Configuration, IdealProbe, Madc, Noise, Physics, Section, Variation
 from saltation.errors import ConfigurationError
@@ -54,6 +55,25 @@ def test_the_madc_samples_two_circuits_fast():
     assert np.isnan(reading[~settled]).all() and np.all(reading[settled] == round((0.01875 + 0.5625) / 1.2 * 1023))
 
 
+def test_the_madc_has_the_circuits_that_are_connected_to_it():
+    configuration = Configuration()
+    section = Section(20e-6, recordings=[Madc([2, 5])])
+    plain = ideal().run(configuration, [section]).sections[0].samples[0]
+    configuration.set("readout_enable_madc", 1, at=[2, 5])
+    connected = ideal().run(configuration, [section]).sections[0].samples[0]
+    np.testing.assert_array_equal(plain, connected)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"the input of even circuits is that of circuit 2, for which readout_enable_madc is set; got 4; .*write "
+        r"readout_enable_madc 0 for circuit 2, or record that one",
+    ):
+        ideal().run(configuration, [section, Section(20e-6, recordings=[Cadc([7], samples=2), Madc([4, 5])])])
+    configuration.set("readout_enable_madc", 0, at=2)
+    ideal().run(configuration, [Section(20e-6, recordings=[Madc([4, 5])])])
+    with pytest.raises(ConfigurationError, match="the input of odd circuits is that of circuit 5"):
+        ideal().run(configuration, [Section(20e-6, recordings=[Madc(511)])])
+
+
 def test_lines_are_read_where_the_readout_says_so():
     configuration = Configuration(leak_v_leak=300, excitatory_input_enable=1, excitatory_input_i_bias_gm=500)
     configuration.set("readout_source", 1, at=[0, 1])
@@ -69,9 +89,73 @@ def test_lines_are_read_where_the_readout_says_so():
     np.testing.assert_allclose(
         fallen, PHYSICS.line_swing * 50 / PHYSICS.line_saturation * np.exp(-(at[1:] - arrived) / 10e-6), rtol=1e-5
     )
-    configuration.set("readout_source", 3, at=[2])
-    with pytest.raises(ConfigurationError, match="reading the adaptation is not supported yet; got 3 for circuit 2"):
-        ideal().run(configuration, [section])
+
+
+def adapting(**more):
+    configuration = Configuration(adaptation_enable=1, adaptation_v_leak=250, adaptation_i_bias_tau=600, **more)
+    configuration.set("readout_source", 3, at=[0, 3])
+    return configuration
+
+
+def test_the_adaptation_is_read_as_its_equations_have_it():
+    configuration = adapting(leak_v_leak=400, adaptation_v_ref=200, adaptation_i_bias_a=300)
+    configuration.set("adaptation_invert_a", 1, at=3)
+    configuration.set("adaptation_enable", 0, at=1)
+    configuration.set("readout_source", 3, at=1)
+    at = np.linspace(0.0, 150e-6, 31)
+    section = Section(160e-6, recordings=[Cadc([0], period=3.4e-6, samples=40), IdealProbe([0, 1, 2, 3], at)])
+    reading, values = ideal().run(configuration, [section]).sections[0].samples
+    # V and w from rest, by the exponential of their matrix
+    g_leak = PHYSICS.leak_at_code_0 + PHYSICS.leak_per_code * 150
+    c, tau = PHYSICS.capacitance_at_63, PHYSICS.adaptation_tau_code / 600
+    leak, level = PHYSICS.volts(np.array([400, 200]))
+    for column, sign in ((0, 1.0), (3, -1.0)):
+        a = sign * 300 * PHYSICS.adaptation_a_per_code
+        matrix = np.array([[-g_leak / c, -1.0 / c], [a / tau, -1.0 / tau]])
+        rest = np.linalg.solve(matrix, -np.array([g_leak * leak / c, -a * level / tau]))
+        w = np.array([(rest + expm(matrix * t) @ (np.array([leak, 0.0]) - rest))[1] for t in at])
+        expected = PHYSICS.volts(np.array(250)) + PHYSICS.adaptation_resistance * w
+        np.testing.assert_allclose(values[:, column], expected, atol=2e-6)
+        assert np.ptp(expected) > 0.02
+    np.testing.assert_allclose(values[:, 1], PHYSICS.volts(np.array(250)), rtol=1e-12)  # off
+    assert values[0, 2] == pytest.approx(leak) and values[-1, 2] < leak  # a membrane that its adaptation pulls down
+    assert reading[0, 0] == round((PHYSICS.volts(np.array(250)) - 0.06) / 4.5e-3) < reading[-1, 0]
+
+
+def test_a_spike_is_seen_in_the_adaptation():
+    configuration = adapting(
+        leak_v_leak=500,
+        threshold_v_threshold=350,
+        threshold_enable=1,
+        adaptation_enable_pulse=1,
+        adaptation_i_bias_b=100,
+    )
+    configuration.set("event_routing_enable_digital", 1, at=0)
+    for output in range(8):
+        configuration.set("node_enable", 1, at=(output, 8 + output % 4))
+    configuration.set("leak_v_leak", 200, at=range(1, 512))
+    at = np.linspace(0.0, 60e-6, 601)
+    observed = ideal().run(configuration, [Section(61e-6, recordings=[IdealProbe([0], at)])]).sections[0]
+    crossed = observed.times - PHYSICS.comparator_delay
+    assert crossed.size > 3
+    tau, b = PHYSICS.adaptation_tau_code / 600, 100 * PHYSICS.adaptation_b_per_code
+    since = at[:, None] - crossed
+    w = (b * np.exp(-np.maximum(since, 0.0) / tau) * (since > 0.0)).sum(axis=1)
+    clear = np.abs(since).min(axis=1) > 16e-9  # a time stamp is up to 8 ns late
+    expected = PHYSICS.volts(np.array(250)) + PHYSICS.adaptation_resistance * w
+    np.testing.assert_allclose(observed.samples[0][clear, 0], expected[clear], rtol=1e-4)
+
+
+def test_of_joined_circuits_the_one_that_spikes_adapts():
+    configuration = adapting(leak_v_leak=400, adaptation_v_ref=200, adaptation_i_bias_a=300)
+    alone = ideal().run(configuration, [Section(50e-6, recordings=[IdealProbe([0], [40e-6])])]).sections[0].samples[0]
+    configuration.set("readout_source", 3, at=256)
+    configuration.set("multicompartment_connect_vertical", 1, at=[0, 256])
+    section = Section(50e-6, recordings=[IdealProbe([0, 256], [40e-6])])
+    (both,) = ideal().run(configuration, [section]).sections[0].samples
+    rest = PHYSICS.volts(np.array(250))
+    # twice the leak and the capacitance, so that the same current pulls less
+    assert both[0, 1] == rest and alone[0, 0] < both[0, 0] < 1.2 * alone[0, 0]
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,11 @@ def test_spikes_go_where_the_crossbar_leads_them_now():
         (lambda: Write(1e-6, "readout_source", 1), r"what is read is decided with the section"),
         (
             lambda: Write(1e-6, "threshold_enable", 1),
-            r"belongs to circuits, which cannot be changed",
+            r"it decides which circuits take part in a run",
+        ),
+        (
+            lambda: Write(1e-6, "membrane_capacitance_capacitance", 1),
+            r"it changes more of circuits than where their voltages go; write it before a run.*constant_current_enable",
         ),
         (lambda: Write(1e-6, "weights", 1), r"a register must be one of the chip's; got 'weights'"),
         (lambda: Write(1e-6, "synapse_weight", 0.5), r"must be whole numbers"),

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import saltation as sal
-from saltation.bss2 import Calibration, Chip, Configuration, calibrate, place
+from saltation.bss2 import Calibration, Chip, Configuration, Section, calibrate, place
 from saltation.cli import cli
 from saltation.errors import ParameterError
 from saltation.experiments.chip.networks import network_of
@@ -117,6 +117,11 @@ def test_describe(run, tmp_path):
     text = run("describe", "--serial", "4", "--configuration", tmp_path / "chip.json").stdout
     assert text.startswith("emulated chip BrainScaleS-2, serial number 4") and "leak_v_leak 512" in text
     assert configuration.describe() in text
+    # all that a chip tells on which it is written
+    chip = Chip(serial=4)
+    assert text == chip.describe(configuration) + "\n"
+    chip.run(configuration, [Section(1e-6)])
+    assert text == chip.describe().replace("1 runs so far", "0 runs so far") + "\n"
 
 
 def test_calibrate(run, tmp_path):

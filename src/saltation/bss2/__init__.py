@@ -5,6 +5,7 @@ from saltation.bss2.calibration import COBA, SPIKING2, Calibration, NeuronTarget
 from saltation.bss2.chip import Chip, ChipState, Execution
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.experiment import Experiment, Health, Result, Samples, Statistics, Ticket
+from saltation.bss2.measuring import MeasuredScales, measure_scales
 from saltation.bss2.physics import Physics
 from saltation.bss2.placement import Placement, place
 from saltation.bss2.readout import Cadc, IdealProbe, Madc
@@ -29,6 +30,7 @@ __all__ = [
     "Health",
     "IdealProbe",
     "Madc",
+    "MeasuredScales",
     "NeuronTarget",
     "Noise",
     "Observed",
@@ -43,5 +45,6 @@ __all__ = [
     "Write",
     "calibrate",
     "imperfect",
+    "measure_scales",
     "place",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, final
+from typing import Any, Final, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,21 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.calibration import Calibration, calibrate
 from saltation.bss2.chip import Chip, Execution
 from saltation.bss2.configuration import Configuration
+from saltation.bss2.measuring import MeasuredScales, in_order
 from saltation.bss2.parts import Part, joined, matrix, split
 from saltation.bss2.placement import Placement
 from saltation.bss2.placement.demand import demands
 from saltation.bss2.playing import make_sections, spikes_of, voltages_of
 from saltation.bss2.readout import DRAM, SRAM, Cadc, Recording
-from saltation.bss2.scaling import LEAK, THRESHOLD, OperatingPoint, check_names, make_targets, weight_scale
+from saltation.bss2.scaling import (
+    LEAK,
+    THRESHOLD,
+    OperatingPoint,
+    check_names,
+    make_targets,
+    measured_weight_scale,
+    weight_scale,
+)
 from saltation.bss2.sites import Site, Sites
 from saltation.engine.backend import Backend as Abstract
 from saltation.engine.backend import Job, Observation
@@ -24,10 +33,12 @@ from saltation.engine.exact import Exact, refuse_trains
 from saltation.engine.grid import Grid
 from saltation.engine.observation import Request
 from saltation.engine.plan import Plan, compile_network
-from saltation.errors import ParameterError
+from saltation.errors import CalibrationError, ParameterError
 from saltation.model import MaxVoltage, Network, ProjectionKey, Spikes, Voltage, VoltageIntegral, VoltageSamples
 
 Ints = NDArray[np.int64]
+
+MEASURED: Final = "measured"
 
 
 @final
@@ -65,8 +76,12 @@ class Backend(Abstract):
         Weight on the chip for a weight of 1; by default measured.
     shortest_hold : float
         Refractory time on the chip, in its seconds, of neurons that have a shorter one in the model.
-    time_offset : float
-        Seconds on the chip that are taken off its time stamps.
+    time_offset : float or "measured"
+        Seconds on the chip by which it is late: taken off time stamps and times of readings.  Measured, it is from an
+        event at the host's link to the time stamp of a spike; see `measure_scales`.
+    trace_scale : {"asked", "measured"}
+        Whether readings are at leak and threshold where the chip was asked to have them, or where they are measured; if
+        measured, the scale of weights is that of the responses measured with them.
     cadc_period : float, optional
         Seconds on the chip between readings of voltages; by default as often as the CADC can.
     synapse_dac_bias : int
@@ -117,6 +132,7 @@ class Backend(Abstract):
         "seed",
         "threads",
         "time_offset",
+        "trace_scale",
     )
 
     def __init__(
@@ -132,7 +148,8 @@ class Backend(Abstract):
         rows: int | Mapping[ProjectionKey, int] = 1,
         weight_scale: float | None = None,
         shortest_hold: float = 1e-6,
-        time_offset: float = 0.0,
+        time_offset: float | Literal["measured"] = 0.0,
+        trace_scale: Literal["asked", "measured"] = "asked",
         cadc_period: float | None = None,
         synapse_dac_bias: int = 1000,
         i_synin_gm: int | Mapping[str, int] = 500,
@@ -153,7 +170,9 @@ class Backend(Abstract):
                 f"Backend.adjoint must be Exact() or Grid(dt); got {adjoint!r}; it differentiates what was observed"
             )
         self.seed, self.threads, self.calibrated = seed, threads, bool(calibrated)
-        self.time_offset, self.cadc_period = float(time_offset), cadc_period
+        if trace_scale not in ("asked", MEASURED):
+            raise ParameterError(f"Backend.trace_scale must be 'asked' or 'measured'; got {trace_scale!r}")
+        self.time_offset, self.trace_scale, self.cadc_period = _offset(time_offset), trace_scale, cadc_period
         self.point = OperatingPoint(
             float(time_scale), leak, threshold, float(shortest_hold), synapse_dac_bias, i_synin_gm
         )
@@ -219,7 +238,7 @@ class Backend(Abstract):
         sections = make_sections(part.placement, given, job.batch, job.duration * scale, scale, recordings)
         execution = site.chip.run(site.configuration, sections, seed=self.seed)
         placed.complain(execution, names)
-        found = spikes_of(part.placement, execution.sections, job.duration, scale, self.time_offset)
+        found = spikes_of(part.placement, execution.sections, job.duration, scale, self._offset_of(site))
         for name, own in found.items():
             pieces.setdefault(name, []).append((part.neurons[name], own))
         for name in names:
@@ -243,6 +262,19 @@ class Backend(Abstract):
         """For each population, the weight on the chip for a weight of 1."""
         return dict(self._place(plan_or_network).factors)
 
+    def measured_scales(self, plan_or_network: Plan | Network) -> dict[str, MeasuredScales]:
+        """For each population what `measure_scales` finds, of its neurons in order; measured if it was not yet.
+
+        Of a population in several parts, circuits are those of each neuron on its chip.
+        """
+        parts: dict[str, list[tuple[Ints, MeasuredScales]]] = {}
+        for site in self._place(plan_or_network).all:
+            for demand in site.part.placement.demands:
+                parts.setdefault(demand.name, []).append(
+                    (site.part.neurons[demand.name], site.measured_of(demand.name))
+                )
+        return {name: in_order([n for n, _ in each], [m for _, m in each]) for name, each in parts.items()}
+
     def _place(self, plan_or_network: Plan | Network) -> Sites:
         """Placement, calibration and configuration of a plan; kept while all but its weights stays the same."""
         plan = plan_or_network if isinstance(plan_or_network, Plan) else compile_network(plan_or_network)
@@ -256,8 +288,7 @@ class Backend(Abstract):
         for i, part in enumerate(split(plan, self._rows)):
             sites.append(site := self._site(part, self.chips[i % len(self.chips)]))
             for demand in part.placement.demands:
-                first = part.placement.circuits[demand.name][:, 0]
-                factor = self._weight_scale or weight_scale(site.calibration, first, site.scales[demand.name].lsb)
+                factor = self._weight_scale or self._factor(site, demand.name)
                 scales.setdefault(demand.name, []).append((demand.size, factor))
         # one for all parts of a population, whose synapses may share their weights
         factors = {name: sum(n * f for n, f in each) / sum(n for n, _ in each) for name, each in scales.items()}
@@ -274,7 +305,30 @@ class Backend(Abstract):
         calibration.apply(configuration)
         part.placement.configure(configuration)
         part.placement.share_capacitance(configuration, chip.physics)
-        return Site(part, chip, calibration, configuration, scales)
+        site = Site(part, chip, calibration, configuration, scales)
+        if self.trace_scale == MEASURED:
+            for name, scale in scales.items():
+                site.scales[name] = scale.measured(part.populations[name], site.measured_of(name))
+        return site
+
+    def _factor(self, site: Site, name: str) -> float:
+        """Weight on the chip for a weight of 1, of a population in a part."""
+        lsb = site.scales[name].lsb
+        if self.trace_scale == MEASURED:
+            return measured_weight_scale(site.measured_of(name), lsb)
+        return weight_scale(site.calibration, site.part.placement.circuits[name][:, 0], lsb)
+
+    def _offset_of(self, site: Site) -> float:
+        """Seconds by which a chip is late."""
+        if not isinstance(self.time_offset, str):
+            return self.time_offset
+        offset = site.measured.time_offset
+        if np.isnan(offset):
+            raise CalibrationError(
+                "Backend.time_offset='measured': no neuron spiked in the measurement; give it in seconds on the chip, "
+                "or move leak= and threshold= together"
+            )
+        return offset
 
     def _recordings(self, job: Job, site: Site) -> tuple[list[Recording], list[str]]:
         here = [demand.name for demand in site.part.placement.demands]
@@ -291,11 +345,13 @@ class Backend(Abstract):
         scale, probes = self.point.time_scale, job.request.probes.get(name, ())
         times = [probe.times for probe in probes if isinstance(probe, Voltage)]
         whole = any(isinstance(probe, MaxVoltage | VoltageIntegral) for probe in probes)
+        offset = self._offset_of(site)
         if whole or self.surrogate_gradients:
-            times.append(execution.sections[0].sampled[0] / scale)
+            sampled = execution.sections[0].sampled[0] - offset
+            times.append(sampled[sampled >= 0.0] / scale)
         union = np.unique(np.minimum(np.concatenate(times), job.duration))
         first = site.part.placement.circuits[name][:, 0]
-        given = (first, recording, execution.sections, 0, site.scales[name], union * scale)
+        given = (first, recording, execution.sections, 0, site.scales[name], union * scale + offset)
         return VoltageSamples(union, voltages_of(*given))
 
     def _as_run(self, plan: Plan, placed: Sites, weights: Mapping[ProjectionKey, Ints]) -> Plan:
@@ -318,6 +374,18 @@ def _put_together(pieces: Sequence[tuple[Ints, VoltageSamples]], size: int) -> V
     for index, samples in pieces:
         values[:, :, index] = samples.values
     return VoltageSamples(first.times, values)
+
+
+def _offset(given: float | str) -> float | Literal["measured"]:
+    if given == MEASURED:
+        return MEASURED
+    try:
+        offset = float(given)
+    except (TypeError, ValueError):
+        offset = float("nan")
+    if not np.isfinite(offset):
+        raise ParameterError(f"Backend.time_offset must be seconds on the chip, or 'measured'; got {given!r}")
+    return offset
 
 
 def _chips(chips: Chip | Sequence[Chip]) -> tuple[Chip, ...]:

@@ -16,7 +16,7 @@ from saltation.bss2.description import WIDTH, describe
 from saltation.bss2.execution import Setting, events_met, run_sections
 from saltation.bss2.memory import Codes, stored_codes
 from saltation.bss2.physics import Physics
-from saltation.bss2.readout import recorded_circuits
+from saltation.bss2.readout import check_connected, recorded_circuits
 from saltation.bss2.registers import ANALOG, WIRING
 from saltation.bss2.section import Observed, Section
 from saltation.bss2.staging import stages_of, unheard
@@ -215,8 +215,10 @@ class Chip:
         self._written, self._codes = state.configuration.frozen(), dict(state.codes)
         self._compiled = None
 
-    def describe(self) -> str:
+    def describe(self, configuration: Configuration | None = None) -> str:
         """What it has, and what of it was written and recorded last, as text; nothing of its hidden variation.
+
+        With a configuration, what of it that uses, instead of what was written and recorded last.
 
         A circuit is in use if its membrane can spike, has a synapse, or was recorded in the last run.
 
@@ -249,7 +251,8 @@ class Chip:
             f"{g.DRIVERS} drivers and {g.BUSES_PER_HEMISPHERE} buses"
         )
         told = textwrap.wrap(f"changed constants: {', '.join(changed)}", WIDTH) if changed else []
-        return "\n".join([title, *told, halves, "", describe(self._written, self._recorded)])
+        used = describe(self._written, self._recorded) if configuration is None else describe(configuration)
+        return "\n".join([title, *told, halves, "", used])
 
     def run(
         self,
@@ -291,12 +294,14 @@ class Chip:
         copied = configuration.frozen(self._written, written) if written else self._written
         ready = perf_counter()
         known = hidden(self.serial, self.variation)
-        recorded = recorded_circuits([each for section in sections for each in section.recordings])
+        recordings = [each for section in sections for each in section.recordings]
+        check_connected(configuration, recordings)
+        recorded = recorded_circuits(recordings)
         events = events_met(configuration, sections)
         # what is written inside a section finds the places of addresses as they are
         exactly = any(section.writes for section in sections)
         compiled = self._compile(configuration, codes, recorded, events, written, exactly)
-        stages, rewritten = stages_of(compiled, configuration, codes, known, self.physics, events, sections)
+        stages, rewritten = stages_of(compiled, configuration, codes, known, self.physics, self.noise, events, sections)
         compiling = perf_counter()
         self._written, self._codes = copied, codes
         kinds = {type(each).__name__ for section in sections for each in section.recordings}

@@ -162,6 +162,19 @@ def rewired(
     return wired(compiled.translation, compiled.circuits, configuration, codes, hidden, physics, events, kept)
 
 
+def retranslated(
+    compiled: Compiled,
+    configuration: Configuration,
+    codes: Codes,
+    hidden: Mapping[str, Floats],
+    physics: Physics,
+    noise: Noise,
+) -> Compiled:
+    """The same wires with circuits as their switches are now; the same take part, and membranes are joined alike."""
+    translation = translate(configuration, codes, hidden, physics, noise, compiled.translation.circuit)
+    return replace(compiled, translation=translation, circuits=pack(translation.analog, WINDOW))
+
+
 def with_weights(compiled: Compiled, configuration: Configuration) -> Compiled:
     """The same, with the weights of a configuration that differs in nothing else."""
     filled = fill(compiled.matches, charges(configuration, compiled.gains, compiled.matches.place))

@@ -72,9 +72,8 @@ def describe(registers: Registers, recorded: Mapping[str, npt.ArrayLike] | None 
     for row in rows:
         head = f"{row[0]:<{name}}  {row[1]:>{there}}  {row[2]:>{used}}"
         room = textwrap.wrap(row[3], WIDTH - len(head) - 3) or [""]
-        lines += [
-            f"{start}   {text}".rstrip() for start, text in zip([head, *[" " * len(head)] * 9], room, strict=False)
-        ]
+        starts = [head] + [" " * len(head)] * (len(room) - 1)
+        lines += [f"{start}   {text}".rstrip() for start, text in zip(starts, room, strict=True)]
     return "\n".join([*lines, "", *_registers(registers)])
 
 

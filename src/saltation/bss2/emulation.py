@@ -11,7 +11,7 @@ from saltation.errors import ParameterError, SimulationError
 from saltation.kernels.chip import records as r
 from saltation.kernels.chip.advance import DONE, HEAP_FULL, RUNAWAY
 from saltation.kernels.chip.records import Circuits, Readings, Spiked, State, Timing, Wires
-from saltation.kernels.chip.specialise import advance_chip
+from saltation.kernels.chip.specialise import advance_chip, switch
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,7 +42,7 @@ class Channels:
         Sorted, in seconds.
     membrane : ndarray of int
     line : ndarray of int
-        -1 for the membrane's voltage, else ``2 circuit + receptor``.
+        ``2 circuit + receptor``; or `OF_MEMBRANE`, its voltage, or `OF_ADAPTATION`, in volts per second.
     """
 
     time: Floats
@@ -164,3 +164,36 @@ def advance(
     n = int(state.clock[r.SPIKED])
     order = np.lexsort((spiked.membrane[:n], spiked.time[:n]))
     return state, spiked.time[:n][order], spiked.membrane[:n][order]
+
+
+def switched(before: Circuits, after: Circuits, wires: Wires, state: State, key: int) -> State:
+    """A state whose membranes go on as other circuits: voltages, lines and what is on its way carry over.
+
+    Membranes that stay as they are are not touched, so that they go on bit for bit.
+    """
+    members = _changed(before, after)
+    if not members.size:
+        return state
+    while int(state.clock[r.HEAPED]) + members.size > state.heap_time.size:
+        state = grown(state)
+    numerically = bool(before.extra.size), bool(after.extra.size)
+    leave, _ = switch(numerically[0])
+    _, enter = switch(numerically[1])
+    leave(before, state, members, float(state.clock[r.NOW]))
+    room = np.empty((2, after.line[:, :, 0].size))
+    enter(after, state, members, np.uint64(key), wires.bus.size, room)
+    return state
+
+
+def _changed(before: Circuits, after: Circuits) -> Ints:
+    """Membranes of which a constant, or one of a circuit, differs."""
+    lines = (before.line != after.line).any(axis=(1, 2))
+    changed = (before.membrane != after.membrane).any(axis=1)
+    changed |= np.logical_or.reduceat(lines, before.first[:-1])
+    sizes = before.extra.size, after.extra.size
+    if all(sizes):
+        changed |= (before.extra != after.extra).any(axis=1)
+    elif any(sizes):
+        # rows of membranes with a closed form are of no account
+        changed |= (after.extra if sizes[1] else before.extra)[:, r.NUMERICAL] != 0.0
+    return np.flatnonzero(changed)

@@ -12,17 +12,16 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.arriving import arrivals_of
 from saltation.bss2.circuits import at_rest
 from saltation.bss2.configuration import Configuration
-from saltation.bss2.emulation import Channels, advance, readings_between, readings_of
+from saltation.bss2.emulation import Channels, advance, readings_between, readings_of, switched
 from saltation.bss2.gates import FIRST_LINK, FIRST_OUTPUT, GATES, timing_of
 from saltation.bss2.physics import Physics
 from saltation.bss2.readout import converted, shown
-from saltation.bss2.registers import ADAPTATION
+from saltation.bss2.registers import ADAPTATION, MEMBRANE
 from saltation.bss2.section import Observed, Section
 from saltation.bss2.staging import Stage
-from saltation.bss2.translation import Translation
+from saltation.bss2.translation import Translation, adapting
 from saltation.bss2.variation import Noise
 from saltation.engine.threads import run_chunks
-from saltation.errors import ConfigurationError
 from saltation.kernels.chip import records as r
 
 Floats = NDArray[np.float64]
@@ -68,7 +67,6 @@ def run_sections(
 
     ``seed`` is of all noise, and results do not depend on ``threads``.
     """
-    _refuse_adaptation(setting, sections)
     keys = np.random.SeedSequence(list(seed)).generate_state(2 * len(sections), np.uint64)
     results: list[Any] = [None] * len(sections)
 
@@ -81,20 +79,8 @@ def run_sections(
     return results
 
 
-def _refuse_adaptation(setting: Setting, sections: Sequence[Section]) -> None:
-    for section in sections:
-        for each in section.recordings:
-            chosen = each.chosen[setting.configuration["readout_source"][each.chosen] == ADAPTATION]
-            if chosen.size:
-                raise ConfigurationError(
-                    f"readout_source must be 0, 1 or 2: reading the adaptation is not supported yet; got 3 for circuit "
-                    f"{chosen[0]}"
-                )
-
-
 def _run_section(setting: Setting, section: Section, stages: tuple[Stage, ...], key: int, other: int) -> Observed:
     physics, noise = setting.physics, setting.noise
-    # writes change wires alone
     translation, circuits = stages[0].compiled.translation, stages[0].compiled.circuits
     stream = np.random.default_rng(other)
     state = at_rest(circuits, GATES, g.HEMISPHERES * g.DRIVERS)
@@ -111,12 +97,15 @@ def _run_section(setting: Setting, section: Section, stages: tuple[Stage, ...], 
         if len(stages) > 1:
             after = begin if i else -1.0
             now, read = arrivals.between(after, until), readings_between(readings, after, until)
+        if compiled.circuits is not circuits:
+            state = switched(circuits, compiled.circuits, compiled.wires, state, key)
+            circuits = compiled.circuits
         state, *spikes = advance(circuits, compiled.wires, timing, state, now, read, key, until)
         found.append(spikes)
     times, members = found[0] if len(found) == 1 else _one_after_another(found)
     samples = []
     for recording, channel, value in zip(section.recordings, channels, values, strict=True):
-        voltage = shown(setting.configuration, recording, value, physics)
+        voltage = shown(setting.configuration, recording, value, physics, adapting(translation, recording.chosen))
         given = (recording, setting.configuration, voltage, channel.time, setting.hidden, physics, noise, stream)
         samples.append(converted(*given))
     counters = np.zeros(g.CIRCUITS, np.int64)
@@ -150,5 +139,6 @@ def _channels(setting: Setting, translation: Translation, recording: Any, durati
     chosen = recording.chosen
     source = setting.configuration["readout_source"][chosen]
     place = translation.place_of[chosen]
-    line = np.where(source == 0, -1, 2 * place + source - 1)
+    line = np.where(source == MEMBRANE, r.OF_MEMBRANE, 2 * place + source - 1)
+    line = np.where(source == ADAPTATION, r.OF_ADAPTATION, line)
     return Channels(recording.times(duration, setting.physics), translation.membrane_of[chosen], line)

@@ -106,6 +106,7 @@ class Physics(Table):
     adaptation_a_per_code: float = constant(0.5e-9, "S", "assumed: subthreshold adaptation")
     adaptation_b_per_code: float = constant(0.1e-9, "A", "assumed: adaptation by a spike at a pulse of 256 ns")
     adaptation_pulse: float = constant(256e-9, "s", "hxtorch: default clock_scale_adaptation_pulse 5")
+    adaptation_resistance: float = constant(2e6, "V/A", "assumed: the readout of the adaptation by its current")
     comparator_delay: float = constant(0.1e-6, "s", "assumed: crossing to time stamp")
     input_delay: float = constant(0.1e-6, "s", "assumed: from the host's link to a synapse")
     route_delay: float = constant(0.1e-6, "s", "recalled: spike to synapse on the chip, order of 100 ns")

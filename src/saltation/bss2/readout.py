@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from saltation.bss2 import geometry as g
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.physics import Physics
+from saltation.bss2.registers import ADAPTATION, EXC_SYNIN, INH_SYNIN
 from saltation.bss2.variation import Noise
 from saltation.errors import ConfigurationError
 
@@ -118,6 +119,9 @@ class Cadc:
 class Madc:
     """Recording of at most one circuit of an even and one of an odd column by the MADC, 29.4 million samples a second.
 
+    It connects its circuits to the MADC for its section, as ``readout_enable_madc`` does; where that register connects
+    another circuit to the same input, the run is refused.
+
     Parameters
     ----------
     circuits : array_like of int
@@ -202,14 +206,24 @@ class IdealProbe:
 Recording = Cadc | Madc | IdealProbe
 
 
-def shown(configuration: Configuration, recording: Recording, values: Floats, physics: Physics) -> Floats:
+def shown(
+    configuration: Configuration, recording: Recording, values: Floats, physics: Physics, capacitance: Floats
+) -> Floats:
     """Voltages at the readout ``[time, circuit]``: of a membrane its own, of a line what its amplifier makes of it.
+
+    Of the adaptation it is its own voltage: ``adaptation_v_leak`` at rest, and more in proportion to its current, which
+    is ``capacitance`` times what it takes from the membrane in volts per second.  In a joined membrane only that of the
+    circuit that spikes adapts, and that of another one rests.
 
     The CADC can be connected to a reference voltage instead, the same for all columns of a hemisphere.
     """
     circuits = recording.chosen
-    line = np.isin(configuration["readout_source"][circuits], (1, 2))
+    source = configuration["readout_source"][circuits]
+    line = np.isin(source, (EXC_SYNIN, INH_SYNIN))
     voltage = np.where(line, physics.line_rest - physics.line_swing * values, values)
+    adapted = physics.volts(configuration["adaptation_v_leak"][circuits])
+    adapted = adapted + physics.adaptation_resistance * capacitance * values
+    voltage = np.where(source == ADAPTATION, adapted, voltage)
     if isinstance(recording, Cadc):
         connected = configuration["cadc_enable_reference"][g.hemisphere_of(circuits)] == 1
         code = configuration["cadc_reference"][g.quadrant_of(circuits)]
@@ -240,6 +254,27 @@ def converted(
     lsb = np.clip(np.rint(lsb + noise.madc * stream.standard_normal(voltage.shape)), 0, g.MADC_MAX)
     lsb[times - recording.start < physics.madc_settling] = np.nan
     return lsb
+
+
+def check_connected(configuration: Configuration, recordings: Sequence[Recording]) -> None:
+    """Refuse a recording by the MADC of whose input another circuit has the place.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``readout_enable_madc`` is set for another circuit of the same parity.
+    """
+    connected = np.flatnonzero(configuration["readout_enable_madc"])
+    for each in recordings:
+        for circuit in each.chosen.tolist() if isinstance(each, Madc) else ():
+            others = connected[(connected % 2 == circuit % 2) & (connected != circuit)]
+            if others.size:
+                word = ("even", "odd")[circuit % 2]
+                raise ConfigurationError(
+                    f"Madc.circuits: the input of {word} circuits is that of circuit {others[0]}, for which "
+                    f"readout_enable_madc is set; got {circuit}; a recording connects its circuits by itself: write "
+                    f"readout_enable_madc 0 for circuit {others[0]}, or record that one"
+                )
 
 
 def recorded_circuits(recordings: Sequence[Recording]) -> Ints:

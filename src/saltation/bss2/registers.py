@@ -69,7 +69,7 @@ NEURON_CODES: dict[str, Register] = {
     "reset_v_reset": _code(_NEURON, 400, "potential at which it is held after a spike"),
     "threshold_v_threshold": _code(_NEURON, 600, "potential at which it spikes"),
     "adaptation_v_ref": _code(_NEURON, 400, "potential at which the subthreshold adaptation is none"),
-    "adaptation_v_leak": _code(_NEURON, 400, "rest of the adaptation's own voltage; kept, not modelled"),
+    "adaptation_v_leak": _code(_NEURON, 400, "rest of the adaptation's own voltage, which the readout shows"),
     "exponential_v_exp": _code(_NEURON, 600, "onset of the exponential term"),
     "leak_i_bias": _code(_NEURON, 150, "conductance of the leak"),
     "reset_i_bias": _code(_NEURON, g.CODE_MAX, "conductance to the reset potential"),
@@ -133,7 +133,7 @@ DIGITAL: dict[str, Register] = {
     "event_routing_enable_bypass_excitatory": _switch(_NEURON, "every excitatory event makes a spike"),
     "event_routing_enable_bypass_inhibitory": _switch(_NEURON, "every inhibitory event makes a spike"),
     "readout_source": Register(_NEURON, 0, 3, 0, "0 membrane, 1 excitatory line, 2 inhibitory line, 3 adaptation"),
-    "readout_enable_madc": _switch(_NEURON, "connected to the MADC"),
+    "readout_enable_madc": _switch(_NEURON, "connected to the MADC; a recording by it does so too"),
     "clock_scale_fast": Register((2,), 0, 15, 0, "fast clock 250 MHz / 2^(s+1), of the left and the right half"),
     "clock_scale_slow": Register((2,), 0, 15, 4, "slow clock 250 MHz / 2^(s+1), of the left and the right half"),
     "clock_scale_adaptation_pulse": Register((2,), 0, 15, 5, "pulse 2^(s+1) / 250 MHz, of the left and the right half"),
@@ -188,6 +188,27 @@ WIRING = frozenset(
 )
 """Registers that decide where events go and what they do there, and nothing else: circuits themselves stay as they are,
 so that these can be written while circuits run."""
+
+SWITCHES = frozenset(
+    {
+        "leak_enable",
+        "leak_enable_division",
+        "leak_enable_multiplication",
+        "reset_enable_division",
+        "reset_enable_multiplication",
+        "refractory_period_enable_pause",
+        "constant_current_enable",
+        "constant_current_type",
+        "exponential_enable",
+        *(
+            f"{kind}_input_{what}"
+            for kind in ("excitatory", "inhibitory")
+            for what in ("enable", "enable_high_resistance", "enable_coba_mode")
+        ),
+    }
+)
+"""Switches of circuits that change where voltages go, and none of them at once, so that these too can be written while
+circuits run.  Those that move charge, or decide which circuits take part, are not among them."""
 
 
 def node_exists(source: int, target: int) -> bool:

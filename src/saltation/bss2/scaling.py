@@ -22,6 +22,7 @@ from saltation.bss2.calibration import Calibration, NeuronTarget
 from saltation.bss2.calibration.bench import EXC
 from saltation.bss2.calibration.steps import mean_response
 from saltation.bss2.calibration.target import FEASIBLE
+from saltation.bss2.measuring import MeasuredScales
 from saltation.bss2.placement import Placement
 from saltation.errors import CalibrationError, ParameterError
 from saltation.model import LI, LIF, Population
@@ -55,6 +56,25 @@ class Scale:
     def voltage(self, readings: Floats) -> Floats:
         """Voltages of the model ``[..., neuron]`` from readings."""
         return self.v_leak + (readings - self.leak) / self.lsb
+
+    def measured(self, population: Population, found: MeasuredScales) -> "Scale":
+        """The same with what was measured: readings at rest, and LSB from there to the threshold if it has one.
+
+        Raises
+        ------
+        CalibrationError
+            If no threshold could be measured.
+        """
+        lsb = self.lsb
+        if isinstance(population, LIF):
+            ratio = (found.threshold - found.rest) / (of_neurons(population.v_th, self.v_leak.size) - self.v_leak)
+            if not (there := np.isfinite(ratio)).any():
+                raise CalibrationError(
+                    "Backend.trace_scale='measured': no neuron spiked in the measurement, so that thresholds are not "
+                    'known; leave trace_scale="asked", or move leak= and threshold= together'
+                )
+            lsb = float(np.median(ratio[there]))
+        return Scale(lsb, found.rest, self.v_leak, self.hold)
 
 
 def of_neurons(value: Any, size: int) -> Floats:
@@ -219,3 +239,8 @@ def weight_scale(calibration: Calibration, circuits: NDArray[np.int64], lsb: flo
     measured = calibration.report["strength_exc"][1][circuits]
     expected = lsb * mean_response(calibration.target, EXC)[circuits]
     return float(np.median(g.WEIGHT_MAX * expected / measured))
+
+
+def measured_weight_scale(found: MeasuredScales, lsb: float) -> float:
+    """Weight on the chip for a weight of 1, by the responses that were measured."""
+    return lsb / float(np.nanmedian(found.strength))

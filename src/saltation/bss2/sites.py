@@ -11,6 +11,7 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.calibration import Calibration
 from saltation.bss2.chip import Chip, Execution, lost_events
 from saltation.bss2.configuration import Configuration
+from saltation.bss2.measuring import MeasuredScales, measure_scales
 from saltation.bss2.parts import Part
 from saltation.bss2.playing import at_rails
 from saltation.bss2.scaling import Scale
@@ -34,7 +35,7 @@ class Site:
         How its populations are seen.
     """
 
-    __slots__ = ("calibration", "chip", "configuration", "part", "scales")
+    __slots__ = ("_measured", "calibration", "chip", "configuration", "part", "scales")
 
     def __init__(
         self,
@@ -46,6 +47,21 @@ class Site:
     ) -> None:
         self.part, self.chip, self.calibration = part, chip, calibration
         self.configuration, self.scales = configuration, scales
+        self._measured: MeasuredScales | None = None
+
+    @property
+    def measured(self) -> MeasuredScales:
+        """Scales of all neurons, measured when they are first asked for."""
+        if self._measured is None:
+            circuits = [self.part.placement.circuits[demand.name][:, 0] for demand in self.part.placement.demands]
+            self._measured = measure_scales(
+                self.chip, self.calibration, configuration=self.configuration, circuits=np.concatenate(circuits)
+            )
+        return self._measured
+
+    def measured_of(self, population: str) -> MeasuredScales:
+        """Those of a population, in the order of its neurons in this part."""
+        return self.measured.of(self.part.placement.circuits[population][:, 0])
 
 
 @final

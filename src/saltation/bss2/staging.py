@@ -1,4 +1,4 @@
-"""Stages of a section: from one write to the next, circuits with wires that do not change."""
+"""Stages of a section: from one write to the next, circuits and wires that do not change."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -6,18 +6,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.bss2.compiled import Compiled, rewired, widened
+from saltation.bss2.compiled import Compiled, retranslated, rewired, widened
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.memory import Codes
 from saltation.bss2.physics import Physics
+from saltation.bss2.registers import SWITCHES
 from saltation.bss2.section import Section
+from saltation.bss2.variation import Noise
 from saltation.bss2.writing import Write, by_time
 
 Floats = NDArray[np.float64]
 
 
 class Stage(NamedTuple):
-    """Wires, from a time on."""
+    """Circuits and wires, from a time on."""
 
     begin: float
     compiled: Compiled
@@ -29,6 +31,7 @@ def stages_of(
     codes: Codes,
     hidden: Mapping[str, Floats],
     physics: Physics,
+    noise: Noise,
     events: Sequence[tuple[int, int]],
     sections: Sequence[Section],
 ) -> tuple[list[tuple[Stage, ...]], dict[str, int]]:
@@ -49,7 +52,9 @@ def stages_of(
             stages.append(plain)
             continue
         if id(section.writes) not in made:
-            made[id(section.writes)] = _through(compiled, configuration, codes, hidden, physics, events, section.writes)
+            made[id(section.writes)] = _through(
+                compiled, configuration, codes, hidden, physics, noise, events, section.writes
+            )
         own, places = made[id(section.writes)]
         stages.append(own)
         _add(written, places)
@@ -68,6 +73,7 @@ def _through(
     codes: Codes,
     hidden: Mapping[str, Floats],
     physics: Physics,
+    noise: Noise,
     events: Sequence[tuple[int, int]],
     writes: Sequence[Write],
 ) -> tuple[tuple[Stage, ...], dict[str, int]]:
@@ -81,8 +87,12 @@ def _through(
         changed = now.differences(before)
         _add(written, changed)
         compiled = stages[-1].compiled
-        compiled = rewired(compiled, changed, now, codes, hidden, physics, events, compiled.addresses)
-        if time == 0.0:
+        compiled = rewired(compiled, changed.keys() - SWITCHES, now, codes, hidden, physics, events, compiled.addresses)
+        switched = not SWITCHES.isdisjoint(changed)
+        if switched:
+            compiled = retranslated(compiled, now, codes, hidden, physics, noise)
+        # at the begin membranes are at rest as they were before a switch
+        if time == 0.0 and not switched:
             stages.pop()
         stages.append(Stage(time, compiled))
     _add(written, configuration.differences(now))

@@ -42,6 +42,8 @@ class Translation:
         Where each circuit is in ``circuit``, -1 where it takes no part.
     spiking : ndarray of int, [membrane]
         Circuit of the chip that spikes for a membrane, or its first.
+    capacitance : ndarray, [membrane]
+        In farads.
     """
 
     analog: Analog
@@ -49,6 +51,13 @@ class Translation:
     membrane_of: Ints
     place_of: Ints
     spiking: Ints
+    capacitance: Floats
+
+
+def adapting(translation: Translation, circuits: Ints) -> Floats:
+    """Farads of the membrane that follows the adaptation of each circuit; 0 where another's does that."""
+    membrane = translation.membrane_of[circuits]
+    return np.where(translation.spiking[membrane] == circuits, translation.capacitance[membrane], 0.0)
 
 
 def translate(
@@ -94,7 +103,7 @@ def translate(
         **c.adaptation(capacitance, spiking),
         first=first,
     )
-    return Translation(analog, circuit, membrane_of, place_of, circuit[spiking])
+    return Translation(analog, circuit, membrane_of, place_of, circuit[spiking], capacitance)
 
 
 def _first_of(enabled: NDArray[np.bool_], at: int) -> int:

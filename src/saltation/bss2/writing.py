@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
 from saltation.bss2.configuration import Configuration, resolve
-from saltation.bss2.registers import ANALOG, WIRING
+from saltation.bss2.registers import ANALOG, SWITCHES, WIRING
 from saltation.errors import ConfigurationError
 
 Ints = NDArray[np.int64]
@@ -30,7 +30,8 @@ class Write:
     time : float
         Seconds from the begin of the section; at the next tick of 8 ns.
     register : str
-        One of ``saltation.bss2.registers.WIRING``: weights, labels, modes of rows, drivers, nodes and labels of spikes.
+        One of ``saltation.bss2.registers.WIRING``: weights, labels, modes of rows, drivers, nodes and labels of spikes;
+        or of ``SWITCHES``: those of circuits that leave voltages as they are, and change where they go from there.
     values : array_like of int
         What is written.
     at : index
@@ -59,10 +60,10 @@ class Write:
         if isinstance(self.time, bool) or not 0.0 <= self.time < float("inf"):
             raise ConfigurationError(f"Write.time must be a time in seconds of at least 0; got {self.time!r}")
         places, values = resolve(self.register, self.values, self.at)
-        if self.register not in WIRING:
+        if self.register not in WIRING | SWITCHES:
             raise ConfigurationError(
                 f"{self.register} cannot be written inside a section: {_why(self.register)}; what can be written there "
-                f"is {', '.join(sorted(WIRING))}"
+                f"is {', '.join(sorted(WIRING | SWITCHES))}"
             )
         for name, array in (("places", places), ("values", values)):
             array.flags.writeable = False
@@ -88,7 +89,9 @@ def _why(register: str) -> str:
         return "background sources are started with the section; take another section, or play the events"
     if register.startswith(("readout_", "cadc_")):
         return "what is read is decided with the section; take another section"
-    return "it belongs to circuits, which cannot be changed while they run yet; write it before a run"
+    if register == "threshold_enable":
+        return "it decides which circuits take part in a run; write it before a run"
+    return "it changes more of circuits than where their voltages go; write it before a run"
 
 
 def by_time(writes: Sequence[Write]) -> Iterator[tuple[float, list[Write]]]:

@@ -3,6 +3,7 @@
 from typing import final
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
@@ -59,8 +60,9 @@ class Bench:
         length: float,
         repeats: int = 1,
         phases: int = _PHASES,
+        weight: npt.ArrayLike = g.WEIGHT_MAX,
     ) -> tuple[Floats, Floats]:
-        """How readings answer a volley of events of full weight to all columns through one driver.
+        """How readings answer a volley of events to all columns through one driver.
 
         Parameters
         ----------
@@ -78,6 +80,8 @@ class Bench:
             How many times each phase is measured.
         phases : int
             By how many fractions of the CADC's period the volley is moved, so that samples fall between one another.
+        weight : int or array_like, [2, 256]
+            Of the synapses: full ones by default.
 
         Returns
         -------
@@ -85,7 +89,7 @@ class Bench:
             Seconds since the first event ``[sample]``, and by how much readings are above those before it
             ``[sample, 512]``.
         """
-        own, label = wired(configuration, receptor, driver)
+        own, label = wired(configuration, receptor, driver, weight)
         period = self.chip.physics.cadc_period
         sections, starts = [], []
         for phase in range(phases):
@@ -104,15 +108,17 @@ class Bench:
         return np.concatenate(times), np.concatenate(values)
 
 
-def wired(configuration: Configuration, receptor: int, driver: int) -> tuple[Configuration, int]:
-    """The same, but that events of the label returned reach all columns through one driver, with full weight."""
+def wired(
+    configuration: Configuration, receptor: int, driver: int, weight: npt.ArrayLike = g.WEIGHT_MAX
+) -> tuple[Configuration, int]:
+    """The same, but that events of the label returned reach all columns through one driver."""
     own = configuration.copy()
     own["row_mode"][...] = DISABLED
     own["node_enable"][...] = 0
     own["driver_select_mask"][...] = g.SELECT_MAX
     row = g.ROWS_PER_DRIVER * driver + receptor
     own["row_mode"][:, row] = (EXCITATORY, INHIBITORY)[receptor]
-    own["synapse_weight"][:, row] = g.WEIGHT_MAX
+    own["synapse_weight"][:, row] = weight
     own["synapse_label"][:, row] = 1
     own["node_enable"][FIRST_LINK_IN, : g.BUSES] = 1
     return own, label_of(g.select_of_row(row), 1)

@@ -1,6 +1,7 @@
 """The steps of a calibration, one for each quantity: each finds codes by measurement and leaves the rest as it is."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,10 +89,10 @@ def threshold(bench: Bench, configuration: Configuration, target: Floats) -> Non
     configuration.set("threshold_v_threshold", halve(low_enough))
 
 
-def measure_threshold(bench: Bench, configuration: Configuration) -> Floats:
-    """Readings ``[512]`` at the largest leak at which a membrane does not spike."""
+def measure_threshold(bench: Bench, configuration: Configuration, at: Any = ...) -> Floats:
+    """Readings ``[512]`` at the largest leak at which a membrane does not spike, of all circuits or those ``at``."""
     own = biased(configuration)
-    own.set("threshold_enable", 1)
+    own.set("threshold_enable", 1, at=at)
 
     def low_enough(codes: Codes) -> NDArray[np.bool_]:
         own.set("leak_v_leak", codes)

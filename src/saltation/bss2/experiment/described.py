@@ -238,7 +238,7 @@ class SectionBuilder:
         time : float
             Seconds from its begin.
         register : str
-            One of ``saltation.bss2.registers.WIRING``.
+            One of ``saltation.bss2.registers.WIRING`` or ``SWITCHES``.
         values : array_like of int
             What is written.
         at : index

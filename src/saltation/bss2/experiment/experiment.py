@@ -15,7 +15,7 @@ from saltation.bss2.calibration import Calibration
 from saltation.bss2.chip import SETTLING, Chip, lost_events
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.experiment.described import SectionBuilder
-from saltation.bss2.experiment.placed import Placed, place_in
+from saltation.bss2.experiment.placed import Placed, ignored, place_in
 from saltation.bss2.experiment.record import Record, alike, origin, same_run, unlike
 from saltation.bss2.experiment.result import Result
 from saltation.bss2.experiment.storage import Block, Description, Stored, read, write
@@ -134,7 +134,8 @@ class Experiment:
 
         Of the network its populations, projections and weights are used, the weights as they are on the chip: whole and
         signed.  What its neurons are, their time constants and thresholds, is decided by the calibration or the
-        configuration, not by the parameters of ``LIF``; `saltation.bss2.Backend` runs a model with its parameters.
+        configuration, not by the parameters of ``LIF``, and a warning says so where they are not the usual ones;
+        `saltation.bss2.Backend` runs a model with its parameters.
 
         Parameters
         ----------
@@ -177,6 +178,14 @@ class Experiment:
         placed = place_in(self.configuration, network, rows, kept, self.chip.physics)
         self._placed = placed
         self._compiling += perf_counter() - begun
+        if own := ignored(network):
+            warnings.warn(
+                f"Experiment.place takes no notice of what neurons are: {own}; circuits are what the calibration or "
+                "the configuration makes them: calibrate(chip, NeuronTarget(...)) for these values, in LSB and seconds "
+                "of the chip, or run the model by simulate(..., backend=Backend(chip))",
+                ChipWarning,
+                stacklevel=caller_level(),
+            )
         return placed.placement
 
     @property

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, final
 
 import numpy as np
@@ -147,6 +147,26 @@ class Placed:
         for name, played in self.placement.played.items():
             digest.update(name.encode() + b"".join(each.tobytes() for each in played))
         return digest.hexdigest()
+
+
+def ignored(network: Network) -> dict[str, list[str]]:
+    """Parameters of neurons that a placement takes no notice of, by population: those that are not the usual ones."""
+    found: dict[str, list[str]] = {}
+    for name, population in network.populations.items():
+        if not isinstance(population, LIF | LI):
+            continue
+        usual = type(population)(population.size)
+        own = [each.name for each in fields(population) if not _alike(population, usual, each.name)]
+        if own:
+            found[name] = own
+    return found
+
+
+def _alike(population: LIF | LI, usual: LIF | LI, name: str) -> bool:
+    given, default = getattr(population, name), getattr(usual, name)
+    if given is None or default is None:
+        return given is default
+    return bool(np.all(np.equal(given, default)))
 
 
 def place_in(

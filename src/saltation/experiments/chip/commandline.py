@@ -61,11 +61,8 @@ def describe(serial: int, configuration: Path | None) -> None:
     """Tell what a chip has, and what of it a configuration uses."""
     from saltation.bss2 import Chip, Configuration
 
-    text = Chip(serial=serial).describe()
-    if configuration is not None:
-        title = text.split("\n\n")[0]
-        text = f"{title}\n\n{Configuration.load(configuration).describe()}"
-    click.echo(text)
+    written = None if configuration is None else Configuration.load(configuration)
+    click.echo(Chip(serial=serial).describe(written))
 
 
 @chip.command()

@@ -171,7 +171,7 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
     refuse_idle(given, ("delay_learning_rate",), settings.delays != "none", "delays that are learned", learned)
     if settings.backend != "exact":
         # for the folder to say which
-        settings = dataclasses.replace(settings, gradient=settings.chosen_gradient, clip_norm=settings.chosen_clip)
+        settings = dataclasses.replace(settings, gradient=settings.chosen_gradient)
     return settings, recipe, frontend
 
 

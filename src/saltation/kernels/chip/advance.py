@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from saltation.kernels.chip.crossing import first_crossing, may_cross
-from saltation.kernels.chip.flow import adapt, advance, advance_window, voltage_at
+from saltation.kernels.chip.flow import adapt, adaptation_at, advance, advance_window, voltage_at
 from saltation.kernels.chip.random import nearly_normal, normal, word
 from saltation.kernels.chip.records import (
     AT,
@@ -24,6 +24,7 @@ from saltation.kernels.chip.records import (
     NEXT,
     NOISE,
     NOW,
+    OF_ADAPTATION,
     READ,
     RELEASE,
     SPIKED,
@@ -83,21 +84,22 @@ def begin_window(circuits, state, key, index, size, addresses, here, trial):
     for m in range(state.count.size):
         if state.membrane[m * STATE_ROWS + RELEASE] != -math.inf:
             # what it was held at is no longer up to this window's noise
-            _draw(circuits, state, key, index, m)
+            redraw(circuits, state, key, index, m)
             continue
         if index > 0:
             if state.membrane[m * STATE_ROWS + AT] == before:
                 advance_window(circuits, state, m, start)
             else:
                 advance(circuits, state, m, start)
-        _draw(circuits, state, key, index, m)
+        redraw(circuits, state, key, index, m)
         predict(circuits, state, m, limit, here, trial)
         size = expect(state, size, m, addresses)
     return size
 
 
 @inlined
-def _draw(circuits, state, key, index, m):
+def redraw(circuits, state, key, index, m):
+    """The level of a free membrane, with the noise of a window."""
     level = circuits.membrane[m * MEMBRANE_ROWS + LEVEL]
     noise = circuits.membrane[m * MEMBRANE_ROWS + NOISE]
     if noise > 0.0:
@@ -137,6 +139,15 @@ def arrive(circuits, wires, state, address, t, limit, size, here, trial):
                 predict(circuits, state, m, limit, here, trial)
                 size = expect(state, size, m, addresses)
     return size
+
+
+@inlined
+def _most_reached(wires):
+    """The most synapses of an address, each of which may put its membrane on the heap."""
+    most = 0
+    for address in range(wires.bus.size):
+        most = max(most, wires.entry[wires.segment[address + 1]] - wires.entry[wires.segment[address]])
+    return most
 
 
 @inlined
@@ -190,28 +201,53 @@ def read(circuits, state, readings, i, scratch):
     t = readings.time[i]
     for channel in range(readings.begin[i], readings.end[i]):
         m, line = readings.membrane[channel], readings.line[channel]
-        v = voltage_at(circuits, state, m, t, scratch)
-        if line >= 0:
-            v = scratch[line]
+        if line == OF_ADAPTATION:
+            v = adaptation_at(circuits, state, m, t, scratch)
+        else:
+            v = voltage_at(circuits, state, m, t, scratch)
+            if line >= 0:
+                v = scratch[line]
         readings.out[place] = v
         place += 1
 
 
 @inlined
-def _unowned(circuits, wires, state, readings, spiked):
+def bare_circuits(circuits):
     """The same arrays, flat, without their owners, whom compiled code counts at every touch.
 
     Flat, for the rows of a thing are then a known distance apart.
     """
+    return Circuits(
+        bare(circuits.membrane.reshape(-1)),
+        bare(circuits.line.reshape(-1)),
+        bare(circuits.extra.reshape(-1)),
+        bare(circuits.first),
+        bare(circuits.owner),
+        circuits.window,
+    )
+
+
+@inlined
+def bare_state(state):
+    """As `bare_circuits`; what is written into it is in the state."""
+    return State(
+        bare(state.membrane.reshape(-1)),
+        bare(state.line.reshape(-1)),
+        bare(state.count),
+        bare(state.strength.reshape(-1)),
+        bare(state.busy),
+        bare(state.lost),
+        bare(state.heap_time),
+        bare(state.heap_item),
+        bare(state.clock),
+    )
+
+
+@inlined
+def _unowned(circuits, wires, state, readings, spiked):
+    """All of them, flat and without owners."""
     return (
-        Circuits(
-            bare(circuits.membrane.reshape(-1)),
-            bare(circuits.line.reshape(-1)),
-            bare(circuits.extra.reshape(-1)),
-            bare(circuits.first),
-            bare(circuits.owner),
-            circuits.window,
-        ),
+        bare_circuits(circuits),
         Wires(
             bare(wires.bus),
             bare(wires.segment),
@@ -226,17 +262,7 @@ def _unowned(circuits, wires, state, readings, spiked):
             bare(wires.target),
             bare(wires.plasticity.reshape(-1)),
         ),
-        State(
-            bare(state.membrane.reshape(-1)),
-            bare(state.line.reshape(-1)),
-            bare(state.count),
-            bare(state.strength.reshape(-1)),
-            bare(state.busy),
-            bare(state.lost),
-            bare(state.heap_time),
-            bare(state.heap_item),
-            bare(state.clock),
-        ),
+        bare_state(state),
         Readings(
             bare(readings.time),
             bare(readings.begin),
@@ -264,7 +290,7 @@ def advance_chip(circuits, wires, timing, state, arrival_time, arrival_address, 
     size = int(state.clock[HEAPED])
     taken, taking = int(state.clock[TAKEN]), int(state.clock[READ])
     index = int(state.clock[WINDOW])
-    most = members + (np.diff(wires.route).max() if members else 0) + 1
+    most = max(members, _most_reached(wires)) + (np.diff(wires.route).max() if members else 0) + 1
     status = DONE
     while True:
         limit = (index + 1) * circuits.window

@@ -158,5 +158,11 @@ def voltage_at(circuits, state, m, t, scratch):
 
 
 @inlined
+def adaptation_at(circuits, state, m, t, scratch):
+    """Adaptation at a later time: there is none where there is a closed form."""
+    return 0.0
+
+
+@inlined
 def adapt(circuits, state, m):
     """What a spike adds to a membrane with a closed form: nothing."""

@@ -217,6 +217,15 @@ def voltage_at(circuits, state, m, t, scratch):
     return state_at(circuits, state, m, t, scratch)[0]
 
 
+@called
+def adaptation_at(circuits, state, m, t, scratch):
+    """Adaptation at a later time, before which nothing happens; the membrane stays as it is."""
+    if not is_numerical(circuits, m):
+        return 0.0
+    closed_crossing.copy_lines(circuits, m, state.line, scratch)
+    return state_at(circuits, state, m, t, scratch)[1]
+
+
 @inlined
 def adapt(circuits, state, m):
     """What a spike adds to the adaptation."""

@@ -134,6 +134,11 @@ class State(NamedTuple):
     clock: Floats  # [CLOCKS]
 
 
+# What Readings.line says where no line is read.
+OF_MEMBRANE = -1
+OF_ADAPTATION = -2
+
+
 class Readings(NamedTuple):
     """What is read, in order of time: at ``time`` the channels ``begin`` to ``end``, to ``out`` from ``place`` on."""
 
@@ -142,7 +147,7 @@ class Readings(NamedTuple):
     end: Ints
     place: Ints
     membrane: Ints  # [channel]
-    line: Ints  # [channel], -1 for the membrane, else 2 * circuit + receptor
+    line: Ints  # [channel], 2 * circuit + receptor, or one of the two below
     out: Floats
 
 
