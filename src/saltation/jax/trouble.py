@@ -48,7 +48,7 @@ _CAUSES = {
 def complain(populations: Sequence[str], capacity: Sequence[int], status: Any, spikes: Sequence[Any]) -> None:
     """Raise an error for failed samples, if the status can be looked at: outside of ``jit`` and ``vmap``.
 
-    ``capacity`` and ``spikes`` are those of each population that spikes event by event.
+    ``capacity`` and ``spikes`` are those of each population that spikes event by event; these come first.
     """
     if isinstance(status, Tracer):
         return
@@ -70,10 +70,10 @@ def complain(populations: Sequence[str], capacity: Sequence[int], status: Any, s
     if kind == Status.CAPACITY:
         needed = {
             name: int(np.asarray(train.count).max(initial=0))
-            for name, room, train in zip(populations, capacity, spikes, strict=True)
+            for name, room, train in zip(populations, capacity, spikes, strict=False)
             if np.asarray(train.count).max(initial=0) > room
         }
-        had = {name: room for name, room in zip(populations, capacity, strict=True) if name in needed}
+        had = {name: room for name, room in zip(populations, capacity, strict=False) if name in needed}
         raise SimulationError(
             f"{head}: the capacity must be at least {needed}; got {had}; pass capacity={needed} or more, of which "
             "saltation.jax.capacities(network, stimulus, duration) gives a suggestion",
