@@ -24,6 +24,7 @@ from saltation.engine.training import TIME_CONSTANTS
 from saltation.errors import GradientError
 from saltation.jax.loop_host import Host, Seen
 from saltation.jax.part import Source, Wish
+from saltation.jax.pieces import in_pieces
 
 
 def operation(host: Host, values: tuple[Any, ...], sources: tuple[Source, ...], duration: Any) -> tuple[Seen, Seen]:
@@ -67,7 +68,8 @@ def _forward(host: Host, lead: tuple[int, ...], batch: int, given: Any) -> tuple
 
     @jax.custom_batching.custom_vmap
     def staged(*given: Any) -> Any:
-        return io_callback(function, host.shapes(lead, batch), *given, ordered=True)
+        callback, pieces = in_pieces(function, given)
+        return io_callback(callback, host.shapes(lead, batch), *pieces, ordered=True)
 
     @staged.def_vmap
     def along(size: int, batched: Sequence[Any], *given: Any) -> Any:
@@ -127,7 +129,8 @@ def _adjoint(host: Host, timed: bool) -> Any:
         function = partial(host.gradient, timed, shapes)
         if not _is_traced((token, voltages, by_time)):
             return tuple(jnp.asarray(bar) for bar in function(token, voltages, by_time))
-        return tuple(jax.pure_callback(function, shapes, token, voltages, by_time, vmap_method="sequential"))
+        callback, pieces = in_pieces(function, (token, voltages, by_time))
+        return tuple(jax.pure_callback(callback, shapes, *pieces, vmap_method="sequential"))
 
     @adjoint.defjvp
     def refuse(primals: Any, tangents: Any) -> Any:

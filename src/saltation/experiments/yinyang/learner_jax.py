@@ -19,6 +19,7 @@ except ModuleNotFoundError as error:
         'yinyang with JAX needs Optax, which is not installed: pip install "saltation[jax]"'
     ) from error
 
+from saltation.experiments.on_chip import uncounted, with_runs, without_runs
 from saltation.experiments.yinyang.learner import Learner, Step, check_finite
 from saltation.experiments.yinyang.settings import Settings
 from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_backend, make_network
@@ -39,7 +40,7 @@ class JaxLearner(Learner):
     """Training in JAX, in float64; the losses are those of `NumpyLearner` but for rounding.
 
     Shapes are static: populations have room for twice the spikes of the first batch.  A batch that needs more is run
-    again with more room, so that nothing depends on it.
+    again with more room, on a chip with the same noise, so that nothing depends on it.
 
     Examples
     --------
@@ -62,7 +63,8 @@ class JaxLearner(Learner):
 
     def warm_up(self, stimulus: Spikes, labels: npt.NDArray[np.int64]) -> None:
         """Run a batch and its gradient."""
-        self._run(stimulus, labels, 0.0)
+        with uncounted(self._backend):
+            self._run(stimulus, labels, 0.0)
 
     def step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
         """Run a batch and update the weights."""
@@ -80,35 +82,41 @@ class JaxLearner(Learner):
         return {name: np.array(self._weights[name]) for name in PROJECTIONS}
 
     def state(self) -> Any:
-        """Give the state of the optimiser."""
+        """Give the state of the optimiser, and of a chip the number of its runs."""
         memory = self._memory
         arrays = {part: {name: np.array(tree[name]) for name in PROJECTIONS} for part, tree in _parts(memory).items()}
-        return {"count": int(memory.count), **arrays}
+        return with_runs({"count": int(memory.count), **arrays}, self._backend)
 
     def restore(self, weights: Mapping[str, Floats], state: Any) -> None:
         """Take up earlier weights and state."""
         self._weights = {name: np.array(weights[name]) for name in PROJECTIONS}
-        kept = {part: {name: np.array(state[part][name]) for name in PROJECTIONS} for part in ("mu", "nu")}
-        self._memory = optax.ScaleByAdamState(count=np.asarray(state["count"], np.int32), **kept)
+        memory = without_runs(state, self._backend)
+        kept = {part: {name: np.array(memory[part][name]) for name in PROJECTIONS} for part in ("mu", "nu")}
+        self._memory = optax.ScaleByAdamState(count=np.asarray(memory["count"], np.int32), **kept)
 
     def _run(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Any:
         given = Padded.from_numpy(stimulus)
         if not self._compiled:
             self._make_room(stimulus)
+        before = with_runs(None, self._backend)
         while True:
             *results, counts = self._update(self._weights, self._memory, given, labels, learning_rate)
             if all(int(counts[name].max()) <= room for name, room in self._room.items()):
                 return results
+            # the batch has not been run: a chip counts on from before it
+            without_runs(before, self._backend)
             self._make_room(stimulus)
 
     def _make_room(self, stimulus: Spikes) -> None:
         """Compile the update, event by event with room for the spikes of this batch and more."""
-        if self._settings.surrogate_gradients:
+        if self._settings.backend == "grid" and self._settings.surrogate_gradients:
             self._compile()
             return
         weights: dict[Any, Floats] = {PROJECTIONS[name]: np.asarray(weight) for name, weight in self._weights.items()}
         network = self._network.replace(weight=weights)
-        wanted = capacities(network, {"in": stimulus}, self._settings.duration, margin=_MARGIN, backend=self._backend)
+        given = network, {"in": stimulus}, self._settings.duration
+        with uncounted(self._backend):
+            wanted = capacities(*given, margin=_MARGIN, backend=self._backend)
         self._room = {name: max(room, self._room.get(name, 0)) for name, room in wanted.items()}
         self._compile()
 
