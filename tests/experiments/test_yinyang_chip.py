@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from saltation.bss2 import Backend
 from saltation.cli import cli
 from saltation.errors import ParameterError
 from saltation.experiments.results import ResultFolder
@@ -67,6 +68,20 @@ def test_jax_runs_a_batch_again_with_more_room_and_the_same_noise():
     assert [each.state()["runs"] for each in (one, other)] == [1, 1]
     for name, values in one.weights().items():
         np.testing.assert_array_equal(values, other.weights()[name])
+
+
+def test_an_interrupt_inside_of_a_program_of_jax_is_one(monkeypatch):
+    pytest.importorskip("optax")
+    data = labelled(16, 42, SETTINGS)
+    one = learner.make_learner("jax", SETTINGS)
+    one.warm_up(data.stimulus, data.labels)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Backend, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        one.step(data.stimulus, data.labels, 5e-3)
 
 
 def test_chips_differ():

@@ -1,5 +1,9 @@
 """Networks on an emulated chip under JAX: each call one run, in the order of the program, and its own gradient."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -394,18 +398,36 @@ def test_what_a_chip_does_not_take(chip):
         build(net, capacity=120, backend=chip(adjoint=sal.Grid(1e-3)))
 
 
-def test_an_error_of_the_chip_keeps_its_words_and_the_next_call_runs(chip):
+def late(tree):
+    """The same, while it is still being computed: what depends on it runs in the background."""
+    x = jnp.ones((1500, 1500))
+    return jax.tree.map(jax.jit(lambda w: w + 0.0 * (x @ x).sum()), tree)
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_an_error_of_the_chip_is_told_and_the_next_call_runs(chip, caplog, background):
     net, backend, events = network(), chip(), {"in": Spikes.from_numpy(stimulus())}
-    delayed = net.replace(delay={("in", "hid"): 1e-3})
-    init, apply = build(delayed, capacity=120, duration=DURATION, backend=backend)
+    init, apply = build(
+        net.replace(delay={("in", "hid"): 1e-3}), capacity=120, duration=DURATION, backend=backend, record=RECORD
+    )
     with pytest.raises(sal.errors.SaltationError, match="delay") as caught:
         apply(init(), events)
-    words = str(caught.value).partition(";")[0]
-    with pytest.raises(jax.errors.JaxRuntimeError, match="delay") as caught:
-        jax.block_until_ready(jax.jit(apply)(init(), events))
-    assert words in str(caught.value)
+    params = late(init()) if background else init()
+    both = jax.jit(jax.value_and_grad(lambda p: (lambda out: (loss(out), out))(apply(p, events)), has_aux=True))
+    (value, out), found = both(params)
+    assert jnp.isnan(value) and all_nan((found, out.voltages, out.spikes["hid"].times))
+    assert out.status.tolist() == [Status.BACKEND] * BATCH and out.spikes["hid"].units.max() == -1
+    assert str(caught.value) in caplog.text
     init, apply = build(net, capacity=120, duration=DURATION, backend=backend)
     assert jax.jit(apply)(init(), events).status.tolist() == [0] * BATCH
+
+
+def test_a_gradient_that_fails_in_a_program_is_told(chip, caplog):
+    events = {"in": Spikes.from_numpy(stimulus())}
+    init, apply = build(network(), capacity=120, duration=DURATION, backend=chip(adjoint=sal.Grid(1e-3)))
+    of = jax.jit(jax.grad(lambda p: apply(p, events).spikes["hid"].times[0, 0]))
+    assert all_nan(of(late(init()))) and "whole steps" in caplog.text
+    assert np.isfinite(jax.jit(apply)(init(), events).voltage("out")).all()
 
 
 def test_suggested_capacities_count_as_a_run(chip):
@@ -414,3 +436,32 @@ def test_suggested_capacities_count_as_a_run(chip):
     assert set(room) == {"hid"} and backend.chip.runs == 1
     (run,) = by_hand(chip(), [network()], [stimulus()])
     assert room["hid"] >= run.spikes["hid"].per_sample().max()
+
+
+ON_ONE_PROCESSOR = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import jax, numpy as np, saltation as sal
+jax.config.update("jax_enable_x64", True)
+net = sal.Network()
+net.add("in", sal.Input(784)); net.add("out", sal.LI(40))
+net.connect("in", "out", weight=np.ones((784, 40)))
+events = np.random.default_rng(0).uniform(0.0, 30e-3, (60, 784))
+events = sal.jax.Spikes.from_latencies(events)
+init, apply = sal.jax.build(net, duration=40e-3, backend=sal.Grid(1e-3, gradient="eventprop"))
+step = jax.jit(jax.value_and_grad(lambda p: apply(p, {"in": events}).voltage("out").sum()))
+late = jax.jit(lambda w, x: w + 0.0 * (x @ x).sum())
+x = jax.numpy.ones((1500, 1500))
+for _ in range(3):
+    # what is still being computed when the call comes makes it wait in the background
+    params = jax.tree.map(lambda w: late(w, x), init())
+    value, found = jax.block_until_ready(step(params))
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs an operating system that pins processes")
+def test_one_processor_is_enough():
+    # JAX would wait for itself where a callback has large arguments
+    done = subprocess.run([sys.executable, "-c", ON_ONE_PROCESSOR], capture_output=True, text=True, timeout=100)
+    assert done.stdout == "done\n", done.stderr

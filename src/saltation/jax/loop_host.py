@@ -98,6 +98,17 @@ class Host:
         ]
         return Seen(shape(jnp.int32, batch), tuple(voltages), tuple(spikes)), shape(jnp.int64, 2)
 
+    def nothing(self, lead: tuple[int, ...], batch: int, status: Status) -> tuple[Seen, Any]:
+        """What `forward` returns where nothing has been run."""
+        fill = {np.dtype(np.float64): np.nan, np.dtype(np.int32): 0, np.dtype(np.int64): NO_RUN}
+        seen, token = jax.tree.map(
+            lambda each: np.full(each.shape, fill[each.dtype], each.dtype), self.shapes(lead, batch)
+        )
+        for train in seen.spikes:
+            train.units[...] = -1
+        seen.status[...] = status
+        return seen, token
+
     def forward(self, lead: tuple[int, ...], keep: Any, values: Any, sources: Any, duration: Any) -> tuple[Seen, Any]:
         """Run the network once for each element of the axes ``lead``, the last one fastest.
 
@@ -149,8 +160,7 @@ class Host:
         status = np.zeros(batch, np.int32)
         network = self._with(values)
         if network is None or not 0.0 < float(duration) < np.inf:
-            status[:] = Status.PARAMETER
-            return self._nothing(status), None
+            return self.nothing((), batch, Status.PARAMETER)[0], None
         stimulus: dict[str, Spikes] = {}
         places: dict[str, Placed] = {}
         for (name, size), source in zip(self.inputs.items(), sources, strict=True):
@@ -188,19 +198,6 @@ class Host:
             return self.network.replace(**changes)
         except ParameterError:
             return None
-
-    def _nothing(self, status: NDArray[np.int32]) -> Seen:
-        """What is returned without a run."""
-        seen, _ = self.shapes((), status.size)
-
-        def blank(shape: Any) -> Any:
-            return np.full(shape.shape, np.nan)
-
-        spikes = [
-            Train(blank(train.times), np.full(train.units.shape, -1, np.int32), np.zeros(train.count.shape, np.int32))
-            for train in seen.spikes
-        ]
-        return Seen(status, tuple(blank(shape) for shape in seen.voltages), tuple(spikes))
 
 
 @final

@@ -4,18 +4,20 @@ A chip counts its runs, and the noise of each is another: a run is no pure funct
 the program (`io_callback`, ordered), so that JAX neither leaves it out, nor repeats it, nor changes the order.  It
 stands before the function with a gradient rule, since such functions may have no effects::
 
-    seen, token = forward(values, sources)           an effect, through which no derivative goes
+    seen, token = forward(values, sources)               an effect, through which no derivative goes
     outputs     = attach(values, sources, seen, token)   the identity in ``seen``; its rule is the gradient of that run
 
-The gradient is a pure function of the token.
+The gradient is a pure function of the token.  Where nothing is traced, both are called at once, without JAX.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jax.custom_derivatives import SymbolicZero
 from jax.experimental import io_callback
@@ -25,6 +27,9 @@ from saltation.errors import GradientError
 from saltation.jax.loop_host import Host, Seen
 from saltation.jax.part import Source, Wish
 from saltation.jax.pieces import in_pieces
+from saltation.jax.trouble import Status
+
+_LOG = logging.getLogger(__name__)
 
 
 def operation(host: Host, values: tuple[Any, ...], sources: tuple[Source, ...], duration: Any) -> tuple[Seen, Seen]:
@@ -68,7 +73,8 @@ def _forward(host: Host, lead: tuple[int, ...], batch: int, given: Any) -> tuple
 
     @jax.custom_batching.custom_vmap
     def staged(*given: Any) -> Any:
-        callback, pieces = in_pieces(function, given)
+        quiet = partial(_quietly, function, lambda: host.nothing(lead, batch, Status.BACKEND))
+        callback, pieces = in_pieces(quiet, given)
         return io_callback(callback, host.shapes(lead, batch), *pieces, ordered=True)
 
     @staged.def_vmap
@@ -81,6 +87,18 @@ def _forward(host: Host, lead: tuple[int, ...], batch: int, given: Any) -> tuple
         return found, jax.tree.map(lambda _: True, found)
 
     return staged(*given)
+
+
+def _quietly(function: Callable[..., Any], otherwise: Callable[[], Any], *given: Any) -> Any:
+    """What a function gives, or something in its place where it raises an error, which is told.
+
+    An error in a program that runs in the background would be met again by all ordered callbacks of the process.
+    """
+    try:
+        return function(*given)
+    except Exception:
+        _LOG.exception("a call of apply, or its gradient, failed inside of a compiled program; all it gives is NaN")
+        return otherwise()
 
 
 def _attached(host: Host) -> Any:
@@ -129,7 +147,8 @@ def _adjoint(host: Host, timed: bool) -> Any:
         function = partial(host.gradient, timed, shapes)
         if not _is_traced((token, voltages, by_time)):
             return tuple(jnp.asarray(bar) for bar in function(token, voltages, by_time))
-        callback, pieces = in_pieces(function, (token, voltages, by_time))
+        quiet = partial(_quietly, function, lambda: tuple(np.full(shape.shape, np.nan) for shape in shapes))
+        callback, pieces = in_pieces(quiet, (token, voltages, by_time))
         return tuple(jax.pure_callback(callback, shapes, *pieces, vmap_method="sequential"))
 
     @adjoint.defjvp

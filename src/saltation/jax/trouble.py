@@ -17,7 +17,7 @@ class Status(enum.IntEnum):
     ``EVENT_LIMIT`` and ``NOT_FINITE`` are those of `saltation.Status`.  ``CAPACITY``: a population has more spikes than
     there is room for.  ``STIMULUS``: a time that is NaN, negative or beyond the window, or a unit that does not exist.
     ``PARAMETER``: a parameter out of its range, or a traced duration that is, or that ends before a recorded time.
-    ``UNFINISHED``: the kernel did not come to its end.
+    ``UNFINISHED``: the kernel did not come to its end.  ``BACKEND``: the backend raised an error, which is in the log.
 
     Examples
     --------
@@ -33,6 +33,7 @@ class Status(enum.IntEnum):
     STIMULUS = padded.STIMULUS
     PARAMETER = padded.PARAMETER
     UNFINISHED = padded.UNFINISHED
+    BACKEND = padded.UNFINISHED + 1
 
 
 _CAUSES = {

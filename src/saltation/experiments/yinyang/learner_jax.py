@@ -100,12 +100,21 @@ class JaxLearner(Learner):
             self._make_room(stimulus)
         before = with_runs(None, self._backend)
         while True:
-            *results, counts = self._update(self._weights, self._memory, given, labels, learning_rate)
+            *results, counts = self._updated(given, labels, learning_rate)
             if all(int(counts[name].max()) <= room for name, room in self._room.items()):
                 return results
             # the batch has not been run: a chip counts on from before it
             without_runs(before, self._backend)
             self._make_room(stimulus)
+
+    def _updated(self, *given: Any) -> Any:
+        try:
+            return self._update(self._weights, self._memory, *given)
+        except jax.errors.JaxRuntimeError as error:
+            # Ctrl-C while JAX calls back comes out as an error like any other
+            if "KeyboardInterrupt" in str(error):
+                raise KeyboardInterrupt from error
+            raise
 
     def _make_room(self, stimulus: Spikes) -> None:
         """Compile the update, event by event with room for the spikes of this batch and more."""
