@@ -157,6 +157,7 @@ def test_each_call_is_one_run_however_it_is_transformed(chip):
         "twice the same": (jax.jit(lambda p: of(p) + of(p)), 2),
         "rows of a Jacobian": (jax.jit(jax.jacrev(lambda p: apply(p, {"in": events}).voltage("out")[0])), 1),
         "a loop of steps": (jax.jit(steps), 6),
+        "of what is known already": (jax.jit(lambda p: of(init()) + p["weight_hid_out"].sum()), 1),
         "a branch not taken": (
             jax.jit(lambda p: jax.lax.cond(p["weight_hid_out"].sum() > 1e9, of, lambda _: 0.0, p)),
             0,
@@ -428,6 +429,13 @@ def test_a_gradient_that_fails_in_a_program_is_told(chip, caplog):
     of = jax.jit(jax.grad(lambda p: apply(p, events).spikes["hid"].times[0, 0]))
     assert all_nan(of(late(init()))) and "whole steps" in caplog.text
     assert np.isfinite(jax.jit(apply)(init(), events).voltage("out")).all()
+
+
+def test_versions_of_jax_that_would_lose_runs_are_refused(monkeypatch):
+    monkeypatch.setattr(jax, "__version__", "0.8.1")
+    build(network(), capacity=120)
+    with pytest.raises(sal.errors.MissingDependencyError, match=r"with jax 0\.8\.1.*install 0\.8\.2"):
+        build(network(), capacity=120, backend=sal.Grid(1e-3, gradient="eventprop"))
 
 
 def test_suggested_capacities_count_as_a_run(chip):

@@ -16,6 +16,7 @@ from saltation.engine.observation import Record
 from saltation.engine.training import parameter_name, probes_of, trained_kinds
 from saltation.errors import ParameterError
 from saltation.jax.chain import Chain, check_capacity
+from saltation.jax.gate import refuse_in_loop
 from saltation.jax.grid import GridChain, check_values
 from saltation.jax.in_loop import LoopChain
 from saltation.jax.output import Output
@@ -159,12 +160,15 @@ def make_chain(
     ------
     ParameterError
         If a capacity is missing.
+    MissingDependencyError
+        If the version of JAX cannot run this backend.
     """
     if isinstance(backend, Grid) and backend.surrogate_gradients:
         return GridChain(network.replace(), recorded, backend)
     rooms = check_capacity("build", network, capacity)
     if isinstance(backend, Exact):
         return Chain(network.replace(), shapes, recorded, rooms, backend)
+    refuse_in_loop(jax.__version__)
     return LoopChain(network.replace(), shapes, recorded, rooms, backend)
 
 
