@@ -82,7 +82,7 @@ def refuse_in_loop(version: str) -> None:
     if version in LOSING_EFFECTS:
         raise MissingDependencyError(
             f"saltation.jax.build runs no chip in the loop with jax {version}: it loses effects inside of functions "
-            'with a rule of their own for vmap; install 0.8.2 or a later version: pip install "jax==0.10.1" "jaxlib==0.10.1"'
+            'with a rule of their own for vmap; install 0.8.2 or later: pip install "jax==0.10.1" "jaxlib==0.10.1"'
         )
 
 
