@@ -44,7 +44,7 @@ SUPPORTED = {
     ("grid, surrogate", "jax"): ON_STEPS - {"observed"},
     ("grid, eventprop", "numpy"): ON_EVENTS,
     ("grid, eventprop", "torch"): ON_EVENTS,
-    ("grid, eventprop", "jax"): set(),
+    ("grid, eventprop", "jax"): ON_EVENTS - {"observed"},
 }
 COMBINATIONS = [(b, f, g) for b in BACKENDS for f in FRONT_ENDS for g in GRADIENTS]
 
@@ -162,6 +162,7 @@ def test_it_trains_or_refuses(backend, frontend, gradient):
         missing = (backend, frontend, gradient) in (
             ("exact", "jax", "observed"),
             ("grid, surrogate", "jax", "observed"),
+            ("grid, eventprop", "jax", "observed"),
         )
         with pytest.raises(TypeError if missing else errors, match="observed" if missing else None):
             RUN[frontend](chosen, gradient)

@@ -70,12 +70,13 @@ def test_examples_of_the_page_on_experiments(tmp_path, monkeypatch):
 def test_examples_of_the_page_on_the_chip():
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
+    jax = pytest.importorskip("jax")
     page = (DOCS / "chip.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.S)
     names: dict = {}
     for i, block in enumerate(blocks):
         exec(compile(block, f"docs/chip.md ({i})", "exec"), names)
-    assert len(blocks) == 6
+    assert len(blocks) == 8
     assert names["target"].coba_reference("inh")[0] == 102.5
     readings = names["readings"].astype(int)
     assert np.all(readings[14] - readings[5] > 5)  # 3 us after the first event, against before it
@@ -85,6 +86,9 @@ def test_examples_of_the_page_on_the_chip():
     assert names["drivers"] == {"in": 0, "hid": 25, "out": 120}
     assert names["run"].spikes["hid"].n_events > 100 and names["gradient"].shape == (25, 120)
     assert names["gradient"].any() and 40 < names["scale"] < 120
+    jax.effects_barrier()
+    assert np.isfinite(names["value"]) and all(np.any(each) for each in names["gradients"].values())
+    assert names["backend"].chip.runs == 3  # by hand, by simulate, and by JAX
     assert "120 can spike" in " ".join(names["configured"].split())
     assert 0.18e-6 < names["offset"] < 0.23e-6 and names["scales"].circuits.size == 120
     from matplotlib import pyplot as plt

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from saltation.bss2 import Backend
 from saltation.cli import cli
 from saltation.errors import ParameterError
 from saltation.experiments.results import ResultFolder
-from saltation.experiments.yinyang import RECIPES, Settings, train
+from saltation.experiments.yinyang import RECIPES, Settings, learner, train
+from saltation.experiments.yinyang.task import labelled
 
 SETTINGS = dataclasses.replace(
     RECIPES["default"], backend="bss2", hidden=20, train_points=48, held_out_points=30, batch=4, epochs=2
@@ -18,10 +20,12 @@ SETTINGS = dataclasses.replace(
 pytestmark = pytest.mark.filterwarnings("ignore::saltation.errors.ChipWarning")  # some weights reach the chip's limit
 
 
-@pytest.mark.parametrize("frontend", ["numpy", "torch"])
+FRONT_ENDS = {"numpy": "numpy", "torch": "torch", "jax": "optax"}  # and what each needs
+
+
+@pytest.mark.parametrize("frontend", FRONT_ENDS)
 def test_a_resumed_training_meets_the_noise_that_it_would_have_met(tmp_path, frontend):
-    if frontend == "torch":
-        pytest.importorskip("torch")
+    pytest.importorskip(FRONT_ENDS[frontend])
     # an exponential schedule can be lengthened
     settings = dataclasses.replace(SETTINGS, schedule="exponential")
     whole = train(settings, frontend=frontend)
@@ -33,18 +37,68 @@ def test_a_resumed_training_meets_the_noise_that_it_would_have_met(tmp_path, fro
     assert [epoch["train_loss"] for epoch in whole.history] == [epoch["train_loss"] for epoch in resumed.history]
 
 
+@pytest.mark.parametrize("gradient", ["eventprop", "surrogate"])
+@pytest.mark.parametrize("frontend", ["torch", "jax"])
+def test_front_ends_agree(frontend, gradient):
+    pytest.importorskip(FRONT_ENDS[frontend])
+    recipe = RECIPES["voltage" if gradient == "surrogate" else "default"]
+    settings = dataclasses.replace(recipe, backend="bss2", gradient=gradient, dt=2e-3, hidden=20)
+    data = labelled(48, 42, settings)
+    learners = [learner.make_learner(name, settings) for name in ("numpy", frontend)]
+    for one in learners:
+        one.warm_up(data.stimulus[:1], data.labels[:1])
+        losses = [one.step(data.stimulus[at : at + 16], data.labels[at : at + 16], 5e-3).loss for at in (0, 16, 32)]
+        assert one.state()["runs"] == 3
+        if one is learners[0]:
+            expected = losses
+    np.testing.assert_allclose(losses, expected, rtol=1e-9)
+    for name, values in learners[0].weights().items():
+        np.testing.assert_allclose(values, learners[1].weights()[name], rtol=0, atol=1e-8)
+
+
+def test_jax_runs_a_batch_again_with_more_room_and_the_same_noise():
+    pytest.importorskip("optax")
+    data = labelled(16, 42, SETTINGS)
+    one, other = (learner.make_learner("jax", SETTINGS) for _ in range(2))
+    other.warm_up(data.stimulus[:1], data.labels[:1])
+    other._room = dict.fromkeys(other._room, 1)
+    other._compile()  # as if the first batch had hardly spiked
+    losses = [each.step(data.stimulus, data.labels, 5e-3).loss for each in (one, other)]
+    assert losses[0] == losses[1] and other._room["hid"] > 1
+    assert [each.state()["runs"] for each in (one, other)] == [1, 1]
+    for name, values in one.weights().items():
+        np.testing.assert_array_equal(values, other.weights()[name])
+
+
+def test_an_interrupt_inside_of_a_program_of_jax_is_one(monkeypatch):
+    pytest.importorskip("optax")
+    data = labelled(16, 42, SETTINGS)
+    one = learner.make_learner("jax", SETTINGS)
+    one.warm_up(data.stimulus, data.labels)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Backend, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        one.step(data.stimulus, data.labels, 5e-3)
+
+
 def test_chips_differ():
     one, other = (train(dataclasses.replace(SETTINGS, epochs=1, serial=serial)) for serial in (1, 2))
     assert one.history[0]["train_loss"] != other.history[0]["train_loss"]
 
 
-def test_the_command_on_a_chip(tmp_path):
+@pytest.mark.parametrize("frontend", ["numpy", "jax"])
+def test_the_command_on_a_chip(tmp_path, frontend):
+    pytest.importorskip(FRONT_ENDS[frontend])
     out = tmp_path / "run"
     arguments = ["run", "yinyang", "--backend", "bss2", "--serial", "3", "--epochs", "1", "--hidden", "60"]
     arguments += ["--train-points", "32", "--no-fresh", "--no-figures", "--json", "--out", str(out)]
-    result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    result = CliRunner().invoke(cli, [*arguments, "--frontend", frontend], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
+    assert told["frontend"] == frontend
     assert (told["backend"], told["readout"]) == ("bss2", "first_spike") and 0.0 <= told["test_accuracy"] <= 1.0
     config = ResultFolder(out).read_json("config")["config"]
     assert (config["backend"], config["serial"], config["rows"]) == ("bss2", 3, 4)
@@ -54,7 +108,6 @@ def test_the_command_on_a_chip(tmp_path):
     ("arguments", "message"),
     [
         (("--serial", "3"), "--serial belongs to a chip"),
-        (("--backend", "bss2", "--frontend", "jax"), "--frontend jax does not run on a chip"),
         (("--backend", "bss2", "--delays", "axonal"), "a chip has no programmable delays"),
         (("--backend", "bss2", "--dt", "1e-3"), "--dt belongs to the grid"),
     ],

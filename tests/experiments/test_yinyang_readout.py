@@ -23,12 +23,7 @@ WAYS = {
     "surrogate": {"backend": "grid"},
     "eventprop on a grid": {"backend": "grid", "gradient": "eventprop"},
 }
-FRONT_ENDS = [
-    (way, frontend)
-    for way in WAYS
-    for frontend in learner.FRONTENDS
-    if (way, frontend) != ("eventprop on a grid", "jax")
-]
+FRONT_ENDS = [(way, frontend) for way in WAYS for frontend in learner.FRONTENDS]
 
 
 def settings_of(way, **changes):

@@ -157,7 +157,7 @@ def test_what_is_refused():
     stimulus = {"in": networks.stimulus(3, BATCH, np.random.default_rng(5), duration=DURATION)}
     with pytest.raises(ParameterError, match="whole steps"):
         sal.jax.build(net, trainable=("weight", "delay"), backend=sal.Grid(DT))
-    with pytest.raises(ParameterError, match="under JAX"):
+    with pytest.raises(ParameterError, match="capacity must give the room"):
         sal.jax.build(net, backend=sal.Grid(DT, gradient="eventprop"))
     with pytest.raises(ParameterError, match="SpikeTrain"):
         init, apply = sal.jax.build(net, capacity=10, record={"a": sal.SpikeTrain()})

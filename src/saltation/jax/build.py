@@ -16,7 +16,9 @@ from saltation.engine.observation import Record
 from saltation.engine.training import parameter_name, probes_of, trained_kinds
 from saltation.errors import ParameterError
 from saltation.jax.chain import Chain, check_capacity
+from saltation.jax.gate import refuse_in_loop
 from saltation.jax.grid import GridChain, check_values
+from saltation.jax.in_loop import LoopChain
 from saltation.jax.output import Output
 from saltation.jax.part import Slot
 from saltation.jax.precision import require_float64
@@ -65,11 +67,13 @@ def build(
         "tau_adapt", "beta", "v_th", "v_leak", "v_reset", "t_refrac", "v_init".
     duration : float, optional
         Length of the window in seconds, where ``apply`` is not told.
-    backend : Exact or Grid, optional
+    backend : Exact, Grid or saltation.bss2.Backend, optional
         How to run it.  Of `saltation.Exact`, ``max_events``, and the threads where kernels run through Python.  With
         `saltation.Grid` it is differentiated through its steps, in the dtype of the parameters; populations need no
         capacity, the duration has to be a number, inputs may be values ``[batch, step, unit]``, and spikes are what
-        ``SpikeTrain()`` records.
+        ``SpikeTrain()`` records.  On an emulated chip, and with ``Grid(dt, gradient="eventprop")``, the network runs
+        once for each call of ``apply``, in the order of the program, and the gradient is that of this very run; under
+        ``vmap`` it runs once for each element, one after another.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def build(
     ['tau_mem_hid', 'tau_mem_out', 'weight_hid_out', 'weight_in_hid']
     """
     chosen = check_backend(backend)
-    if not chosen.surrogate_gradients:
+    if not (isinstance(chosen, Grid) and chosen.surrogate_gradients):
         require_float64("build")
     if not isinstance(network, Network):
         raise ParameterError(f"build.network must be a saltation.Network; got {type(network).__name__}")
@@ -149,22 +153,23 @@ def build(
 
 def make_chain(
     network: Network, shapes: Mapping[Slot, tuple[int, ...]], recorded: Any, capacity: Any, backend: Backend
-) -> Chain | GridChain:
+) -> Chain | GridChain | LoopChain:
     """Make what runs a network with a backend.
 
     Raises
     ------
     ParameterError
-        If the backend is none of those that run under JAX, or a capacity is missing.
+        If a capacity is missing.
+    MissingDependencyError
+        If the version of JAX cannot run this backend.
     """
     if isinstance(backend, Grid) and backend.surrogate_gradients:
         return GridChain(network.replace(), recorded, backend)
-    if not isinstance(backend, Exact):
-        raise ParameterError(
-            f"build.backend must be Exact() or Grid(dt) with surrogate gradients; got {backend!r}, which does not run "
-            "under JAX; it does with saltation.torch.SNN"
-        )
-    return Chain(network.replace(), shapes, recorded, check_capacity("build", network, capacity), backend)
+    rooms = check_capacity("build", network, capacity)
+    if isinstance(backend, Exact):
+        return Chain(network.replace(), shapes, recorded, rooms, backend)
+    refuse_in_loop(jax.__version__)
+    return LoopChain(network.replace(), shapes, recorded, rooms, backend)
 
 
 def capacities(
@@ -191,8 +196,8 @@ def capacities(
         Length of the window in seconds.
     margin : float
         How many times the spikes of now there should be room for, >= 1: training changes their number.
-    backend : Exact, optional
-        How to run it.
+    backend : Exact or another, optional
+        How to run it; a chip counts it among its runs.
 
     Returns
     -------
@@ -276,7 +281,7 @@ def _checked_params(params: Any, names: Mapping[str, Slot], shapes: Mapping[Slot
     return moved
 
 
-def _checked_stimulus(chain: Chain | GridChain, stimulus: Any) -> dict[str, Any]:
+def _checked_stimulus(chain: Chain | GridChain | LoopChain, stimulus: Any) -> dict[str, Any]:
     known = list(chain.inputs)
     if not isinstance(stimulus, Mapping):
         raise ParameterError(

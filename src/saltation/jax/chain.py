@@ -45,16 +45,12 @@ class Chain:
     @cached_property
     def inputs(self) -> dict[str, int]:
         """Names and sizes of the populations that the stimulus drives."""
-        populations = self.network.populations.items()
-        return {name: population.size for name, population in populations if isinstance(population, Input)}
+        return inputs_of(self.network)
 
     @cached_property
     def request(self) -> Request:
         """What is recorded, as the engine knows it."""
-        record = {name: probes[0] if bare else probes for name, probes, bare in self.recorded}
-        request = check_record(compile_network(self.network), record, {}, np.inf, 1, surrogate=False)
-        refuse_trains(request)
-        return request
+        return request_of(self.network, self.recorded)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -77,11 +73,8 @@ class Chain:
         )
 
     def window(self, duration: Any) -> Any:
-        """Check a duration, by itself and beside the probes; if it is traced, NaN fails all samples."""
-        if isinstance(duration, Tracer):
-            last = last_probe(self.recorded)
-            return jnp.where(duration >= last, jnp.asarray(duration, jnp.float64), jnp.nan)
-        return jnp.asarray(check_probes(self.recorded, check_duration(duration)), jnp.float64)
+        """Check a duration, as `check_window` does."""
+        return check_window(self.recorded, duration)
 
     def run(self, given: Mapping[Slot, jax.Array], stimulus: Mapping[str, Spikes], duration: Any) -> Output:
         """Run it: ``given`` are the values of what moves, ``stimulus`` the events of each input; all are checked."""
@@ -114,6 +107,38 @@ def _value(part: Part, probe: Probe, outcome: Any, columns: slice) -> Any:
             return outcome.samples[:, :, columns]
         return outcome.samples[:, at, columns]
     return (outcome.peak if isinstance(probe, MaxVoltage) else outcome.area)[:, columns]
+
+
+def inputs_of(network: Network) -> dict[str, int]:
+    """Names and sizes of the populations that the stimulus drives."""
+    return {name: each.size for name, each in network.populations.items() if isinstance(each, Input)}
+
+
+def request_of(network: Network, recorded: Recorded) -> Request:
+    """What is recorded, as the engine knows it.
+
+    Raises
+    ------
+    ParameterError
+        If a probe does not fit its population, or needs a grid.
+    """
+    record = {name: probes[0] if bare else probes for name, probes, bare in recorded}
+    request = check_record(compile_network(network), record, {}, np.inf, 1, surrogate=False)
+    refuse_trains(request)
+    return request
+
+
+def check_window(recorded: Recorded, duration: Any) -> Any:
+    """Check a duration, by itself and beside the probes; if it is traced, NaN fails all samples.
+
+    Raises
+    ------
+    ParameterError
+        If it is known and not allowed.
+    """
+    if isinstance(duration, Tracer):
+        return jnp.where(duration >= last_probe(recorded), jnp.asarray(duration, jnp.float64), jnp.nan)
+    return jnp.asarray(check_probes(recorded, check_duration(duration)), jnp.float64)
 
 
 def last_probe(recorded: Recorded) -> float:

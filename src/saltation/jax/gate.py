@@ -30,6 +30,9 @@ REFUSED = {
 }
 """Versions of JAX that give wrong results, or none."""
 
+LOSING_EFFECTS = ("0.8.0", "0.8.1")
+"""Versions of JAX that lose effects inside of functions with a rule of their own for ``vmap``."""
+
 ENVIRONMENT = "SALTATION_JAX_KERNELS"
 """Environment variable: "ffi" or "callback" in place of what is found out."""
 
@@ -62,6 +65,24 @@ def refuse(version: str) -> None:
         raise MissingDependencyError(
             f"saltation.jax does not run with jax {version}: {REFUSED[version]}; install another version: "
             'pip install "jax==0.10.1" "jaxlib==0.10.1"'
+        )
+
+
+def refuse_in_loop(version: str) -> None:
+    """Raise a `MissingDependencyError` for a version of JAX that loses runs of a chip.
+
+    Examples
+    --------
+    >>> from saltation.jax.gate import refuse_in_loop
+    >>> refuse_in_loop("0.8.2")
+    >>> refuse_in_loop("0.8.1")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    saltation.errors.MissingDependencyError: saltation.jax.build runs no chip in the loop with jax 0.8.1: ...
+    """
+    if version in LOSING_EFFECTS:
+        raise MissingDependencyError(
+            f"saltation.jax.build runs no chip in the loop with jax {version}: it loses effects inside of functions "
+            'with a rule of their own for vmap; install 0.8.2 or later: pip install "jax==0.10.1" "jaxlib==0.10.1"'
         )
 
 

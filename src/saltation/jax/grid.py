@@ -16,14 +16,14 @@ from saltation.engine.grid_table import last_step, steps
 from saltation.engine.plan import Plan, compile_network
 from saltation.engine.training import TIME_CONSTANTS
 from saltation.errors import GradientError, ParameterError
-from saltation.jax.chain import Recorded, check_probes
+from saltation.jax.chain import Recorded, check_probes, inputs_of
 from saltation.jax.grid_coefficients import Value, Way, coefficients, ways
 from saltation.jax.grid_scan import Course, Wanted, run_component
 from saltation.jax.output import Output
 from saltation.jax.part import Slot
 from saltation.jax.spikes import Spikes
 from saltation.jax.trouble import Status, complain
-from saltation.model import Input, MaxVoltage, Network, SpikeTrain, Voltage, VoltageIntegral
+from saltation.model import MaxVoltage, Network, SpikeTrain, Voltage, VoltageIntegral
 
 
 @final
@@ -43,8 +43,7 @@ class GridChain:
     @cached_property
     def inputs(self) -> dict[str, int]:
         """Names and sizes of the populations that the stimulus drives."""
-        populations = self.network.populations.items()
-        return {name: population.size for name, population in populations if isinstance(population, Input)}
+        return inputs_of(self.network)
 
     def run(self, given: Mapping[Slot, jax.Array], stimulus: Mapping[str, Any], duration: float) -> Output:
         """Run it: ``given`` are the values of what moves, ``stimulus`` events or values of each input, checked."""

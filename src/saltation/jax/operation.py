@@ -10,9 +10,8 @@ How it gets to the kernels is the business of the two modules that do it, :mod:`
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,17 +19,9 @@ from jax.custom_derivatives import SymbolicZero
 
 from saltation.errors import GradientError
 from saltation.jax import callback, ffi, gate
-from saltation.jax.part import Part, Source, Values
+from saltation.jax.part import Part, Source, Train, Values, Wish
 from saltation.jax.trouble import complain
 from saltation.kernels.records import AREA, PEAK
-
-
-class Train(NamedTuple):
-    """Spikes of a population: times and units ``[batch, capacity]``, and their number ``[batch]``."""
-
-    times: jax.Array
-    units: jax.Array
-    count: jax.Array
 
 
 class Outcome(NamedTuple):
@@ -41,15 +32,6 @@ class Outcome(NamedTuple):
     peak: jax.Array
     area: jax.Array
     spikes: tuple[Train, ...]
-
-
-@final
-@jax.tree_util.register_static
-@dataclass(frozen=True)
-class _Wish:
-    """Whether gradients of time constants are wanted."""
-
-    timed: bool
 
 
 # the same function for the same part, so that JAX finds what it has compiled for it
@@ -67,7 +49,7 @@ def operation(part: Part, batch: int) -> Callable[[Values, tuple[Source, ...], A
                 "the duration of a run has no gradient: how far spikes and voltages are followed changes none of them; "
                 "keep it out of what is differentiated"
             )
-        wish = _Wish(bool(values.table.perturbed))
+        wish = Wish(bool(values.table.perturbed))
         plain = jax.tree.map(lambda leaf: leaf.value, (values, sources, duration))
         found = _way(part, batch, plain[1]).forward(part, batch, True, *plain)
         return _outcome(part, found), (wish, plain, found)

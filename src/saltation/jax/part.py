@@ -38,6 +38,23 @@ class Source(NamedTuple):
     units: Any
 
 
+class Train(NamedTuple):
+    """Spikes of a population: times and units ``[batch, capacity]``, and their number ``[batch]``."""
+
+    times: Any
+    units: Any
+    count: Any
+
+
+@final
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Wish:
+    """Whether gradients of time constants are wanted."""
+
+    timed: bool
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class Part:

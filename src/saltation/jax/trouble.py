@@ -17,7 +17,7 @@ class Status(enum.IntEnum):
     ``EVENT_LIMIT`` and ``NOT_FINITE`` are those of `saltation.Status`.  ``CAPACITY``: a population has more spikes than
     there is room for.  ``STIMULUS``: a time that is NaN, negative or beyond the window, or a unit that does not exist.
     ``PARAMETER``: a parameter out of its range, or a traced duration that is, or that ends before a recorded time.
-    ``UNFINISHED``: the kernel did not come to its end.
+    ``UNFINISHED``: the kernel did not come to its end.  ``BACKEND``: the backend raised an error, which is in the log.
 
     Examples
     --------
@@ -33,6 +33,7 @@ class Status(enum.IntEnum):
     STIMULUS = padded.STIMULUS
     PARAMETER = padded.PARAMETER
     UNFINISHED = padded.UNFINISHED
+    BACKEND = padded.UNFINISHED + 1
 
 
 _CAUSES = {
@@ -48,7 +49,7 @@ _CAUSES = {
 def complain(populations: Sequence[str], capacity: Sequence[int], status: Any, spikes: Sequence[Any]) -> None:
     """Raise an error for failed samples, if the status can be looked at: outside of ``jit`` and ``vmap``.
 
-    ``capacity`` and ``spikes`` are those of each population that spikes event by event.
+    ``capacity`` and ``spikes`` are those of each population that spikes event by event; these come first.
     """
     if isinstance(status, Tracer):
         return
@@ -70,10 +71,10 @@ def complain(populations: Sequence[str], capacity: Sequence[int], status: Any, s
     if kind == Status.CAPACITY:
         needed = {
             name: int(np.asarray(train.count).max(initial=0))
-            for name, room, train in zip(populations, capacity, spikes, strict=True)
+            for name, room, train in zip(populations, capacity, spikes, strict=False)
             if np.asarray(train.count).max(initial=0) > room
         }
-        had = {name: room for name, room in zip(populations, capacity, strict=True) if name in needed}
+        had = {name: room for name, room in zip(populations, capacity, strict=False) if name in needed}
         raise SimulationError(
             f"{head}: the capacity must be at least {needed}; got {had}; pass capacity={needed} or more, of which "
             "saltation.jax.capacities(network, stimulus, duration) gives a suggestion",

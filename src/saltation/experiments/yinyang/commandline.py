@@ -165,8 +165,6 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
     stepped = settings.backend == "grid" or settings.surrogate_gradients
     refuse_idle(given, ("dt",), stepped, "the grid", "--backend grid, or --gradient surrogate")
     refuse_idle(given, CHIP_OPTIONS, settings.backend == "bss2", "a chip", "--backend bss2")
-    if settings.backend == "bss2" and frontend == "jax":
-        raise ParameterError("--frontend jax does not run on a chip yet; take --frontend numpy or torch")
     learned = "--delays axonal or synaptic"
     refuse_idle(given, ("delay_learning_rate",), settings.delays != "none", "delays that are learned", learned)
     if settings.backend != "exact":
