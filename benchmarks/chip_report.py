@@ -119,6 +119,47 @@ def grouped(record: dict[str, Any]) -> dict[tuple[str, float | None], list[dict[
     return found
 
 
+def scales_table(record: dict[str, Any]) -> str:
+    lines = [
+        "| chip | spikes late, as asked | time measured | time and traces | voltages off, as asked | time and traces |",
+        "|---|---|---|---|---|---|",
+    ]
+    for chip in dict.fromkeys(row["chip"] for row in record["rows"]):
+        ways = {row["way"]: row for row in record["rows"] if row["chip"] == chip}
+        late = [f"{1e6 * w['late_median']:.2f}, {1e6 * w['late_mean_absolute']:.2f}" for w in ways.values()]
+        off = [f"{ways[way]['voltage_mean_absolute']:.2f}" for way in ("as asked", "time and traces")]
+        lines.append(f"| {chip} | {' | '.join([*late, *off])} |")
+    note = (
+        f"{record['samples']} samples. Spikes: median and mean absolute difference of the first ones of the hidden "
+        "layer, in us, from those of the exact model with the chip's rounded weights. Voltages: mean absolute "
+        "difference of the readout's from those of the model at the observed spikes, whose standard deviation is about "
+        "0.6. "
+        f"{record['date'][:10]}, from `benchmarks/results/chip_scales.json`."
+    )
+    return "\n".join(lines) + f"\n\n{note}"
+
+
+def mnist_table(record: dict[str, Any]) -> str:
+    lines = [
+        "| MNIST | run by | parts | epochs | pictures | test set, % | spikes | an epoch, s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for run in sorted(record["runs"], key=lambda run: (run["net"], run["backend"] != "bss2")):
+        by = f"chip {run['serial']}" if run["backend"] == "bss2" else "exactly"
+        pictures = run["settings"]["train_limit"] or 60_000 - run["settings"]["held_out"]
+        lines.append(
+            f"| {run['net']} | {by} | {run['parts']} | {run['epochs']} | {pictures:,} | "
+            f"**{100 * run['test_accuracy']:.2f}** | {run['spikes_per_sample']:.0f} | "
+            f"{run['train_seconds'] / run['epochs']:.0f} |"
+        )
+    machine, dates = record["runs"][0]["machine"], sorted(run["date"] for run in record["runs"])
+    note = (
+        f"{machine['cores']} cores, {machine['processor']}, {dates[0][:10]}, other work beside it, so that times are "
+        "upper bounds; test accuracy after the last epoch, 10,000 pictures. From `benchmarks/results/chip_mnist.json`."
+    )
+    return "\n".join(lines) + f"\n\n{note}"
+
+
 def figure(record: dict[str, Any]) -> None:
     from matplotlib.figure import Figure
 
@@ -150,6 +191,8 @@ def main() -> None:
         PAGE, "calibration", calibration_table(load_record(RESULTS / "chip_calibration.json", SCHEMA_VERSION))
     )
     replace_block(PAGE, "speed", speed_table(load_record(RESULTS / "chip_speed.json", SCHEMA_VERSION)))
+    replace_block(PAGE, "scales", scales_table(load_record(RESULTS / "chip_scales.json", SCHEMA_VERSION)))
+    replace_block(PAGE, "mnist", mnist_table(load_record(RESULTS / "chip_mnist.json", SCHEMA_VERSION)))
     replace_block(PAGE, "gradients", gradients_table(record))
     figure(record)
 

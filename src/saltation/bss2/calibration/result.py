@@ -109,9 +109,10 @@ class Calibration:
         at_ends = self.at_ends()
         result: dict[str, dict[str, float]] = {}
         for name, (before, after) in self.report.items():
-            spread = float(np.nanstd(before)), float(np.nanstd(after))
+            there = after[~np.isnan(after)]
+            spread = float(np.nanstd(before)), float(there.std()) if there.size else float("nan")
             result[name] = {
-                "median": float(np.nanmedian(after)),
+                "median": float(np.median(there)) if there.size else float("nan"),
                 "before": spread[0],
                 "after": spread[1],
                 "ratio": spread[1] / spread[0] if spread[0] else float("nan"),
