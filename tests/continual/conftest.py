@@ -53,6 +53,15 @@ class Case:
         return TangentEnsemble(self.classifier, z * signs * pi)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    # for arrays this small, threads cost more than they bring
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def numbers():
     rng = np.random.default_rng(7)

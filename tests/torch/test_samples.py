@@ -65,6 +65,8 @@ def test_what_is_refused(snn, stimulus):
     samples = run_samples(snn, {"in": stimulus}, DURATION)
     with pytest.raises(ParameterError, match=r"losses must be \[2\]"):
         samples.gradients(losses_of(samples.output).sum())
+    with pytest.raises(ParameterError, match="got a tensor without a gradient"):
+        samples.gradients(losses_of(samples.output).detach())
     with pytest.raises(ParameterError, match="did you mean 'weight_in_hid'"):
         run_samples(snn, {"in": stimulus}, DURATION, values={"weight_in_hi": torch.zeros(3, 3)})
     with pytest.raises(ParameterError, match="known: 'weight_in_hid'"):

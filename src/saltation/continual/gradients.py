@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from saltation.continual.spiking import Loss, SpikingModule, spiking_gradients
 from saltation.errors import ParameterError
@@ -36,8 +37,8 @@ def per_example_gradients(module: nn.Module, x: Any, y: Any, loss: Loss = nn.fun
         From inputs [batch, ...] to logits; a `SpikingModule` is differentiated by EventProp, one pass for each example.
     x : Tensor
         Inputs.
-    y : Tensor
-        Labels [batch].
+    y : Tensor or tuple of Tensor
+        Labels [batch], or whatever the loss takes, the batch first.
     loss : callable
         ``loss(logits, y, reduction="none")`` gives one number for each example.
 
@@ -89,9 +90,10 @@ def per_example_function(
 
 
 def _with_losses(module: nn.Module, loss: Loss) -> Callable[..., Any]:
-    def loss_of(values: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+    def loss_of(values: Mapping[str, Tensor], x: Tensor, y: Any) -> Tensor:
         logits = torch.func.functional_call(module, dict(values), (x.unsqueeze(0),))
-        return loss(logits, y.unsqueeze(0), reduction="none").sum()
+        labels = tree_map(lambda part: part.unsqueeze(0), y)
+        return loss(logits, labels, reduction="none").sum()
 
     return torch.func.vmap(torch.func.grad_and_value(loss_of), in_dims=(None, 0, 0), randomness="different")
 

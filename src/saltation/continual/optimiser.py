@@ -124,6 +124,11 @@ class NTE(torch.optim.Optimizer):
         defaults = {"lr": lr, "tempering": tempering, "max_delta": max_delta, "radius": 0.0, "counts": {}}
         torch.optim.Optimizer.__init__(self, params, defaults)
 
+    @property
+    def sums(self) -> bool:
+        """Whether it takes one gradient, summed over the batch, and not one of each example."""
+        return self._batch == "sum"
+
     # ------------------------------------------------------------------------------------- the beginning
     @torch.no_grad()
     def add_param_group(self, param_group: dict[str, Any]) -> None:

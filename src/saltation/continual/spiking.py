@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, final
 
+import torch
 from torch import Tensor, nn
 
 from saltation.engine.arguments import check_duration
@@ -103,7 +104,8 @@ def spiking_gradients(
     """
     given = None if values is None else {name.removeprefix("snn."): value for name, value in values.items()}
     samples = run_samples(module.snn, module.encode(x), module.duration, values=given)
-    found = samples.gradients(loss(module.readout(samples.output), y, reduction="none"))
+    with torch.enable_grad():
+        found = samples.gradients(loss(module.readout(samples.output), y, reduction="none"))
     return {
         name: found[name.removeprefix("snn.")].to(parameter.dtype)
         for name, parameter in module.named_parameters()

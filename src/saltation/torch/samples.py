@@ -59,7 +59,7 @@ class Samples:
         Raises
         ------
         ParameterError
-            If there is not one loss for each sample.
+            If there is not one loss for each sample, or it has no gradient.
         GradientError
             If a sample of the run failed, or a derivative of a loss is not finite.
         """
@@ -67,6 +67,11 @@ class Samples:
             raise ParameterError(
                 f"Samples.gradients.losses must be [{self.run.batch}], one for each sample; got "
                 f"{tuple(losses.shape)}; leave the mean over the batch out"
+            )
+        if not losses.requires_grad:
+            raise ParameterError(
+                "Samples.gradients.losses must be computed from output; got a tensor without a gradient; leave "
+                "torch.no_grad() and detach() out"
             )
         leaves = _leaves(self.output)
         found = torch.autograd.grad(losses.sum(), [leaf for _, leaf in leaves], allow_unused=True, retain_graph=True)
