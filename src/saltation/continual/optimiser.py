@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, final
+from typing import Any, Literal, TypeAlias, final
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ __all__ = ["NTE"]
 _WHERE = ("origin", "initial")
 _WHEN = ("current", "seed")
 _HOW = ("product", "sum")
+_Parts: TypeAlias = list[tuple[dict[str, Any], nn.Parameter]]
 
 
 @final
@@ -230,10 +231,7 @@ class NTE(torch.optim.Optimizer):
         GradientError
             If at the origin a whole array has no gradient.
         """
-        if self._gradient_at == "seed" and not (self._at_point or self._held()):
-            raise ParameterError(
-                "NTE: with gradient_at='seed' gradients have to be taken inside of 'with optimiser.at_gradient_point()'"
-            )
+        self._check_place()
         batches: set[int] = set()
         fresh: list[tuple[nn.Parameter, Tensor]] = []
         clamped = 0
@@ -256,8 +254,12 @@ class NTE(torch.optim.Optimizer):
         counts["examples"] += batches.pop()
         counts["clamped"] += clamped
 
-    def _held(self) -> bool:
-        return "held" in self.state[self.param_groups[0]["params"][0]]
+    def _check_place(self) -> None:
+        inside = "held" in self.state[self.param_groups[0]["params"][0]]
+        if self._gradient_at == "seed" and not (self._at_point or inside):
+            raise ParameterError(
+                "NTE: with gradient_at='seed' gradients have to be taken inside of 'with optimiser.at_gradient_point()'"
+            )
 
     def _taken(self, p: nn.Parameter) -> Tensor | None:
         if self._batch == "sum":
@@ -309,17 +311,7 @@ class NTE(torch.optim.Optimizer):
             with self.at_gradient_point(), torch.enable_grad():
                 loss = closure()
         parts = [(group, p) for group in self.param_groups for p in group["params"]]
-        waiting = any("log" in self.state[p] for _, p in parts)
-        name = "grad" if self._batch == "sum" else "grad_sample"
-        if not waiting or any(getattr(p, name, None) is not None for _, p in parts):
-            self.accumulate()
-        exponents = [
-            group["tempering"] * self.state[p].pop("log", torch.zeros((), dtype=p.dtype)) for group, p in parts
-        ]
-        # The rescaling cancels it, and without it a large factor would overflow.
-        top = max(float(e.max()) for e in exponents) if self._renormalise else 0.0
-        new = [self._delta(p) * (e - top).exp() for (_, p), e in zip(parts, exponents, strict=True)]
-        norm = sum(float(delta.abs().sum(dtype=torch.float64)) for delta in new)
+        new, norm = self._at_once(parts) or self._in_logarithms(parts)
         if not 0.0 < norm < float("inf"):
             raise GradientError(
                 f"NTE.step needs gradients that are finite; got a sum of |delta| of {norm}; an earlier step may have "
@@ -327,13 +319,59 @@ class NTE(torch.optim.Optimizer):
             )
         scale = self.param_groups[0]["radius"] / norm if self._renormalise else 1.0
         for (group, p), delta in zip(parts, new, strict=True):
-            delta.mul_(scale)
+            delta = torch.mul(delta, scale, out=p if self._seed_point == "origin" else delta)
             if group["max_delta"] is not None:
                 delta.clamp_(-group["max_delta"], group["max_delta"])
-            self._put(p, delta)
+            if self._seed_point == "initial":
+                # kept beside the sum, in which a small displacement would lose its digits
+                self.state[p]["delta"] = delta
+                torch.add(self.state[p]["seed"], delta, out=p)
         self.param_groups[0]["counts"]["steps"] += 1
         self._at_point = False
         return loss
+
+    def _in_logarithms(self, parts: _Parts) -> tuple[list[Tensor], float]:
+        """Displacements times the products of all examples since the last step, up to a common factor; their sum."""
+        name = "grad" if self.sums else "grad_sample"
+        waiting = any("log" in self.state[p] for _, p in parts)
+        if not waiting or any(getattr(p, name, None) is not None for _, p in parts):
+            self.accumulate()
+        exponents = [group["tempering"] * self.state[p].pop("log", p.new_zeros(())) for group, p in parts]
+        # The rescaling cancels it, and without it a large factor would overflow.
+        top = max(float(e.max()) for e in exponents) if self._renormalise else 0.0
+        new = [self._delta(p) * (e - top).exp() for (_, p), e in zip(parts, exponents, strict=True)]
+        return new, sum(float(delta.abs().sum(dtype=torch.float64)) for delta in new)
+
+    def _at_once(self, parts: _Parts) -> tuple[list[Tensor], float] | None:
+        """Displacements times one factor each, and their sum; None where that is not all there is to do.
+
+        It is the case of a summed gradient, none of whose factors is near the floor: logarithms would cost more than
+        the gradient itself.
+        """
+        simple = self.sums and not any("log" in self.state[p] or group["tempering"] != 1.0 for group, p in parts)
+        gradients = [p.grad for _, p in parts if p.grad is not None]
+        if (
+            not simple
+            or len(gradients) != len(parts)
+            or not all(
+                group["lr"] * _largest(g) < 1.0 - self._floor for (group, _), g in zip(parts, gradients, strict=True)
+            )
+        ):
+            return None
+        self._check_place()
+        new: list[Tensor] = []
+        norm = 0.0
+        for (_, p), gradient in zip(parts, gradients, strict=True):
+            self._check_alive(p, gradient)
+        for (group, p), gradient in zip(parts, gradients, strict=True):
+            delta = self._delta(p)
+            size = delta.abs()
+            # All factors are finite, so that nothing can go wrong from here on: in place, where there is no seed.
+            new.append(torch.addcmul(delta, size, gradient, value=-group["lr"], out=delta))
+            norm += float(torch.abs(delta, out=size).sum(dtype=torch.float64))
+            p.grad = None
+        self.param_groups[0]["counts"]["examples"] += 1
+        return new, norm
 
     def _delta(self, p: Tensor) -> Tensor:
         """Displacement of a parameter; one that somebody else has moved is displaced by as much."""
@@ -342,15 +380,6 @@ class NTE(torch.optim.Optimizer):
         if "seed" not in state:
             return here
         return torch.where(here == state["seed"] + state["delta"], state["delta"], here - state["seed"])
-
-    def _put(self, p: Tensor, delta: Tensor) -> None:
-        state = self.state[p]
-        if "seed" not in state:
-            p.copy_(delta)
-            return
-        # kept beside the sum, in which a small displacement would lose its digits
-        state["delta"] = delta
-        p.copy_(state["seed"] + delta)
 
     @torch.no_grad()
     def report(self) -> NTEReport:
@@ -386,6 +415,14 @@ def log_factors(gradients: Tensor, signs: Tensor, lr: float, floor: float) -> tu
     if minus.numel() and not float(minus.min()) >= floor - 1.0:
         clamped = int((minus < floor - 1.0).sum())
     return minus.clamp_(min=floor - 1.0).log1p_().sum(dim=0), clamped
+
+
+def _largest(gradient: Tensor) -> float:
+    """Largest absolute value; NaN where there is one. Many times faster than a norm."""
+    if not gradient.numel():
+        return 0.0
+    low, high = torch.aminmax(gradient)
+    return max(-float(low), float(high))
 
 
 _NO_GRADIENTS = {
