@@ -114,6 +114,27 @@ def test_the_sum_over_the_batch_as_an_option():
     np.testing.assert_allclose(W + steps, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize("seed_point", ["origin", "initial"])
+def test_several_steps_of_sums_are_those_of_the_algorithm(settings, seed_point):
+    settings = {"lr": 0.05, **settings}
+    p = torch.nn.Parameter(torch.tensor(W))
+    optimiser = NTE([p], batch="sum", seed_point=seed_point, noise=0.01, **settings)
+    origin = W if seed_point == "initial" else 0.0
+    expected, raised = list(p.detach().numpy() - origin), 0
+    radius = np.abs(expected).sum() if settings.get("renormalise", True) else None
+    known = {k: v for k, v in settings.items() if k != "renormalise"}
+    for g in GRADIENTS.sum(axis=1, keepdims=True):
+        p.grad = torch.tensor(g[0])
+        optimiser.step()
+        assert p.grad is None
+        expected, more = nte_step(expected, g, radius=radius, **known)
+        raised += more
+    np.testing.assert_allclose(p.detach().numpy() - origin, expected, rtol=1e-9, atol=1e-15)
+    report = optimiser.report()
+    assert (report.clamped, report.steps, report.examples) == (raised, 6, 6) and (raised > 0) == (settings["lr"] > 0.5)
+
+
 def test_batches_may_come_in_pieces():
     whole, _ = by_torch(W, [GRADIENTS[0]], lr=0.05)
     p = torch.nn.Parameter(torch.tensor(W))
