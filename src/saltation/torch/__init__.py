@@ -39,6 +39,7 @@ from saltation.torch.losses import (
     ttfs_silent_labels,
 )
 from saltation.torch.output import Output
+from saltation.torch.samples import Samples, run_samples
 from saltation.torch.snn import SNN
 from saltation.torch.spikes import Spikes, as_spikes
 
@@ -48,6 +49,7 @@ __all__ = [
     "LIF",
     "SNN",
     "Output",
+    "Samples",
     "Spikes",
     "as_spikes",
     "bump_silent",
@@ -57,6 +59,7 @@ __all__ = [
     "normal",
     "poisson",
     "rate_regularisation",
+    "run_samples",
     "spike_time_mse",
     "ttfs_accuracy",
     "ttfs_cross_entropy",

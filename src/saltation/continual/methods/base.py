@@ -1,0 +1,144 @@
+"""`Method`: how a module learns one task after another, and what all methods share."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from saltation.errors import ParameterError
+from saltation.model.checks import number
+
+__all__ = ["Batch", "Method", "cross_entropy", "descend"]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Some examples.
+
+    Attributes
+    ----------
+    x : Tensor, [batch, ...]
+        Inputs.
+    y : Tensor of int64, [batch]
+        Labels.
+    mask : Tensor of bool, [batch, label], or None
+        Which labels compete; None for all.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saltation.continual.methods import Batch
+    >>> batch = Batch(torch.arange(6.0).reshape(3, 2), torch.tensor([0, 1, 0]), None)
+    >>> len(batch), batch[torch.tensor([2, 0])].x.tolist()
+    (3, [[4.0, 5.0], [0.0, 1.0]])
+    """
+
+    x: Tensor
+    y: Tensor
+    mask: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, chosen: Tensor) -> "Batch":
+        return Batch(self.x[chosen], self.y[chosen], None if self.mask is None else self.mask[chosen])
+
+
+class Method(ABC):
+    """A way to learn one task after another; abstract. `saltation.continual.learn` runs it.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        What learns, from inputs to logits.
+
+    Examples
+    --------
+    >>> from saltation.continual import EWC, Method
+    >>> issubclass(EWC, Method)
+    True
+    """
+
+    module: nn.Module
+
+    @abstractmethod
+    def begin(self, task: Batch) -> Batch:
+        """Prepare for a task, of which these are all examples; give those that are to be trained on."""
+
+    @abstractmethod
+    def step(self, batch: Batch) -> Tensor:
+        """Make one update, and give the loss."""
+
+    @abstractmethod
+    def end(self, task: Batch) -> None:
+        """Keep what is to be kept of a task, of which these are all examples."""
+
+    @abstractmethod
+    def memory(self) -> int:
+        """Bytes kept from one task to the next, beside the network and its optimiser."""
+
+
+def cross_entropy(logits: Tensor, batch: Batch, reduction: str = "mean") -> Tensor:
+    """Cross-entropy of the labels that compete.
+
+    ::
+
+        -log(exp(h_y) / sum over allowed c of exp(h_c))
+    """
+    allowed = logits if batch.mask is None else logits.masked_fill(~batch.mask, -torch.inf)
+    return nn.functional.cross_entropy(allowed, batch.y, reduction=reduction)
+
+
+def masked_loss(logits: Tensor, labelled: Any, reduction: str) -> Tensor:
+    """Cross-entropy of labels, or of a pair of labels and mask, in the form that `per_example_gradients` takes."""
+    y, mask = labelled if isinstance(labelled, tuple) else (labelled, None)
+    return cross_entropy(logits, Batch(y, y, mask), reduction)
+
+
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+    """Make one step along the gradient of a loss; give the loss."""
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return loss.detach()
+
+
+def trained(module: nn.Module) -> list[nn.Parameter]:
+    """Parameters that require a gradient."""
+    return [p for p in module.parameters() if p.requires_grad]
+
+
+def size_of(*parts: Tensor | Batch) -> int:
+    """Bytes of some tensors and batches."""
+    tensors: list[Tensor] = []
+    for part in parts:
+        tensors += [part] if isinstance(part, Tensor) else [t for t in (part.x, part.y, part.mask) if t is not None]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def check_method(owner: str, module: object, optimiser: object) -> None:
+    """Check module and optimiser of a method.
+
+    Raises
+    ------
+    ParameterError
+        If one of them is something else.
+    """
+    if not isinstance(module, nn.Module):
+        raise ParameterError(f"{owner}.module must be a torch.nn.Module; got {type(module).__name__}")
+    if not isinstance(optimiser, torch.optim.Optimizer):
+        raise ParameterError(f"{owner}.optimiser must be a torch.optim.Optimizer; got {type(optimiser).__name__}")
+
+
+def check_strength(owner: str, strength: float) -> float:
+    """Check the strength of a penalty.
+
+    Raises
+    ------
+    ParameterError
+        If it is negative.
+    """
+    return number(owner, "strength", strength, minimum=0.0)

@@ -1,0 +1,72 @@
+"""`Ensemble`: the rule of the tangent ensemble, as a method of continual learning."""
+
+from typing import final
+
+from torch import Tensor, nn
+
+from saltation.continual.gradients import per_example_gradients
+from saltation.continual.methods.base import Batch, Method, check_method, cross_entropy, masked_loss
+from saltation.continual.optimiser import NTE
+from saltation.errors import ParameterError
+
+__all__ = ["Ensemble"]
+
+
+@final
+class Ensemble(Method):
+    """Train on each task as it comes by `NTE`, which knows nothing of tasks and keeps nothing.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        From inputs to logits; a `SpikingModule` is differentiated by EventProp.
+    optimiser : NTE
+        Of its parameters. With ``batch="sum"`` one gradient of the summed loss is taken for each batch.
+
+    Raises
+    ------
+    ParameterError
+        If the optimiser is another.
+
+    References
+    ----------
+    Benjamin, Pehle and Daruwalla, Continual learning with the neural tangent ensemble, 2024, arXiv:2408.17394.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saltation.continual import NTE, Ensemble
+    >>> module = torch.nn.Linear(2, 2)
+    >>> method = Ensemble(module, NTE(module.parameters(), lr=0.01))
+    """
+
+    def __init__(self, module: nn.Module, optimiser: NTE) -> None:
+        check_method("Ensemble", module, optimiser)
+        if not isinstance(optimiser, NTE):
+            raise ParameterError(f"Ensemble.optimiser must be NTE; got {type(optimiser).__name__}: use Descent")
+        self.module, self._optimiser = module, optimiser
+
+    def begin(self, task: Batch) -> Batch:
+        """Do nothing."""
+        return task
+
+    def step(self, batch: Batch) -> Tensor:
+        """Make one update out of the gradients of all examples."""
+
+        def by_product() -> Tensor:
+            labelled = batch.y if batch.mask is None else (batch.y, batch.mask)
+            return per_example_gradients(self.module, batch.x, labelled, masked_loss).mean()
+
+        def by_sum() -> Tensor:
+            loss = cross_entropy(self.module(batch.x), batch, "sum")
+            loss.backward()
+            return loss.detach() / len(batch)
+
+        return self._optimiser.step(by_sum if self._optimiser.sums else by_product)
+
+    def end(self, task: Batch) -> None:
+        """Keep nothing."""
+
+    def memory(self) -> int:
+        """Nothing is kept: what the ensemble knows is in the weights."""
+        return 0
