@@ -34,7 +34,7 @@ from saltation.experiments.bench.report import header, write_json
 from saltation.experiments.yinyang import RECIPES, train
 from saltation.experiments.yinyang.readout import make_readout
 from saltation.experiments.yinyang.settings import Settings
-from saltation.experiments.yinyang.task import PROJECTIONS, labelled, make_network, operating_point
+from saltation.experiments.yinyang.task import PROJECTIONS, labelled, make_network
 
 RESULTS = Path(__file__).parent / "results" / "chip_gradients.json"
 SCHEMA_VERSION = 1
@@ -76,7 +76,7 @@ def settings_of(recipe: str) -> Settings:
 
 def on_chip(settings: Settings, chip: Chip, options: dict[str, Any]) -> Backend:
     """The backend of `saltation run yinyang`, with a chip and an adjoint of one's own."""
-    point = operating_point(settings)
+    point = replace(settings, backend="bss2").operating_point()
     strength = {name: int(code) for name, code in point["strength"].items()}
     return Backend(
         chip,

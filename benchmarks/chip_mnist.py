@@ -3,8 +3,9 @@
     python benchmarks/chip_mnist.py --net 256-246-10 --epochs 20
     python benchmarks/chip_mnist.py --net 784-256-10 --epochs 1 --train-limit 10000
 
-A run that is not done goes on from its checkpoint in ``--work``, and one that is in the results is replaced.  Beside
-each, the same recipe by the exact backend.  The test set is looked at once, after the last epoch.
+A run that is not done goes on from its checkpoint in ``--work``; one of the same net, epochs, pictures and chip that is
+in the results is replaced.  Beside each, the same recipe by the exact backend.  The test set is looked at once, after
+the last epoch.
 """
 
 import json
@@ -47,16 +48,29 @@ def main(
     for backend in ("bss2", "exact"):
         base = recipe("mnist", "dense", "bss2")
         settings = replace(base, **NETS[net], epochs=epochs, train_limit=train_limit, serial=serial, backend=backend)
-        runs.append({"net": net, **measure(settings, threads, work / f"{net}-{epochs}-{train_limit}-{backend}")})
+        runs.append(
+            {
+                "net": net,
+                "key": key_of(net, settings),
+                **measure(settings, threads, work / "-".join(map(str, key_of(net, settings)))),
+            }
+        )
     record = json.loads(out.read_text()) if out.exists() else {"schema_version": SCHEMA_VERSION, "runs": []}
     record["benchmark"] = "chip_mnist"
-    record["runs"] = [run for run in record["runs"] if run["net"] != net] + runs
+    done = {tuple(run["key"]) for run in runs}
+    record["runs"] = [run for run in record["runs"] if tuple(run["key"]) not in done] + runs
     write_json(out, record)
     click.echo(json.dumps([{name: run[name] for name in ("net", "backend", "test_accuracy")} for run in runs]))
 
 
+def key_of(net: str, settings: Settings) -> list[str]:
+    """What tells runs apart."""
+    chip = settings.serial if settings.backend == "bss2" else "none"
+    return [net, settings.backend, str(settings.epochs), str(settings.train_limit or "all"), str(chip)]
+
+
 def measure(settings: Settings, threads: int | None, work: Path) -> dict[str, Any]:
-    folder = open_folder(work, "chip_mnist", settings.to_dict(), resume=True)
+    folder = open_folder(work, "chip_mnist", settings.to_config(), resume=True)
     with warnings.catch_warnings():
         # weights beyond the chip's range are cut, as they are on a chip; the accuracy shows what that costs
         warnings.simplefilter("ignore", ChipWarning)
@@ -72,7 +86,7 @@ def measure(settings: Settings, threads: int | None, work: Path) -> dict[str, An
         "spikes_per_sample": test.spikes_per_sample,
         "train_seconds": done.train_seconds,
         "threads": threads,
-        "settings": settings.to_dict(),
+        "settings": settings.to_config(),
         **{name: value for name, value in header("", installation()).items() if name in CONDITIONS},
     }
 

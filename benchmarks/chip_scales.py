@@ -23,14 +23,14 @@ from saltation.cli import installation
 from saltation.errors import ChipWarning
 from saltation.experiments.bench.report import header, write_json
 from saltation.experiments.yinyang import RECIPES, train
-from saltation.experiments.yinyang.task import PROJECTIONS, labelled, make_network, operating_point
+from saltation.experiments.yinyang.task import PROJECTIONS, labelled, make_network
 
 RESULTS = Path(__file__).parent / "results" / "chip_scales.json"
 SCHEMA_VERSION = 1
 HIDDEN, EPOCHS, SAMPLES, ROWS = 120, 2, 60, 4
 QUIET = {"variation": Variation.none(), "noise": Noise.none()}
 CHIPS: dict[str, dict[str, Any]] = {
-    "ideal, lines that do not saturate": {"physics": Physics(line_saturation=5e5), **QUIET},
+    "ideal, lines that do not saturate": {"physics": Physics(line_saturation=1e5, line_swing=160.0), **QUIET},
     "no mismatch, no noise": QUIET,
     "serial 1": {"serial": 1},
     "serial 2": {"serial": 2},
@@ -53,7 +53,7 @@ def main(out: Path) -> None:
     rows = []
     for name, chip in CHIPS.items():
         for way, measured in WAYS.items():
-            point = operating_point(replace(settings, backend="bss2"))
+            point = replace(settings, backend="bss2").operating_point()
             strength = {population: int(code) for population, code in point.pop("strength").items()}
             backend = Backend(Chip(**chip), rows=ROWS, i_synin_gm=strength, **point, **measured)
             with warnings.catch_warnings():

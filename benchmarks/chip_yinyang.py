@@ -71,7 +71,7 @@ def main(kinds: tuple[str, ...], serials: str, epochs: int, threads: int | None,
 def measure(kind: str, serial: int, epochs: int, threads: int | None, work: Path) -> dict[str, Any]:
     settings = settings_of(kind, serial, epochs)
     trained = replace(settings, backend="exact") if kind == "deployed" else settings
-    folder = open_folder(work, "chip_yinyang", trained.to_dict(), resume=True)
+    folder = open_folder(work, "chip_yinyang", trained.to_config(), resume=True)
     with warnings.catch_warnings():
         # weights beyond the chip's range are cut, as they are on a chip; the accuracy shows what that costs
         warnings.simplefilter("ignore", ChipWarning)
@@ -87,7 +87,7 @@ def measure(kind: str, serial: int, epochs: int, threads: int | None, work: Path
         "spikes_per_sample": scores["test"].spikes_per_sample,
         "train_seconds": done.train_seconds,
         "threads": threads,
-        "settings": settings.to_dict(),
+        "settings": settings.to_config(),
         **{name: value for name, value in header("", installation()).items() if name in CONDITIONS},
         "validation_accuracy_by_epoch": [epoch["validation_accuracy"] for epoch in done.history],
     }

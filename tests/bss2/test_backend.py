@@ -319,3 +319,27 @@ def test_bad_arguments():
     with pytest.raises(ParameterError, match=r"one for each chip, or be left out; got none for \[1\]"):
         Backend([Chip(0, **IDEAL), Chip(1)], other)
     assert dataclasses.is_dataclass(Request) and "time_scale=0.001" in repr(Backend(Chip(1)))
+
+
+def test_an_offset_of_time_loses_nothing_at_the_end_of_the_window():
+    net, events = network(), {"in": sal.Spikes.from_latencies(np.linspace(1e-3, 39e-3, 20)[None].repeat(4, axis=0))}
+    calibration = Backend(Chip(0, **IDEAL)).calibration(net)
+    record = {"out": sal.Voltage([DURATION])}
+    plain, moved = (
+        sal.simulate(
+            net, events, DURATION, record=record, backend=Backend(Chip(0, **IDEAL), calibration, time_offset=t)
+        )
+        for t in (0.0, 2e-6)
+    )
+    late = plain.spikes["hid"].times >= 2e-3
+    assert late.any() and moved.spikes["hid"].times.max() > DURATION - 2e-3
+    # all are there, 2 ms earlier, and those that come in the last 2 ms beside them
+    found = moved.spikes["hid"].times
+    assert all(np.abs(found - (time - 2e-3)).min() < 1e-9 for time in plain.spikes["hid"].times[late])
+    assert found.size > late.sum()
+    assert not np.allclose(plain.voltage["out"], moved.voltage["out"])  # read 2 us later on the chip
+    with pytest.warns(ChipWarning, match="stamped before the offset of time"):
+        sal.simulate(net, events, DURATION, backend=Backend(Chip(0, **IDEAL), calibration, time_offset=20e-6))
+    for bad in (True, "measure", float("nan")):
+        with pytest.raises(ParameterError, match=r"Backend\.time_offset must be seconds on the chip, or 'measured'"):
+            Backend(Chip(0), time_offset=bad)

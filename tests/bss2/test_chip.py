@@ -1,5 +1,7 @@
 """A chip as a whole: events through links, crossbar, buses, drivers and synapses to circuits and back."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from saltation.bss2 import (
     Physics,
     Section,
     Variation,
+    Write,
 )
 from saltation.bss2 import geometry as g
 from saltation.bss2.arriving import arrivals_of, in_order, make_routes
@@ -347,3 +350,44 @@ def test_a_run_does_not_depend_on_which_events_came_before():
         np.testing.assert_array_equal(first.sections[0].counters, other.sections[0].counters)
         np.testing.assert_array_equal(first.sections[0].samples[0], other.sections[0].samples[0])
         assert first.unheard == other.unheard == {(LINK + link, 60) for link in range(4)}
+
+
+@pytest.mark.parametrize("changed", [{"leak_v_leak": 600}, {}])
+def test_a_refused_run_leaves_the_chip_as_it_was(changed):
+    plain = responsive()
+    plain.write_row(0, 0, [0] * 255 + [1])
+    other = responsive(**changed)
+    other.write_row(0, 0, [63] * 256)
+    for configuration in (plain, other):
+        open_links(configuration)
+    section = Section(20e-6, ChipEvents([1e-6, 2e-6], [0, 0]), [Cadc(range(8))])
+    refused = dataclasses.replace(section, writes=[Write(5e-6, "row_mode", 3, at=(0, 0))])
+    fresh, chip = Chip(1), Chip(1)
+    expected = [fresh.run(plain, [section]), fresh.run(plain, [section])][1]
+    chip.run(plain, [section])
+    before = chip.state
+    with pytest.raises(ConfigurationError, match="row_mode must be one sign"):
+        chip.run(other, [refused])
+    assert chip.runs == before.runs and chip.configuration == before.configuration
+    found = chip.run(plain, [section])
+    np.testing.assert_array_equal(found.sections[0].samples[0], expected.sections[0].samples[0])
+
+
+def test_what_a_chip_is_cannot_be_changed():
+    chip = Chip(1)
+    for name in ("serial", "physics", "variation", "noise"):
+        with pytest.raises(AttributeError):
+            setattr(chip, name, getattr(chip, name))
+    with pytest.raises(TypeError):
+        chip.state.codes["leak_v_leak"] = np.zeros(512)
+    with pytest.raises(ParameterError, match=r"Chip\.restore\.state must be a ChipState"):
+        chip.restore(chip.configuration)
+
+
+def test_restoring_takes_back_what_was_recorded_too():
+    chip = Chip(1)
+    before, told = chip.state, chip.describe()
+    chip.run(Configuration(), [Section(5e-6, recordings=[Cadc([3, 4])])])
+    assert chip.describe() != told
+    chip.restore(before)
+    assert chip.describe() == told

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from saltation.errors import ParameterError
 from saltation.experiments.norm_clip import NormClip
 
 
@@ -35,7 +36,16 @@ def test_goes_on_from_its_state():
         np.testing.assert_array_equal(whole(gradients)["a"], second(gradients)["a"])
 
 
-def test_a_gradient_of_zero_stays():
+def test_zeros_say_nothing_of_the_usual_length():
     clip = NormClip(["a"], 0.5)
-    for _ in range(12):
+    for _ in range(400):
         np.testing.assert_array_equal(clip({"a": np.zeros(2)})["a"], np.zeros(2))
+    for _ in range(10):
+        np.testing.assert_array_equal(clip({"a": np.array([3.0, 4.0])})["a"], [3.0, 4.0])
+    np.testing.assert_allclose(clip({"a": np.array([6.0, 8.0])})["a"], [3.0, 4.0])
+
+
+@pytest.mark.parametrize("quantile", [0.0, 1.5, float("nan"), "half"])
+def test_bad_quantiles(quantile):
+    with pytest.raises(ParameterError, match=r"NormClip\.quantile"):
+        NormClip(["a"], quantile)

@@ -473,3 +473,22 @@ def test_one_processor_is_enough():
     # JAX would wait for itself where a callback has large arguments
     done = subprocess.run([sys.executable, "-c", ON_ONE_PROCESSOR], capture_output=True, text=True, timeout=100)
     assert done.stdout == "done\n", done.stderr
+
+
+def test_places_without_a_spike_have_no_say(chip):
+    """A usual loss has a derivative of NaN where there is no spike: 0 times that of infinity."""
+    init, apply = build(network(), capacity=40, duration=DURATION, backend=chip())
+    given = Spikes.from_numpy(stimulus())
+
+    def by_where(params):
+        times = apply(params, {"in": given}).spikes["hid"].times
+        return jnp.where(jnp.isfinite(times), times * jnp.exp(-times / 1e-2), 0.0).sum()
+
+    params = init()
+    found = jax.grad(by_where)(params)
+    record = {"out": sal.MaxVoltage()}  # what build records too
+    out = sal.simulate(network(), {"in": stimulus()}, DURATION, backend=chip(), record=record)
+    times = out.spikes["hid"].times
+    expected = out.gradient({"hid": np.exp(-times / 1e-2) * (1.0 - times / 1e-2)}).weight["in", "hid"]
+    close(np.asarray(found["weight_in_hid"]), expected)
+    assert np.abs(expected).max() > 0.0

@@ -15,7 +15,7 @@ from saltation.bss2.measuring import MeasuredScales, in_order
 from saltation.bss2.parts import Part, joined, matrix, split
 from saltation.bss2.placement import Placement
 from saltation.bss2.placement.demand import demands
-from saltation.bss2.playing import make_sections, spikes_of, voltages_of
+from saltation.bss2.playing import count_early, make_sections, spikes_of, voltages_of
 from saltation.bss2.readout import DRAM, SRAM, Cadc, Recording
 from saltation.bss2.scaling import (
     LEAK,
@@ -235,9 +235,15 @@ class Backend(Abstract):
             part.placement.write_weights(site.configuration, key, whole)
         recordings, names = self._recordings(job, site)
         given = {name: spikes[name] for name in part.sources}
-        sections = make_sections(part.placement, given, job.batch, job.duration * scale, scale, recordings)
+        sections = make_sections(part.placement, given, job.batch, self._length(job, site), scale, recordings)
         execution = site.chip.run(site.configuration, sections, seed=self.seed)
         placed.complain(execution, names)
+        if early := count_early(execution.sections, self._offset_of(site)):
+            placed.tell(
+                "early",
+                f"{early} spikes are stamped before the offset of time, {self._offset_of(site):g} s, and were put at "
+                "the begin; a smaller Backend.time_offset, or 'measured', leaves them where they are",
+            )
         found = spikes_of(part.placement, execution.sections, job.duration, scale, self._offset_of(site))
         for name, own in found.items():
             pieces.setdefault(name, []).append((part.neurons[name], own))
@@ -330,13 +336,17 @@ class Backend(Abstract):
             )
         return offset
 
+    def _length(self, job: Job, site: Site) -> float:
+        """Seconds of a section: what happens at the end of the window is seen later by the offset."""
+        return job.duration * self.point.time_scale + max(self._offset_of(site), 0.0)
+
     def _recordings(self, job: Job, site: Site) -> tuple[list[Recording], list[str]]:
         here = [demand.name for demand in site.part.placement.demands]
         names = [name for name in here if name in job.request.probes or self.surrogate_gradients]
         if not names:
             return [], []
         circuits = np.concatenate([site.part.placement.circuits[name][:, 0] for name in names])
-        length = job.duration * self.point.time_scale
+        length = self._length(job, site)
         period = site.chip.physics.cadc_period if self.cadc_period is None else self.cadc_period
         store = SRAM if length <= (g.CADC_SRAM_SAMPLES - 1) * period else DRAM
         return [Cadc(circuits=circuits, period=self.cadc_period, placement=store)], names
@@ -348,7 +358,7 @@ class Backend(Abstract):
         offset = self._offset_of(site)
         if whole or self.surrogate_gradients:
             sampled = execution.sections[0].sampled[0] - offset
-            times.append(sampled[sampled >= 0.0] / scale)
+            times.append(sampled[(sampled >= 0.0) & (sampled <= job.duration * scale * (1 + 1e-12))] / scale)
         union = np.unique(np.minimum(np.concatenate(times), job.duration))
         first = site.part.placement.circuits[name][:, 0]
         given = (first, recording, execution.sections, 0, site.scales[name], union * scale + offset)
@@ -380,7 +390,7 @@ def _offset(given: float | str) -> float | Literal["measured"]:
     if given == MEASURED:
         return MEASURED
     try:
-        offset = float(given)
+        offset = float("nan") if isinstance(given, bool) else float(given)
     except (TypeError, ValueError):
         offset = float("nan")
     if not np.isfinite(offset):

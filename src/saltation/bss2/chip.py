@@ -1,9 +1,10 @@
 """`Chip`: one emulated chip, told from others by its serial number."""
 
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, final
 
 import numpy as np
@@ -92,6 +93,8 @@ class ChipState:
         What its capacitor memory really holds, which depends on what was written before.
     runs : int
         How many runs it has had.
+    recorded : dict of str to ndarray of int
+        Circuits that the last run recorded, by converter; they decide nothing but what `Chip.describe` tells.
 
     Examples
     --------
@@ -103,6 +106,7 @@ class ChipState:
     configuration: Configuration
     codes: Codes
     runs: int
+    recorded: Mapping[str, Ints] = field(default_factory=dict)
 
 
 @final
@@ -163,19 +167,40 @@ class Chip:
         for name, value, kind in given:
             if value is not None and not isinstance(value, kind):
                 raise ParameterError(f"Chip.{name} must be a {kind.__name__}; got {type(value).__name__}")
-        self.serial = int(serial)
-        self.physics = Physics() if physics is None else physics
-        self.variation = Variation() if variation is None else variation
-        self.noise = Noise() if noise is None else noise
+        self._serial = int(serial)
+        self._physics = Physics() if physics is None else physics
+        self._variation = Variation() if variation is None else variation
+        self._noise = Noise() if noise is None else noise
         self.threads = threads
         self._runs = 0
         self._written = Configuration().frozen()
-        self._codes: Codes = stored_codes(self._written, self.physics)
-        self._compiled: tuple[Any, Compiled] | None = None
+        self._codes: Codes = stored_codes(self._written, self._physics)
+        self._compiled: tuple[tuple[int, ...], Compiled] | None = None
         self._recorded: dict[str, Ints] = {}
 
     def __repr__(self) -> str:
         return f"Chip(serial={self.serial}, runs={self._runs})"
+
+    # What it is cannot be changed: circuits are compiled with it.
+    @property
+    def serial(self) -> int:
+        """Which chip it is."""
+        return self._serial
+
+    @property
+    def physics(self) -> Physics:
+        """Constants of the emulation."""
+        return self._physics
+
+    @property
+    def variation(self) -> Variation:
+        """How much its circuits differ."""
+        return self._variation
+
+    @property
+    def noise(self) -> Noise:
+        """How much runs differ."""
+        return self._noise
 
     @property
     def configuration(self) -> Configuration:
@@ -196,7 +221,7 @@ class Chip:
     @property
     def state(self) -> ChipState:
         """What it has become, for `restore`; nothing of it can be written to."""
-        return ChipState(self._written, self._codes, self._runs)
+        return ChipState(self._written, MappingProxyType(self._codes), self._runs, MappingProxyType(self._recorded))
 
     def restore(self, state: ChipState) -> None:
         """Go back, or on, to a state: of this chip, or of another one with the same settings.
@@ -211,8 +236,11 @@ class Chip:
         >>> chip.run(Configuration(leak_v_leak=200), [Section(20e-6)]).written == first.written
         True
         """
+        if not isinstance(state, ChipState):
+            raise ParameterError(f"Chip.restore.state must be a ChipState, of Chip.state; got {type(state).__name__}")
         self.skip_to(state.runs)
         self._written, self._codes = state.configuration.frozen(), dict(state.codes)
+        self._recorded = dict(state.recorded)
         self._compiled = None
 
     def describe(self, configuration: Configuration | None = None) -> str:
@@ -300,10 +328,12 @@ class Chip:
         events = events_met(configuration, sections)
         # what is written inside a section finds the places of addresses as they are
         exactly = any(section.writes for section in sections)
-        compiled = self._compile(configuration, codes, recorded, events, written, exactly)
+        kept = self._compile(configuration, codes, recorded, events, written, exactly)
+        compiled = kept[1]
         stages, rewritten = stages_of(compiled, configuration, codes, known, self.physics, self.noise, events, sections)
         compiling = perf_counter()
-        self._written, self._codes = copied, codes
+        # all at once: what was refused above has left the chip as it was
+        self._written, self._codes, self._compiled = copied, codes, kept
         kinds = {type(each).__name__ for section in sections for each in section.recordings}
         self._recorded = {
             kind: recorded_circuits([r for section in sections for r in section.recordings if type(r).__name__ == kind])
@@ -336,7 +366,7 @@ class Chip:
         events: list[tuple[int, int]],
         written: dict[str, int],
         exactly: bool,
-    ) -> Compiled:
+    ) -> tuple[tuple[int, ...], Compiled]:
         """Compile a configuration; what was compiled for the run before serves again if only weights differ.
 
         Batches differ in the events that come: what is compiled is for all that came while circuits and wires stayed,
@@ -355,5 +385,4 @@ class Chip:
         else:
             given = (configuration, codes, known, self.physics, self.noise, recorded, events)
             compiled = compile_configuration(*given)
-        self._compiled = (circuits, compiled)
-        return compiled
+        return circuits, compiled

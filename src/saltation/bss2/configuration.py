@@ -21,7 +21,8 @@ from saltation.model.checks import suggest
 
 Ints = NDArray[np.int32]
 
-SCHEMA_VERSION = 1
+# 2: v_rev_coba is the reference of a conductance, and no longer its reversal
+SCHEMA_VERSION = 2
 _FORMAT = "saltation.bss2.Configuration"
 
 

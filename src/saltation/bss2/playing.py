@@ -71,6 +71,11 @@ def spikes_of(
     return found
 
 
+def count_early(observed: Sequence[Observed], offset: float) -> int:
+    """Number of spikes with a stamp before the offset, which cannot have been so early."""
+    return sum(int((each.times < offset).sum()) for each in observed)
+
+
 def at_rails(observed: Sequence[Observed], index: int) -> int:
     """Number of readings at an end of the converter's range, where the voltage may have been beyond."""
     return sum(int(np.isin(each.samples[index], (0, g.CADC_MAX)).sum()) for each in observed)

@@ -8,6 +8,8 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from saltation.model.checks import number
+
 __all__ = ["NormClip"]
 
 Floats = npt.NDArray[np.float64]
@@ -22,7 +24,7 @@ class NormClip:
 
     ::
 
-        g := g min(1, L / |g|),    L = quantile of |g| over the last 300 steps
+        g := g min(1, L / |g|),    L = quantile of |g| over the last 300 steps with |g| > 0
 
     for each array on its own.  The derivative of a spike time grows without bound as a neuron barely crosses its
     threshold.  On a chip, which crosses where the model would not, single samples have gradients of a hundred times
@@ -33,7 +35,12 @@ class NormClip:
     names : iterable of str
         Of the arrays.
     quantile : float
-        0 < quantile <= 1, and 1 shortens what is longer than all before.
+        0 < quantile <= 1; 1 shortens what is longer than all before.
+
+    Raises
+    ------
+    ParameterError
+        If the quantile is another number.
 
     References
     ----------
@@ -52,7 +59,7 @@ class NormClip:
     """
 
     def __init__(self, names: Any, quantile: float) -> None:
-        self._quantile = quantile
+        self._quantile = number("NormClip", "quantile", quantile, minimum=0.0, maximum=1.0, strict=True)
         self._norms: dict[str, deque[float]] = {name: deque(maxlen=_LENGTH) for name in names}
 
     def __call__(self, gradients: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -75,7 +82,9 @@ class NormClip:
     def remember(self, norms: Mapping[str, Any]) -> None:
         """Add the norms of a step, before they were shortened."""
         for name, norm in norms.items():
-            self._norms[name].append(float(norm))
+            # where nothing was learned, nothing is said of the usual length
+            if norm > 0.0:
+                self._norms[name].append(float(norm))
 
     def state(self) -> dict[str, Floats]:
         """Give what `restore` takes."""

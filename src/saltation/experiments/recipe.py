@@ -53,6 +53,15 @@ class Recipe(ABC):
         """
         return {field.name: getattr(self, field.name) for field in self._fields()}
 
+    def operating_point(self) -> dict[str, dict[str, float]]:
+        """Leak and threshold in LSB, and the strength of inputs, of each population; none where there is no chip."""
+        return {}
+
+    def to_config(self) -> dict[str, Any]:
+        """Give the values by name, and with them what else decides a run on a chip."""
+        point = self.operating_point()
+        return self.to_dict() | ({"operating_point": point} if point else {})
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Build from values by name; names that are missing keep their defaults.

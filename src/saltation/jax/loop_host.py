@@ -138,10 +138,14 @@ class Host:
         """
         call, place = (int(number) for number in np.asarray(token))
         by_voltage, by_time = [np.asarray(bar) for bar in voltages], [np.asarray(bar) for bar in times]
-        if call == NO_RUN or not all(np.isfinite(bar).all() for bar in by_voltage + by_time):
-            return tuple(np.full(shape.shape, np.nan) for shape in shapes)
+        nothing = tuple(np.full(shape.shape, np.nan) for shape in shapes)
+        if call == NO_RUN:
+            return nothing
         kept: _Kept = self.kept.find(call, place)
+        # of places where there is no spike a derivative may be anything: they have no time
         spike_times = {name: bar[placed] for (name, placed), bar in zip(kept.spikes.items(), by_time, strict=True)}
+        if not all(np.isfinite(bar).all() for bar in (*by_voltage, *spike_times.values())):
+            return nothing
         voltage: dict[str, Any] = {}
         for (name, _), bar in zip(self.probes, by_voltage, strict=True):
             voltage[name] = bar if name in self.request.single else (*voltage.get(name, ()), bar)

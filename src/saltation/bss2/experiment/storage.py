@@ -28,7 +28,8 @@ from saltation.bss2.variation import Noise, Variation
 from saltation.errors import FileFormatError, PlacementError
 from saltation.model import ProjectionKey
 
-SCHEMA_VERSION = 1
+# 2: as that of a configuration
+SCHEMA_VERSION = 2
 _FORMAT = "saltation.bss2.Experiment"
 
 

@@ -89,7 +89,7 @@ def command(ctx: click.Context, **options: Any) -> None:
     folder = open_folder(
         options["out"],
         "mnist",
-        {"frontend": frontend, **settings.to_dict()},
+        {"frontend": frontend, **settings.to_config()},
         resume=options["resume"],
         # a cosine depends on its length, so that a longer one would not go on where a shorter one has ended
         may_differ=("epochs",) if settings.schedule == "exponential" else (),
@@ -109,6 +109,7 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
     if options["resume"] and out is not None and (out / "config.json").exists():
         stored = stored_config(ResultFolder(out), "mnist", {"frontend", "dataset"})
         frontend = given.get("frontend", stored.pop("frontend"))
+        stored.pop("operating_point", None)  # of what the settings are
         base = Settings.from_dict(stored)
         # another data set or net is for open_folder to refuse, with the list of what differs
         base = dataclasses.replace(base, **{name: given[name] for name in ("dataset", "net") if name in given})

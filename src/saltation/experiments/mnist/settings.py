@@ -32,6 +32,16 @@ _INTEGERS = {
     "pixels": 1,
 }
 
+# Where the model is on the chip, in LSB, and the strength of inputs. With one row a synapse the swing of the hidden
+# layer must leave weights within 63, and strong inputs do: one of 1 is 26 here. A trained readout has voltages of -10
+# to 15 units; with 10 LSB each and not 6, more of them were at an end of the CADC, and less was learned. Its inputs are
+# weaker, so that its weights use more of their steps.
+_ON_THE_CHIP = {
+    "leak": {"hid": 60.0, "out": 100.0},
+    "threshold": {"hid": 180.0, "out": 106.0},
+    "strength": {"hid": 800.0, "out": 100.0},
+}
+
 
 @final
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +162,10 @@ class Settings(Recipe):
             raise ParameterError("Settings.dropout must be < 1; got 1.0, which leaves no input spike")
         number("Settings", "clip_quantile", self.clip_quantile, minimum=0.0, maximum=1.0, strict=True)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
+
+    def operating_point(self) -> dict[str, dict[str, float]]:
+        """Leak and threshold in LSB, and the strength of inputs, of each population on the chip; none elsewhere."""
+        return {name: dict(each) for name, each in _ON_THE_CHIP.items()} if self.backend == "bss2" else {}
 
     @property
     def side(self) -> int:

@@ -43,14 +43,6 @@ READERS = {"mnist": mnist, "fashion": fashion_mnist, "digits": digits}
 _DARK = 1.0 / 255.0
 _AT_ONCE = 5000  # pictures that are encoded at once: bounds the memory for it
 
-# Where the model is on the chip, in LSB, and the strength of inputs. With one row a synapse the swing of the hidden
-# layer must leave weights within 63, and strong inputs do: one of 1 is 26 here. A trained readout has voltages of -10
-# to 15 units; with 10 LSB each and not 6, more of them were at an end of the CADC, and less was learned. Its inputs are
-# weaker, so that its weights use more of their steps.
-_LEAK = {"hid": 60.0, "out": 100.0}
-_THRESHOLD = {"hid": 180.0, "out": 106.0}
-_STRENGTH = {"hid": 800, "out": 100}
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -204,7 +196,9 @@ def make_backend(settings: Settings, threads: int | None) -> Backend:
         return Exact(threads=threads)
     from saltation.experiments.on_chip import make_on_chip
 
-    return make_on_chip(settings, _LEAK, _THRESHOLD, strength=_STRENGTH, threads=threads)
+    point = settings.operating_point()
+    strength = {name: int(code) for name, code in point["strength"].items()}
+    return make_on_chip(settings, point["leak"], point["threshold"], strength=strength, threads=threads)
 
 
 def _convolution(settings: Settings) -> Conv2d | None:

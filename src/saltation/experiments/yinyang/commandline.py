@@ -125,7 +125,7 @@ def command(ctx: click.Context, **options: Any) -> None:
     folder = open_folder(
         options["out"],
         "yinyang",
-        {"recipe": recipe, "frontend": frontend, **settings.to_dict()},
+        {"recipe": recipe, "frontend": frontend, **settings.to_config()},
         resume=options["resume"],
         # a cosine depends on its length, so that a longer one would not go on where a shorter one has ended
         may_differ=("epochs",) if settings.schedule == "exponential" else (),
@@ -150,6 +150,7 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
     if options["resume"] and out is not None and (out / "config.json").exists():
         stored = stored_config(ResultFolder(out), "yinyang", {"recipe", "frontend"})
         recipe, frontend = given.get("recipe", stored.pop("recipe")), given.get("frontend", stored.pop("frontend"))
+        stored.pop("operating_point", None)  # of what the settings are
         # Another recipe is for open_folder to refuse, with the list of what differs.
         base = RECIPES[recipe] if "recipe" in given else Settings.from_dict(stored)
     changed = {name: given[name] for name in _SETTINGS if given.get(name) is not None}

@@ -93,7 +93,7 @@ def learning_rates(settings: Settings, learning_rate: float, names: Iterable[str
 
 def make_clip(settings: Settings, names: Iterable[str]) -> NormClip | None:
     """What shortens gradients, if anything does."""
-    return None if settings.clip_norm == 1.0 else NormClip(names, settings.clip_norm)
+    return None if settings.norm_quantile is None else NormClip(names, settings.norm_quantile)
 
 
 def with_norms(state: Any, clip: NormClip | None) -> Any:

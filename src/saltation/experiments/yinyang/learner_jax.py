@@ -21,11 +21,12 @@ except ModuleNotFoundError as error:
         'yinyang with JAX needs Optax, which is not installed: pip install "saltation[jax]"'
     ) from error
 
+from saltation.errors import SimulationError
 from saltation.experiments.on_chip import uncounted, with_runs, without_runs
 from saltation.experiments.yinyang.learner import Learner, Step, check_finite, make_clip, with_norms, without_norms
 from saltation.experiments.yinyang.settings import Settings
 from saltation.experiments.yinyang.task import PROJECTIONS, initial_weights, make_backend, make_network
-from saltation.jax import Output, build, capacities, max_over_time_cross_entropy, ttfs_cross_entropy
+from saltation.jax import Output, Status, build, capacities, max_over_time_cross_entropy, ttfs_cross_entropy
 from saltation.jax import Spikes as Padded
 from saltation.model import Spikes
 
@@ -71,7 +72,9 @@ class JaxLearner(Learner):
 
     def step(self, stimulus: Spikes, labels: npt.NDArray[np.int64], learning_rate: float) -> Step:
         """Run a batch and update the weights."""
-        loss, observed, gradients, weights, memory = self._run(stimulus, labels, learning_rate)
+        loss, observed, status, gradients, weights, memory = self._run(stimulus, labels, learning_rate)
+        if np.any(np.asarray(status) == Status.BACKEND):
+            raise SimulationError("the backend could not run the batch; its own error is in the log")
         check_finite("the loss", loss)
         for name, gradient in gradients.items():
             check_finite(f"the gradient of {name}", gradient)
@@ -166,7 +169,7 @@ def _update(
     moved = jax.tree.map(lambda weight, step: weight - learning_rate * step, weights, change)
     counts = {name: spikes.count for name, spikes in out.spikes.items()}
     observed = out.voltage("out") if settings.readout == "max_voltage" else out.first_spike("out")
-    return value, observed, gradients, moved, memory, counts
+    return value, observed, out.status, gradients, moved, memory, counts
 
 
 def _shortened(gradient: jax.Array, limit: Any) -> jax.Array:

@@ -32,6 +32,12 @@ _INTEGERS = {
     "rows": 1,
 }
 
+# Where the model is on the chip, in LSB: as far apart as the circuits allow, so that noise counts little. A readout's
+# voltages grow in training to beyond ten units, and one that stays at the end of the CADC teaches no more: 12 LSB a
+# unit, and inputs so weak that its weights use their steps.
+_SPIKING = {"leak": 50.0, "threshold": 200.0, "strength": 500}
+_READOUT = {"leak": 100.0, "threshold": 112.0, "strength": 150}
+
 
 @final
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +99,8 @@ class Settings(Recipe):
         them, see `saltation.bss2.imperfect`.
     calibrated : bool
         Of a chip: whether circuits have codes of their own.
-    clip_norm : float
-        Gradients are shortened to this quantile of the norms of those before, `saltation.experiments.norm_clip`; 1
+    norm_quantile : float, optional
+        Gradients are shortened to this quantile of the norms of those before, `saltation.experiments.norm_clip`; None
         leaves them.
     train_points, held_out_points : int
         Points to train on (seed 42), and points for validation (41) and test (40) each.
@@ -142,7 +148,7 @@ class Settings(Recipe):
     rows: int = 4
     imperfections: str = "all"
     calibrated: bool = True
-    clip_norm: float = 1.0
+    norm_quantile: float | None = None
     train_points: int = 5000
     held_out_points: int = 1000
 
@@ -171,7 +177,8 @@ class Settings(Recipe):
         number("Settings", "delay_init", self.delay_init, minimum=0.0)
         if self.out_sum is not None:
             number("Settings", "out_sum", self.out_sum)
-        number("Settings", "clip_norm", self.clip_norm, minimum=0.0, maximum=1.0, strict=True)
+        if self.norm_quantile is not None:
+            number("Settings", "norm_quantile", self.norm_quantile, minimum=0.0, maximum=1.0, strict=True)
         number("Settings", "alpha", self.alpha, minimum=0.0)
         number("Settings", "duration", self.duration, minimum=self.t_late, hint="the window must hold all inputs")
         if self.backend == "grid" or self.surrogate_gradients:
@@ -181,6 +188,13 @@ class Settings(Recipe):
     def chosen_gradient(self) -> str:
         """The gradient, also where none is given."""
         return self.gradient or ("surrogate" if self.backend == "grid" else "eventprop")
+
+    def operating_point(self) -> dict[str, dict[str, float]]:
+        """Leak and threshold in LSB, and the strength of inputs, of each population on the chip; none elsewhere."""
+        if self.backend != "bss2":
+            return {}
+        of = {"hid": _SPIKING, "out": _READOUT if self.readout == "max_voltage" else _SPIKING}
+        return {setting: {name: values[setting] for name, values in of.items()} for setting in _SPIKING}
 
     @property
     def surrogate_gradients(self) -> bool:
@@ -197,7 +211,7 @@ RECIPES = {
         out_sum=20.0,
         tau0=0.3e-3,
         learning_rate=1e-2,
-        clip_norm=0.5,
+        norm_quantile=0.5,
         backend="bss2",
     ),
     "published": Settings(),

@@ -133,23 +133,10 @@ def make_backend(settings: Settings, threads: int | None) -> Backend:
     return grid
 
 
-# Where the model is on the chip, in LSB: as far apart as the circuits allow, so that noise counts little. A readout's
-# voltages grow in training to beyond ten units, and one that stays at the end of the CADC teaches no more: 12 LSB a
-# unit, and inputs so weak that its weights use their steps.
-_SPIKING = {"leak": 50.0, "threshold": 200.0, "strength": 500}
-_READOUT = {"leak": 100.0, "threshold": 112.0, "strength": 150}
-
-
-def operating_point(settings: Settings) -> dict[str, dict[str, float]]:
-    """Leak and threshold in LSB, and the strength of inputs, of each population on the chip."""
-    of = {"hid": _SPIKING, "out": _READOUT if settings.readout == "max_voltage" else _SPIKING}
-    return {setting: {name: values[setting] for name, values in of.items()} for setting in _SPIKING}
-
-
 def _on_chip(settings: Settings, adjoint: Grid | None, threads: int | None) -> Backend:
     from saltation.experiments.on_chip import make_on_chip
 
-    point = operating_point(settings)
+    point = settings.operating_point()
     strength = {name: int(code) for name, code in point["strength"].items()}
     given = settings, point["leak"], point["threshold"]
     return make_on_chip(*given, strength=strength, adjoint=adjoint, threads=threads)
