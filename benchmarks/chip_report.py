@@ -19,6 +19,7 @@ SCHEMA_VERSION = 1
 COLOURS = {"spikes": "#2060A0", "spikes and voltages": "#508040", "surrogate": "#C05020"}
 WORDS = {
     "eventprop": "in the loop, EventProp from spikes alone",
+    "default": "in the loop, EventProp, by the recipe of the exact backend",
     "surrogate": "in the loop, surrogate gradients at CADC readings",
     "deployed": "trained exactly without the chip, then run on it",
     "uncalibrated": "in the loop, one code for all circuits",

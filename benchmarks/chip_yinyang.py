@@ -3,8 +3,9 @@
     python benchmarks/chip_yinyang.py --kind eventprop --serials 1,2,3,4,5
     python benchmarks/chip_yinyang.py --kind noise.membrane --kind variation.leak --serials 1,2
 
-A kind is ``eventprop``, ``surrogate``, ``deployed`` (trained exactly, then run on the chip), ``uncalibrated``, or what
-`saltation.bss2.imperfect` takes, of which only that is left.  Each run is added to the results when it is done, and one
+A kind is ``eventprop``, ``default`` (the same with the recipe of the exact backend), ``surrogate``, ``deployed``
+(trained exactly, then run on the chip), ``uncalibrated``, or what `saltation.bss2.imperfect` takes, of which only that is
+left.  Each run is added to the results when it is done, and one
 that is there is not run again; one that is not done goes on from its checkpoint in ``--work``.  Nothing is chosen by
 the test set: the accuracy is that after the last epoch.
 """
@@ -36,13 +37,13 @@ CONDITIONS = ("load_average", "date", "machine")
 
 def settings_of(kind: str, serial: int, epochs: int) -> Settings:
     """The settings of a run; of ``deployed`` those of the chip on which it is tested."""
-    recipe = RECIPES[{"surrogate": "voltage", "deployed": "default"}.get(kind, "chip")]
+    recipe = RECIPES[{"surrogate": "voltage", "deployed": "default", "default": "default"}.get(kind, "chip")]
     base = replace(recipe, backend="bss2", serial=serial, hidden=HIDDEN, epochs=epochs)
     if kind == "surrogate":
         return replace(base, gradient="surrogate")
     if kind == "uncalibrated":
         return replace(base, calibrated=False)
-    if kind in ("eventprop", "deployed"):
+    if kind in ("eventprop", "default", "deployed"):
         return base
     imperfect(kind)
     return replace(base, imperfections=kind)
