@@ -4,10 +4,10 @@
     python benchmarks/chip_yinyang.py --kind noise.membrane --kind variation.leak --serials 1,2
 
 A kind is ``eventprop``, ``default`` (the same with the recipe of the exact backend), ``surrogate``, ``deployed``
-(trained exactly, then run on the chip), ``uncalibrated``, or what `saltation.bss2.imperfect` takes, of which only that is
-left.  Each run is added to the results when it is done, and one
-that is there is not run again; one that is not done goes on from its checkpoint in ``--work``.  Nothing is chosen by
-the test set: the accuracy is that after the last epoch.
+(trained exactly, then run on the chip), ``uncalibrated``, or what `saltation.bss2.imperfect` takes, of which only that
+is left.  Each run is added to the results when it is done, and one that is there is not run again; one that is not done
+goes on from its checkpoint in ``--work``.  Nothing is chosen by the test set: the accuracy is that after the last
+epoch.
 """
 
 import json

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import saltation as sal
-from saltation.bss2 import Backend, Chip, NeuronTarget, Noise, Physics, Variation, calibrate
+from saltation.bss2 import Backend, Chip, NeuronTarget, Noise, Physics, Variation, calibrate, place
 from saltation.engine.observation import Request
-from saltation.errors import CalibrationError, ChipWarning, ParameterError
+from saltation.errors import CalibrationError, ChipWarning, ParameterError, PlacementError
 from saltation.model import VoltageSamples
 
 DURATION, BATCH = 40e-3, 12
@@ -343,3 +343,42 @@ def test_an_offset_of_time_loses_nothing_at_the_end_of_the_window():
     for bad in (True, "measure", float("nan")):
         with pytest.raises(ParameterError, match=r"Backend\.time_offset must be seconds on the chip, or 'measured'"):
             Backend(Chip(0), time_offset=bad)
+
+
+def test_a_calibration_for_other_targets_is_told():
+    net = network()
+    right = Backend(Chip(0, **IDEAL)).calibration(net)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ChipWarning)
+        Backend(Chip(0, **IDEAL), right).placement(net)
+    other = calibrate(Chip(0, **IDEAL), NeuronTarget())
+    with pytest.warns(
+        ChipWarning, match=r"other targets than the network needs: .*tau_mem 1e-05 in place of 8e-06 \(33"
+    ):
+        Backend(Chip(0, **IDEAL), other).placement(net)
+    with pytest.raises(ParameterError, match=r"Backend\.calibration must be a Calibration, or several; got str"):
+        Backend(Chip(0), "chip-0.npz")
+
+
+@pytest.mark.parametrize("key", ["hid", ("in", "hdi")])
+def test_rows_of_a_projection_that_is_not_there(key):
+    for refused in (
+        lambda: Backend(Chip(0), rows={key: 2}).placement(network()),
+        lambda: place(network(), rows={key: 2}),
+    ):
+        with pytest.raises(PlacementError, match="no projection .* is in the network"):
+            refused()
+
+
+def test_that_a_chip_is_calibrated_again_is_told_once(ideal):
+    backend = Backend(Chip(0, **IDEAL))
+    backend.placement(network())
+    changed = sal.Network()
+    changed.add("in", sal.Input(20))
+    changed.add("hid", sal.LIF(30, tau_mem=9e-3, tau_syn=6e-3, t_refrac=2e-3))
+    changed.connect("in", "hid", weight=np.zeros((20, 30)))
+    with pytest.warns(ChipWarning, match="the chip is calibrated again"):
+        backend.placement(changed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ChipWarning)
+        backend.placement(network())

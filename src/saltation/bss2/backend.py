@@ -1,20 +1,28 @@
 """`Backend`: networks run on an emulated chip, and trained in the loop."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
+from saltation.bss2.backend_arguments import (
+    MEASURED,
+    checked_calibrations,
+    checked_chips,
+    checked_offset,
+    tell_other_targets,
+)
 from saltation.bss2.calibration import Calibration, calibrate
 from saltation.bss2.chip import Chip, Execution
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.measuring import MeasuredScales, in_order
 from saltation.bss2.parts import Part, joined, matrix, split
 from saltation.bss2.placement import Placement
-from saltation.bss2.placement.demand import demands
+from saltation.bss2.placement.demand import check_rows, demands
 from saltation.bss2.playing import count_early, make_sections, spikes_of, voltages_of
 from saltation.bss2.readout import DRAM, SRAM, Cadc, Recording
 from saltation.bss2.scaling import (
@@ -33,12 +41,11 @@ from saltation.engine.exact import Exact, refuse_trains
 from saltation.engine.grid import Grid
 from saltation.engine.observation import Request
 from saltation.engine.plan import Plan, compile_network
-from saltation.errors import CalibrationError, ParameterError
+from saltation.errors import CalibrationError, ChipWarning, ParameterError
 from saltation.model import MaxVoltage, Network, ProjectionKey, Spikes, Voltage, VoltageIntegral, VoltageSamples
+from saltation.model.checks import caller_level
 
 Ints = NDArray[np.int64]
-
-MEASURED: Final = "measured"
 
 
 @final
@@ -118,6 +125,7 @@ class Backend(Abstract):
     """
 
     __slots__ = (
+        "_again",
         "_calibrations",
         "_kept",
         "_plan",
@@ -156,8 +164,8 @@ class Backend(Abstract):
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
-        self.chips = _chips(chips)
-        self._calibrations = _calibrations(calibration, self.chips)
+        self.chips = checked_chips(chips)
+        self._calibrations = checked_calibrations(calibration, self.chips)
         for name, value in (
             ("time_scale", time_scale),
             ("weight_scale", 1.0 if weight_scale is None else weight_scale),
@@ -172,7 +180,7 @@ class Backend(Abstract):
         self.seed, self.threads, self.calibrated = seed, threads, bool(calibrated)
         if trace_scale not in ("asked", MEASURED):
             raise ParameterError(f"Backend.trace_scale must be 'asked' or 'measured'; got {trace_scale!r}")
-        self.time_offset, self.trace_scale, self.cadc_period = _offset(time_offset), trace_scale, cadc_period
+        self.time_offset, self.trace_scale, self.cadc_period = checked_offset(time_offset), trace_scale, cadc_period
         self.point = OperatingPoint(
             float(time_scale), leak, threshold, float(shortest_hold), synapse_dac_bias, i_synin_gm
         )
@@ -180,6 +188,7 @@ class Backend(Abstract):
         self._rows, self._weight_scale = rows, weight_scale
         self._kept: tuple[Any, Sites] | None = None
         self._plan: Plan | None = None
+        self._again = False
         self.executions: tuple[Execution, ...] = ()
 
     def __repr__(self) -> str:
@@ -289,6 +298,16 @@ class Backend(Abstract):
         if self._kept is not None and self._kept[0] == asked:
             return self._kept[1]
         check_names(self.point, plan.populations)
+        check_rows(self._rows, plan.projections)
+        if self._kept is not None and not self._calibrations and self._kept[0][0] != asked[0] and not self._again:
+            self._again = True
+            warnings.warn(
+                "Backend: parameters of neurons have changed, so that the chip is calibrated again, which takes "
+                "seconds each time and is told once; a backend of its own for each network keeps what it has, and "
+                "on a chip weights alone are trained quickly",
+                ChipWarning,
+                stacklevel=caller_level(),
+            )
         sites: list[Site] = []
         scales: dict[str, list[tuple[int, float]]] = {}
         for i, part in enumerate(split(plan, self._rows)):
@@ -304,7 +323,13 @@ class Backend(Abstract):
 
     def _site(self, part: Part, chip: Chip) -> Site:
         target, scales = make_targets(part.populations, part.placement, self.point)
-        calibration = self._calibrations.get(chip.serial) or calibrate(chip, target)
+        calibration = self._calibrations.get(chip.serial)
+        if calibration is None:
+            calibration = calibrate(chip, target)
+        else:
+            tell_other_targets(
+                calibration, target, np.concatenate([c.ravel() for c in part.placement.circuits.values()])
+            )
         if not self.calibrated:
             calibration = calibration.uniform()
         configuration = Configuration()
@@ -384,51 +409,6 @@ def _put_together(pieces: Sequence[tuple[Ints, VoltageSamples]], size: int) -> V
     for index, samples in pieces:
         values[:, :, index] = samples.values
     return VoltageSamples(first.times, values)
-
-
-def _offset(given: float | str) -> float | Literal["measured"]:
-    if given == MEASURED:
-        return MEASURED
-    try:
-        offset = float("nan") if isinstance(given, bool) else float(given)
-    except (TypeError, ValueError):
-        offset = float("nan")
-    if not np.isfinite(offset):
-        raise ParameterError(f"Backend.time_offset must be seconds on the chip, or 'measured'; got {given!r}")
-    return offset
-
-
-def _chips(chips: Chip | Sequence[Chip]) -> tuple[Chip, ...]:
-    given: tuple[Any, ...] = tuple(chips) if isinstance(chips, list | tuple) else (chips,)
-    for each in given:
-        if not isinstance(each, Chip):
-            raise ParameterError(
-                f"Backend.chips must be a Chip or several; got {type(each).__name__}; Chip(serial=1) makes one"
-            )
-    if not given or len({id(each) for each in given}) < len(given):
-        raise ParameterError(f"Backend.chips must be at least one Chip, each given once; got {list(given)!r}")
-    return given
-
-
-def _calibrations(given: Calibration | Sequence[Calibration] | None, chips: Sequence[Chip]) -> dict[int, Calibration]:
-    """Calibrations by serial number."""
-    if given is None:
-        return {}
-    listed = [given] if isinstance(given, Calibration) else list(given)
-    if len(listed) == 1 and len(chips) == 1:
-        listed[0].check(chips[0].serial)
-    found = {each.serial: each for each in listed}
-    missing = [chip.serial for chip in chips if chip.serial not in found]
-    if missing:
-        raise ParameterError(
-            f"Backend.calibration must have one for each chip, or be left out; got none for {missing}; calibrate(chip)"
-        )
-    if len(listed) != len(chips):
-        raise ParameterError(
-            f"Backend.calibration must have one for each of {len(chips)} chips; got {len(listed)}, for the serial "
-            f"numbers {[each.serial for each in listed]}"
-        )
-    return found
 
 
 def _refuse(job: Job) -> None:

@@ -1,14 +1,15 @@
 """What a network asks of a chip: for each population its neurons and how many circuits each takes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
 from saltation.bss2 import geometry as g
 from saltation.errors import PlacementError
 from saltation.model import LI, LIF, Input, Population, Projection, ProjectionKey
+from saltation.model.checks import suggest
 
 # A signed synapse takes both rows of a driver.
 SIGNED_FAN_IN = g.DRIVERS
@@ -39,6 +40,22 @@ class Demand:
     circuits: int
     spiking: bool
     sources: tuple[tuple[str, ProjectionKey, int], ...]
+
+
+def check_rows(rows: Mapping[Any, int] | int, projections: Iterable[ProjectionKey]) -> None:
+    """Refuse parallel rows of a projection that there is not in the whole network; a part has only some of them.
+
+    Raises
+    ------
+    PlacementError
+        If a key is another.
+    """
+    known = list(projections)
+    for key in rows if isinstance(rows, Mapping) else ():
+        if key not in known:
+            raise PlacementError(
+                f"rows: no projection {key!r} is in the network; a key is (pre, post); {suggest(key, known)}"
+            )
 
 
 def demands(

@@ -12,7 +12,7 @@ from saltation.bss2.configuration import Configuration
 from saltation.bss2.crossbar import FIRST_LINK_IN, label_of
 from saltation.bss2.physics import Physics
 from saltation.bss2.placement.columns import place_columns
-from saltation.bss2.placement.demand import Demand, demands
+from saltation.bss2.placement.demand import Demand, check_rows, demands
 from saltation.bss2.placement.labels import LABELS, Labels, address_bits, assign_labels
 from saltation.bss2.placement.slots import Slot, Slots, assign_slots
 from saltation.bss2.placement.usage import (
@@ -185,6 +185,7 @@ def place(network: Network, *, rows: Mapping[ProjectionKey, int] | int = 1, kept
     """
     if not isinstance(network, Network):
         raise PlacementError(f"place.network must be a Network; got {type(network).__name__}")
+    check_rows(rows, network.projections)
     return place_parts(network.populations, network.projections, rows, kept)
 
 
