@@ -366,7 +366,7 @@ def test_rows_of_a_projection_that_is_not_there(key):
         lambda: Backend(Chip(0), rows={key: 2}).placement(network()),
         lambda: place(network(), rows={key: 2}),
     ):
-        with pytest.raises(PlacementError, match="no projection .* is in the network"):
+        with pytest.raises(PlacementError, match=r"no projection .* is in the network"):
             refused()
 
 
