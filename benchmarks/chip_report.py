@@ -110,7 +110,11 @@ def speed_table(record: dict[str, Any]) -> str:
         f"The best of some repeats, {record['machine']['processor']}, {record['machine']['cores']} cores, load "
         f"{record['load_average']:.1f}, {record['date'][:10]}, from `benchmarks/results/chip_speed.json`."
     )
-    return "\n".join(lines) + f"\n\n{note}"
+    names = list(record["profile"][0]["ms"])
+    table = [f"| ms a sample, one core | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
+    for row in record["profile"]:
+        table.append(f"| {row['case']} | {' | '.join(f'{row["ms"][name]:.2f}' for name in names)} |")
+    return "\n".join([*lines, "", *table]) + f"\n\n{note}"
 
 
 def grouped(record: dict[str, Any]) -> dict[tuple[str, float | None], list[dict[str, Any]]]:
