@@ -113,7 +113,8 @@ def speed_table(record: dict[str, Any]) -> str:
     names = list(record["profile"][0]["ms"])
     table = [f"| ms a sample, one core | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
     for row in record["profile"]:
-        table.append(f"| {row['case']} | {' | '.join(f'{row["ms"][name]:.2f}' for name in names)} |")
+        spent = [f"{row['ms'][name]:.2f}" for name in names]
+        table.append(f"| {row['case']} | {' | '.join(spent)} |")
     return "\n".join([*lines, "", *table]) + f"\n\n{note}"
 
 
