@@ -343,3 +343,13 @@ def test_an_offset_of_time_loses_nothing_at_the_end_of_the_window():
     for bad in (True, "measure", float("nan")):
         with pytest.raises(ParameterError, match=r"Backend\.time_offset must be seconds on the chip, or 'measured'"):
             Backend(Chip(0), time_offset=bad)
+
+
+def test_a_chip_is_no_backend_and_an_instance_no_class():
+    net = network()
+    with pytest.raises(ParameterError, match=r"got Chip\(serial=2, runs=0\); saltation\.bss2\.Backend\(chip\) runs"):
+        sal.simulate(net, {}, DURATION, backend=Chip(serial=2))
+    with pytest.raises(ParameterError, match=r"got 3$"):
+        sal.simulate(net, {}, DURATION, backend=3)
+    with pytest.raises(ParameterError, match=r"a class has to be called: Exact\(\)$"):
+        sal.simulate(net, {}, DURATION, backend=sal.Grid)

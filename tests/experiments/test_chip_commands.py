@@ -130,6 +130,16 @@ def test_describe(run, tmp_path):
     assert text == chip.describe().replace("1 runs so far", "0 runs so far") + "\n"
 
 
+def test_describe_tells_a_calibration_from_a_configuration(run, tmp_path):
+    np.savez(tmp_path / "chip.npz", a=np.zeros(3))
+    result = run("describe", "--configuration", tmp_path / "chip.npz")
+    assert result.exit_code == 2 and "is not a configuration, which Configuration.save writes as JSON" in result.stderr
+    assert "NPZ file: Calibration.load" in result.stderr and "apply(configuration)" in result.stderr
+    (tmp_path / "chip.json").write_text("{")
+    result = run("describe", "--configuration", tmp_path / "chip.json")
+    assert result.exit_code == 2 and "as JSON: Expecting" in result.stderr and "Calibration" not in result.stderr
+
+
 def test_calibrate(run, tmp_path):
     out, picture = tmp_path / "new" / "chip.npz", tmp_path / "spreads.png"
     result = run("calibrate", "--serial", "1", "--out", out, "--plot", picture)

@@ -78,7 +78,11 @@ def describe(serial: int, configuration: Path | None) -> None:
 @click.option("--plot", "picture", type=_FILE, help="Draw histograms before and after, to this PNG.")
 @_JSON
 def calibrate(serial: int, target: str, out: Path | None, picture: Path | None, as_json: bool) -> None:
-    """Calibrate a chip and tell how well its circuits then agree."""
+    """Calibrate a chip and tell how well its circuits then agree.
+
+    Calibrations are kept in the folder that $SALTATION_CALIBRATIONS names, and are taken from there; without it --out
+    alone keeps one.
+    """
     from saltation.bss2 import Chip
     from saltation.bss2 import calibrate as calibrated
     from saltation.experiments.chip import calibrating
