@@ -151,3 +151,9 @@ def test_info_uses_the_number_of_threads_that_is_set(run, monkeypatch):
     assert json.loads(run("info", "--json").stdout)["threads"] == 3
     monkeypatch.setenv("SALTATION_NUM_THREADS", "many")
     assert run("info").exit_code == 2  # the library's message, not a traceback
+
+
+def test_as_a_module_it_is_the_same_command():
+    command = [sys.executable, "-m", "saltation", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"saltation, version {__version__}\n"

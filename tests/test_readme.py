@@ -67,7 +67,8 @@ def test_examples_of_the_page_on_experiments(tmp_path, monkeypatch):
     assert list(names["loaded"].tickets) == list(names["experiment"].tickets) and (tmp_path / "experiment.npz").exists()
 
 
-def test_examples_of_the_page_on_the_chip():
+def test_examples_of_the_page_on_the_chip(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
     jax = pytest.importorskip("jax")

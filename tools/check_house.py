@@ -31,7 +31,8 @@ LAYERS = (
     ("continual", "neurobench", "data", "io", "plot"),
     (PACKAGE,),
     ("experiments",),
-    ("cli", "__main__"),
+    ("cli",),
+    ("__main__",),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 

@@ -382,3 +382,28 @@ def test_that_a_chip_is_calibrated_again_is_told_once(ideal):
     with warnings.catch_warnings():
         warnings.simplefilter("error", ChipWarning)
         backend.placement(network())
+
+
+def test_a_chip_is_no_backend_and_an_instance_no_class():
+    net = network()
+    with pytest.raises(ParameterError, match=r"got Chip\(serial=2, runs=0\); saltation\.bss2\.Backend\(chip\) runs"):
+        sal.simulate(net, {}, DURATION, backend=Chip(serial=2))
+    with pytest.raises(ParameterError, match=r"got 3$"):
+        sal.simulate(net, {}, DURATION, backend=3)
+    with pytest.raises(ParameterError, match=r"a class has to be called: Exact\(\)$"):
+        sal.simulate(net, {}, DURATION, backend=sal.Grid)
+
+
+def test_a_run_keeps_its_conditions():
+    net = network()
+    point = {"time_scale": 1.2e-3, "leak": {"hid": 70.0}, "threshold": {"hid": 160.0}, "time_offset": 1e-7}
+    backend = Backend(Chip(0, **IDEAL), **point)
+    runs = [sal.simulate(net, stimulus(), DURATION, backend=backend) for _ in range(2)]
+    first, second = (run.conditions for run in runs)
+    assert (first["runs"], second["runs"], first["chips"], first["seed"]) == ([1], [2], [0], 0)
+    assert first["time_scale"] == 1.2e-3 and first["time_offset"] == [1e-7]
+    assert first["leak"] == {"hid": 70.0, "out": 80.0} and first["threshold"] == {"hid": 160.0, "out": 150.0}
+    assert first["lsb"] == {"hid": 90.0, "out": 70.0}
+    assert first["weight_scale"] == backend.weight_scales(net)
+    assert second["hardware_time"] == pytest.approx(BATCH * (DURATION * 1.2e-3 + 1e-7))
+    assert sal.simulate(net, stimulus(), DURATION).conditions == {}

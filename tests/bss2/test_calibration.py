@@ -14,7 +14,7 @@ from saltation.bss2.calibration.steps import mean_response
 from saltation.bss2.memory import stored_codes
 from saltation.bss2.translation import translate
 from saltation.bss2.variation import hidden
-from saltation.errors import CalibrationError, ChipWarning, FileFormatError
+from saltation.errors import CalibrationError, ChipWarning, FileFormatError, ParameterError
 
 # Ratios of spreads after and before that hxtorch's tests of a calibrated chip allow; strength is ours.
 BOUNDS = {
@@ -249,3 +249,11 @@ def test_decays():
     noisy = decay_time(times, values + rng.standard_normal(values.shape), 4.0)
     assert np.abs(noisy / tau - 1.0).mean() < 0.05
     assert np.isnan(decay_time(times, -values, 1.0)).all() and np.isnan(decay_time(times[:2], values[:2], 1.0)).all()
+
+
+@pytest.mark.parametrize("target", ["coba", NeuronTarget, {"leak": 80.0}])
+def test_a_target_is_one(target):
+    with pytest.raises(
+        ParameterError, match=r"calibrate\.target must be a NeuronTarget, such as NeuronTarget\(\) or COBA"
+    ):
+        calibrate(Chip(1), target)

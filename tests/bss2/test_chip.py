@@ -391,3 +391,14 @@ def test_restoring_takes_back_what_was_recorded_too():
     assert chip.describe() != told
     chip.restore(before)
     assert chip.describe() == told
+
+
+def test_arguments_of_a_run_are_checked_before_it_counts():
+    chip, configuration, section = Chip(1), Configuration(), Section(1e-6)
+    with pytest.raises(ParameterError, match=r"run\.sections must be a list of Section; got Section; .*\[section\]"):
+        chip.run(configuration, section)
+    with pytest.raises(ParameterError, match=r"run\.sections must be a list of Section"):
+        chip.run(configuration, [section, 3])
+    with pytest.raises(ParameterError, match=r"run\.configuration must be a Configuration; got dict"):
+        chip.run({}, [section])
+    assert chip.runs == 0

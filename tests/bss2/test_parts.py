@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import saltation as sal
-from saltation.bss2 import Backend, Chip, Noise, Physics, Variation
+from saltation.bss2 import Backend, Chip, Noise, Physics, Variation, place
 from saltation.bss2.parts import matrix, split
 from saltation.bss2.scaling import OperatingPoint, check_names, make_targets
 from saltation.engine.plan import compile_network
@@ -98,6 +98,55 @@ def test_in_parts_with_surrogate_gradients():
     run = sal.simulate(net, events, DURATION, backend=backend, record={"out": sal.MaxVoltage()})
     assert run._trace.job.request.measured["hid"].values.shape[2] == 150
     assert np.abs(run.gradient(voltage={"out": np.ones((BATCH, 3))}).weight["in", "hid"]).max() > 0.0
+
+
+def layers(n_in, hidden, out):
+    net = sal.Network()
+    for name, population in (("in", sal.Input(n_in)), ("hid", sal.LIF(hidden)), ("out", sal.LI(out))):
+        net.add(name, population)
+    net.connect("in", "hid", weight=np.zeros((n_in, hidden)))
+    net.connect("hid", "out", weight=np.zeros((hidden, out)))
+    return net
+
+
+def test_what_does_not_fit_in_parts_either_says_which_projection_has_too_many_rows():
+    """600 sources on 8 buses are 75 each; a bus has 64 labels, beyond which a source reaches one driver."""
+    net = layers(5, 600, 3)
+    with pytest.raises(PlacementError) as refused:
+        split(compile_network(net), 2)
+    said = str(refused.value)
+    assert "of 'out', to which spikes of 'hid' are played, not even one neuron fits" in said
+    assert "carries 75 sources that the host plays, more than its 64 labels" in said
+    assert "take one row for the projection ('hid', 'out')" in said and "run the network in parts" not in said
+    # what it says is what helps
+    parts = split(compile_network(net), {("in", "hid"): 2})
+    assert [dict(part.placement.written)[key].rows for part in parts for key in part.keys] == [2, 2, 1]
+    assert sum(part.neurons["hid"].size for part in parts if "hid" in part.neurons) == 600
+
+
+def test_two_populations_that_need_a_source_on_drivers_of_their_own():
+    net = sal.Network()
+    net.add("in", sal.Input(600))
+    net.add("before", sal.Input(40))
+    for name in ("a", "b"):
+        net.add(name, sal.LIF(2))
+        if name == "b":
+            net.connect("before", name, weight=np.zeros((40, 2)))
+        net.connect("in", name, weight=np.zeros((600, 2)))
+    with pytest.raises(PlacementError, match=r"it drives 'a' and 'b' by one each; make it smaller, or leave it to B"):
+        place(net)
+    assert [tuple(part.neurons) for part in split(compile_network(net), 1)] == [("a",), ("b",)]
+
+
+def test_the_notice_says_how_many_parts_and_gives_no_other_advice(caplog):
+    split(compile_network(layers(5, 600, 3)), 1)
+    (record,) = caplog.records
+    said = record.getMessage()
+    assert "needs 618 circuits" in said and said.endswith("so it runs in 3 parts, one after another")
+    assert "smaller" not in said and "Backend" not in said
+    caplog.clear()
+    split(compile_network(layers(5, 120, 3)), 1)
+    assert not caplog.records
 
 
 def test_what_has_to_be_on_one_chip():

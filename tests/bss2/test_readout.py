@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from saltation.bss2 import Cadc, Chip, ChipEvents, Configuration, IdealProbe, Madc, Noise, Physics, Section, Variation
+from saltation.bss2 import (
+    Cadc,
+    Chip,
+    ChipEvents,
+    Configuration,
+    IdealProbe,
+    Madc,
+    Noise,
+    Physics,
+    Section,
+    Variation,
+    Write,
+)
 from saltation.errors import ConfigurationError
 
 PHYSICS = Physics(memory_crosstalk=0.0)
@@ -167,11 +179,16 @@ def test_of_joined_circuits_the_one_that_spikes_adapts():
         (lambda: Cadc(placement="disk"), r"'sram' or 'dram'"),
         (lambda: Cadc(circuits=[512]), r"Cadc\.circuits must be 0\.\.511; got 512\.\.512"),
         (lambda: Cadc(circuits=[0.5]), r"must be a list of circuits"),
+        (lambda: Cadc(circuits="hid"), r"numbers of 0\.\.511; got 'hid'; experiment\.circuits\(name\)"),
         (lambda: Cadc(start=-1e-6), r"Cadc\.start must be a time"),
         (lambda: Madc(0, samples=65_536), r"Madc\.samples must be 1\.\.65535; got 65536"),
         (lambda: IdealProbe([0], [2e-6, 1e-6]), r"IdealProbe\.at must be sorted"),
         (lambda: Section(0.0), r"Section\.duration must be a finite time above 0"),
         (lambda: Section(1e-6, ChipEvents([2e-6], [0])), r"must lie in the section of 1e-06 s; got 2e-06 s"),
+        (lambda: Section(1e-6, ChipEvents([2e-6], [0])), r"cut the events$"),
+        (lambda: Section(1e-4, ChipEvents([20], [0])), r"got 20 s.*or cut the events; .*microseconds are 1e-6$"),
+        (lambda: Section(1e-5, recordings=Cadc()), r"recordings must be a list of Cadc.*got Cadc; a single one goes"),
+        (lambda: Section(1e-5, writes=Write(0.0, "row_mode", 0)), r"writes must be a list of Write; got Write"),
         (lambda: Section(1e-5, recordings=[Cadc(), Cadc()]), r"at most one of each converter; got 2 Cadc"),
         (lambda: ChipEvents([0.0], [1 << 14]), r"ChipEvents\.labels must be 0\.\.16383; got 16384 at 0"),
         (lambda: ChipEvents([0.0], [0], links=4), r"ChipEvents\.links must be 0\.\.3; got 4 at 0"),

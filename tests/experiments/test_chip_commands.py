@@ -50,7 +50,7 @@ def test_place_tells_what_a_network_takes(run, tmp_path):
 def test_place_as_json_is_what_the_placement_says(run):
     record = json.loads(run("place", "5-120-3", "--rows", "2", "--json").stdout)
     placed = place(network_of("5-120-3"), rows=2)
-    assert record["fits"] and record["reason"] is None
+    assert record["fits"] and record["reason"] is None and record["parts"] == 1
     assert record["resources"] == {
         name: {"needed": needed, "there": there} for name, (needed, there) in placed.usage().items()
     }
@@ -62,15 +62,21 @@ def test_place_refuses_with_what_is_needed(run):
     result = run("place", "784-350-10")
     assert result.exit_code == 2 and result.stdout == ""
     assert "does not fit: the network needs 2840 circuits" in result.stderr
+    assert "saltation.bss2.Backend runs it in 7 parts, one after another, by itself" in result.stderr
+    assert "smaller" not in result.stderr
     assert cells(result.stderr, "neuron circuits") == ["2840", "512", "too", "much"]
     assert cells(result.stderr, "hid  ") == "350 350 x 8 784 of 1024".split()
     result = run("place", "784-350-10", "--json")
     record = json.loads(result.stdout)
     assert result.exit_code == 2 and not record["fits"] and record["populations"] == []
     assert record["resources"]["neuron circuits"] == {"needed": 2840, "there": 512}
-    assert record["asked"]["hid"] == {"neurons": 350, "joined": 8}
+    assert record["asked"]["hid"] == {"neurons": 350, "joined": 8} and record["parts"] == 7
     result = run("place", "9000-3")
     assert result.exit_code == 2 and "9000 signed inputs" in result.stderr and "at most 64 can be" in result.stderr
+    result = run("place", "5-600-3", "--rows", "2")
+    assert result.exit_code == 2 and "take one row for the projection ('hid', 'out')" in result.stderr
+    assert "Backend runs it" not in result.stderr
+    assert json.loads(run("place", "5-600-3", "--rows", "2", "--json").stdout)["parts"] == 0
 
 
 def test_place_reads_nir_files(run, tmp_path):
@@ -122,6 +128,16 @@ def test_describe(run, tmp_path):
     assert text == chip.describe(configuration) + "\n"
     chip.run(configuration, [Section(1e-6)])
     assert text == chip.describe().replace("1 runs so far", "0 runs so far") + "\n"
+
+
+def test_describe_tells_a_calibration_from_a_configuration(run, tmp_path):
+    np.savez(tmp_path / "chip.npz", a=np.zeros(3))
+    result = run("describe", "--configuration", tmp_path / "chip.npz")
+    assert result.exit_code == 2 and "is not a configuration, which Configuration.save writes as JSON" in result.stderr
+    assert "NPZ file: Calibration.load" in result.stderr and "apply(configuration)" in result.stderr
+    (tmp_path / "chip.json").write_text("{")
+    result = run("describe", "--configuration", tmp_path / "chip.json")
+    assert result.exit_code == 2 and "as JSON: Expecting" in result.stderr and "Calibration" not in result.stderr
 
 
 def test_calibrate(run, tmp_path):

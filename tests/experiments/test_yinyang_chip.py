@@ -139,6 +139,15 @@ def test_with_surrogate_gradients(tmp_path):
     assert history[1]["train_loss"] < history[0]["train_loss"]
 
 
+@pytest.mark.parametrize("experiment", [("yinyang",), ("mnist", "--dataset", "digits")])
+def test_imperfections_are_checked_before_anything_is_made(experiment, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["run", *experiment, "--backend", "bss2", "--imperfections", "noize", "--out", str(out)]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2 and "no 'noize' is among those of a chip; did you mean 'noise'" in result.stderr
+    assert not out.exists()
+
+
 def test_what_is_not_among_the_imperfections():
     with pytest.raises(ParameterError, match=r"no 'variation\.leek' is among those of a chip; did you mean 'leak'"):
         train(dataclasses.replace(SETTINGS, imperfections="variation.leek"))

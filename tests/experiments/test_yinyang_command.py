@@ -47,6 +47,7 @@ def test_json_is_all_there_is_on_stdout(run, tmp_path):
     assert record["experiment"] == "yinyang" and record["frontend"] == "numpy" and record["backend"] == "exact"
     assert record["seed"] == 3 and record["epochs"] == 1 and record["parameters"] == 8 * 20
     assert 0 <= record["test_accuracy"] <= 1 and record["train_seconds"] > 0
+    assert record["prepare_seconds"] > 0
     assert record["spikes_per_sample"] > 0 and 0 <= record["silent_fraction"] <= 1
     assert record["fresh_accuracy"] is None and record["out"] == str(tmp_path / "run")
 
@@ -94,7 +95,7 @@ def test_resume_takes_the_settings_of_the_folder(run, tmp_path):
     whole = json.loads(run(*first, "--epochs", "4", "--json", out=tmp_path / "whole").stdout)
     assert run(*first, "--epochs", "2").exit_code == 0
     resumed = json.loads(run("--resume", "--epochs", "4", *BRIEF, "--json").stdout)
-    own = ("train_seconds", "out")
+    own = ("train_seconds", "prepare_seconds", "out")
     assert {k: v for k, v in resumed.items() if k not in own} == {k: v for k, v in whole.items() if k not in own}
     folders = [ResultFolder(tmp_path / name).load_checkpoint() for name in ("whole", "run")]
     for name, array in folders[0].arrays.items():

@@ -29,6 +29,7 @@ from saltation.bss2.scaling import (
     LEAK,
     THRESHOLD,
     OperatingPoint,
+    Scale,
     check_names,
     make_targets,
     measured_weight_scale,
@@ -224,7 +225,7 @@ class Backend(Abstract):
         measured = {name: _put_together(each, job.plan.populations[name].size) for name, each in read.items()}
         request = Request(job.request.probes, job.request.single, measured)
         observed = replace(job, plan=self._as_run(job.plan, placed, weights), observed=found, request=request)
-        return self.adjoint.run(observed)
+        return replace(self.adjoint.run(observed), conditions=self._conditions(placed, executions))
 
     def _run_part(
         self,
@@ -260,6 +261,23 @@ class Backend(Abstract):
             samples = self._measured(job, site, name, recordings[0], execution)
             read.setdefault(name, []).append((part.neurons[name], samples))
         return execution
+
+    def _conditions(self, placed: Sites, executions: Sequence[Execution]) -> dict[str, Any]:
+        """How the model was on the chip, by population, and which runs of which chips it was."""
+        scales: dict[str, Scale] = {name: scale for site in placed.all for name, scale in site.scales.items()}
+        spans = {name: self.point.span_of(name) for name in scales}
+        return {
+            "chips": [site.chip.serial for site in placed.all],
+            "runs": [execution.number for execution in executions],
+            "seed": self.seed,
+            "time_scale": self.point.time_scale,
+            "leak": {name: span[0] for name, span in spans.items()},
+            "threshold": {name: span[1] for name, span in spans.items()},
+            "lsb": {name: scale.lsb for name, scale in scales.items()},
+            "weight_scale": dict(placed.factors),
+            "time_offset": [self._offset_of(site) for site in placed.all],
+            "hardware_time": sum(execution.hardware_time for execution in executions),
+        }
 
     def calibration(self, plan_or_network: Plan | Network) -> Calibration:
         """The calibration with which a network runs, of its first part if it has several."""

@@ -311,7 +311,19 @@ class Chip:
         ------
         ConfigurationError
             If the configuration, or what the sections ask for, is not possible on the chip.
+        ParameterError
+            If an argument is of another type.
         """
+        if not isinstance(configuration, Configuration):
+            raise ParameterError(
+                f"Chip.run.configuration must be a Configuration; got {type(configuration).__name__}; "
+                "Configuration() has all registers"
+            )
+        if not isinstance(sections, Sequence) or not all(isinstance(each, Section) for each in sections):
+            raise ParameterError(
+                f"Chip.run.sections must be a list of Section; got {type(sections).__name__}; a single one goes into a "
+                "list too: [section]"
+            )
         if not sections:
             raise ConfigurationError("Chip.run.sections must be at least one Section; got none")
         begun = perf_counter()

@@ -266,10 +266,16 @@ class Configuration(Mapping[str, Ints]):
         FileFormatError
             If the file is not one of them.
         """
+        content = Path(path).read_bytes()
         try:
-            stored = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (ValueError, UnicodeDecodeError) as error:
-            raise FileFormatError(f"{path} does not hold JSON: {error}") from error
+            stored = json.loads(content.decode())
+        except ValueError as error:
+            hint = f": {error}"
+            if content.startswith(b"PK"):
+                hint = "; it is an NPZ file: Calibration.load reads a calibration, whose apply(configuration) writes it"
+            raise FileFormatError(
+                f"{path} is not a configuration, which Configuration.save writes as JSON{hint}"
+            ) from error
         return cls.from_dict(stored, str(path))
 
 

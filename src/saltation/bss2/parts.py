@@ -53,7 +53,23 @@ class Part:
 
 
 def split(plan: Plan, rows: Rows) -> tuple[Part, ...]:
-    """Parts of a network, in the order in which they run.
+    """Parts of a network, in the order in which they run; told in the log if there are several.
+
+    Raises
+    ------
+    PlacementError
+        As `cut`.
+    """
+    parts, reason = cut(plan, rows)
+    if reason is not None:
+        _LOG.warning(
+            "the network does not fit on a chip (%s), so it runs in %d parts, one after another", reason, len(parts)
+        )
+    return parts
+
+
+def cut(plan: Plan, rows: Rows) -> tuple[tuple[Part, ...], str | None]:
+    """Parts of a network, in the order in which they run, and why it does not fit on a chip; None if it does.
 
     Raises
     ------
@@ -63,9 +79,9 @@ def split(plan: Plan, rows: Rows) -> tuple[Part, ...]:
     everything = {name: np.arange(p.size) for name, p in plan.populations.items() if not isinstance(p, Input)}
     demands(plan.populations, plan.projections, rows)  # what no chip has is no matter of size
     try:
-        return (_part(plan, everything, rows),)
+        return (_part(plan, everything, rows),), None
     except PlacementError as error:
-        reason = error
+        reason = str(error)
     parts: list[Part] = []
     for component in plan.components:
         if component.model == "input":
@@ -75,8 +91,7 @@ def split(plan: Plan, rows: Rows) -> tuple[Part, ...]:
             parts.append(_whole(plan, names, rows))
         else:
             parts += _slices(plan, names[0], rows)
-    _LOG.warning("the network does not fit on a chip and runs in %d parts, one after another: %s", len(parts), reason)
-    return tuple(parts)
+    return tuple(parts), reason
 
 
 def _whole(plan: Plan, names: Sequence[str], rows: Rows) -> Part:
@@ -85,7 +100,7 @@ def _whole(plan: Plan, names: Sequence[str], rows: Rows) -> Part:
     except PlacementError as error:
         raise PlacementError(
             f"populations that drive one another ({', '.join(names)}) must be on one chip: spikes do not travel "
-            f"between chips while they run; {error}"
+            f"between chips while they run; {error}; make them smaller"
         ) from error
 
 
@@ -98,9 +113,13 @@ def _slices(plan: Plan, name: str, rows: Rows) -> list[Part]:
         cuts = [each for each in np.array_split(np.arange(size), count) if each.size]
         try:
             return [_part(plan, {name: each}, rows) for each in cuts]
-        except PlacementError:
+        except PlacementError as error:
             if count >= size:
-                raise
+                played = ", ".join(repr(pre) for pre, _, _ in listed[0].sources)
+                raise PlacementError(
+                    f"the network does not fit on a chip and would run in parts, but of {name!r}, to which spikes of "
+                    f"{played} are played, not even one neuron fits: {error}"
+                ) from error
             count = min(size, max(count + 1, count * 5 // 4))
 
 

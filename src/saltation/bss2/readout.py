@@ -28,7 +28,10 @@ SRAM, DRAM = "sram", "dram"
 def _circuits(owner: str, circuits: npt.ArrayLike | None) -> Ints:
     array = np.arange(g.CIRCUITS) if circuits is None else np.atleast_1d(np.asarray(circuits))
     if array.ndim != 1 or array.dtype.kind not in "iu" or array.size == 0:
-        raise ConfigurationError(f"{owner}.circuits must be a list of circuits; got an array of shape {array.shape}")
+        raise ConfigurationError(
+            f"{owner}.circuits must be a list of circuits, numbers of 0..{g.CIRCUITS - 1}; got {circuits!r}; "
+            "experiment.circuits(name) gives those of a population, or placement.circuits[name][:, 0]"
+        )
     if array.min() < 0 or array.max() >= g.CIRCUITS:
         raise ConfigurationError(f"{owner}.circuits must be 0..{g.CIRCUITS - 1}; got {array.min()}..{array.max()}")
     return array.astype(np.int64)

@@ -84,6 +84,17 @@ def _within(name: str, values: NDArray[Any], high: int) -> None:
 NO_EVENTS = ChipEvents(np.empty(0), np.empty(0, np.int64))
 
 
+# Events that are so many sections late are likely in another unit.
+_OTHER_UNIT = 1e3
+
+
+def _listed(name: str, given: Any, kinds: str) -> None:
+    if not isinstance(given, Sequence):
+        raise ConfigurationError(
+            f"Section.{name} must be a list of {kinds}; got {type(given).__name__}; a single one goes into a list too"
+        )
+
+
 @final
 @dataclass(frozen=True)
 class Section:
@@ -119,11 +130,14 @@ class Section:
             raise ConfigurationError(
                 f"Section.duration must be a finite time above 0 in seconds; got {self.duration!r}"
             )
+        _listed("recordings", self.recordings, "Cadc, Madc or IdealProbe")
+        _listed("writes", self.writes, "Write")
         times = np.asarray(self.events.times)
         if times.size and times[-1] > self.duration:
+            unit = "; times are in seconds, microseconds are 1e-6" if times[-1] >= _OTHER_UNIT * self.duration else ""
             raise ConfigurationError(
                 f"Section.events must lie in the section of {self.duration:g} s; got {times[-1]:g} s; nothing is "
-                "dropped silently: make it longer, or cut the events"
+                f"dropped silently: make it longer, or cut the events{unit}"
             )
         kinds = [type(each).__name__ for each in self.recordings if type(each).__name__ != "IdealProbe"]
         twice = sorted({kind for kind in kinds if kinds.count(kind) > 1})
@@ -172,3 +186,7 @@ class Observed:
     lost: dict[str, int]
     spiked: int
     wrapped: Ints
+
+    def __repr__(self) -> str:
+        lost = sum(self.lost.values())
+        return f"Observed({self.times.size} spikes, {len(self.samples)} recordings, {lost} events lost)"

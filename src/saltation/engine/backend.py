@@ -3,7 +3,7 @@
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -139,13 +139,17 @@ class Trace(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a backend returns: observations, how each sample ended ``[batch]``, and the trace for what may follow."""
+    """What a backend returns: observations, how each sample ended ``[batch]``, and the trace for what may follow.
+
+    ``conditions``: what it ran under beyond the network, to be kept with the run.
+    """
 
     spikes: dict[str, Spikes]
     voltage: dict[str, Any]
     peak_time: dict[str, Floats]
     status: Ints
     trace: Trace
+    conditions: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Backend(ABC):

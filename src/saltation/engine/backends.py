@@ -12,8 +12,10 @@ def check_backend(backend: Any) -> Backend:
     if backend is None:
         return Exact()
     if not isinstance(backend, Backend):
-        raise ParameterError(
-            f"simulate.backend must be a backend, such as Exact() or Grid(dt); got {backend!r}; a class has to be "
-            "called: Exact()"
-        )
+        hint = ""
+        if isinstance(backend, type):
+            hint = "; a class has to be called: Exact()"
+        elif type(backend).__name__ == "Chip":  # bss2 stands above the engine, which does not import it
+            hint = "; saltation.bss2.Backend(chip) runs networks on a chip"
+        raise ParameterError(f"simulate.backend must be a backend, such as Exact() or Grid(dt); got {backend!r}{hint}")
     return backend

@@ -41,6 +41,9 @@ class Run:
         Length of the window in seconds.
     plan : Plan
         The network as it was run; later edits do not reach it.
+    conditions : dict of str
+        What it ran under beyond the network: on a chip the scales of time, voltage and weights, and which run of which
+        chip it was; nothing where it is the model itself.
     """
 
     spikes: dict[str, Spikes]
@@ -51,6 +54,7 @@ class Run:
     plan: Plan
     _request: Request = field(repr=False)
     _trace: Trace = field(repr=False)
+    conditions: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     @cached_property
     def state(self) -> State:

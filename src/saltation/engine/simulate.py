@@ -118,6 +118,7 @@ def simulate(
         plan,
         request,
         seen.trace,
+        seen.conditions,
     )
 
 

@@ -13,6 +13,7 @@ from saltation.experiments.results import ResultFolder
 __all__ = [
     "CHIP_OPTIONS",
     "EXIT_INTERRUPTED",
+    "check_imperfections",
     "chip_options",
     "interrupted",
     "refuse_idle",
@@ -49,7 +50,8 @@ def chip_options(rows: int) -> Callable[[Command], Command]:
             "--calibrated/--uncalibrated",
             default=True,
             show_default=True,
-            help="Codes for each circuit, or for all.",
+            help="Codes for each circuit, or for all. Calibrations are kept in the folder $SALTATION_CALIBRATIONS, if "
+            "that is set.",
         ),
     ]
 
@@ -75,6 +77,19 @@ def refuse_idle(given: Mapping[str, Any], names: tuple[str, ...], used: bool, ow
             f"{' and '.join(idle)} {'belong' if idle[1:] else 'belongs'} to {owner}, and would change nothing here. "
             f"Leave that out, or take {remedy}"
         )
+
+
+def check_imperfections(what: str) -> None:
+    """Refuse imperfections that a chip does not have now, before a folder is made and kernels are compiled.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such imperfection.
+    """
+    from saltation.bss2 import imperfect  # here, so that --help does not wait for it
+
+    imperfect(what)
 
 
 def stored_config(folder: ResultFolder, experiment: str, needed: set[str]) -> dict[str, Any]:

@@ -33,12 +33,15 @@ class Progress:
         A record for each epoch, as `saltation.plot.learning_curves` takes it.
     train_seconds : float
         Time that the epochs took, with validation and checkpoints, also before an interruption.
+    prepare_seconds : float
+        Time before them, of this process alone: data, compilation and, on a chip, calibration.
     """
 
     epoch: int
     weights: dict[str, Floats]
     history: list[dict[str, Any]]
     train_seconds: float
+    prepare_seconds: float = 0.0
 
 
 class Trained(ABC):
@@ -83,7 +86,7 @@ def run_epochs(
         then trained is bit for bit what it would have been without the interruption.
     start : callable
         Called once, when the learner is as it was: prepares the data, and gives the function that trains epoch 1,
-        2, ... and returns its record. Its time is not counted.
+        2, ... and returns its record. Its time does not count as training.
     on_epoch : callable
         Called at the start and after each epoch.
 
@@ -104,7 +107,9 @@ def run_epochs(
         _resume(name, folder, epochs, progress, learner, rng)
     elif folder is not None:
         _save(folder, progress, learner, rng)
+    begin = time.perf_counter()
     epoch = start()
+    progress.prepare_seconds = time.perf_counter() - begin
     on_epoch(progress)
     while progress.epoch < epochs:
         begin = time.perf_counter()

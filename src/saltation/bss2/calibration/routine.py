@@ -22,7 +22,7 @@ from saltation.bss2.calibration.target import RECEPTORS, NeuronTarget
 from saltation.bss2.calibration.terms import switch_on
 from saltation.bss2.chip import Chip
 from saltation.bss2.configuration import Configuration
-from saltation.errors import ChipWarning
+from saltation.errors import ChipWarning, ParameterError
 from saltation.model.checks import caller_level
 
 _LOG = logging.getLogger(__name__)
@@ -72,12 +72,19 @@ def calibrate(
     ------
     CalibrationError
         If the target is out of reach.
+    ParameterError
+        If it is no NeuronTarget.
 
     References
     ----------
     After calix (electronicvisions/calix), but that potentials and the membrane come before the strength of inputs.
     """
     target = NeuronTarget() if target is None else target
+    if not isinstance(target, NeuronTarget):
+        raise ParameterError(
+            f"calibrate.target must be a NeuronTarget, such as NeuronTarget() or COBA; got {target!r}; names are for "
+            "the command line"
+        )
     digest = _digest(chip, target, seed)
     place = _place(chip, digest, cache)
     if place is not None and place.exists():

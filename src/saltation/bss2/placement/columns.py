@@ -35,8 +35,7 @@ def place_columns(demands: Sequence[Demand], kept: Sequence[int] = ()) -> dict[s
             listed = ", ".join(f"{each.name!r}: {each.size} x {each.circuits}" for each in demands)
             raise PlacementError(
                 f"the network needs {total} circuits ({listed}); the chip has {int(free.size - len(kept))}, and "
-                f"{demand.name!r} found room for {len(given)} of its {demand.size} neurons; make it smaller, or run it "
-                "in parts"
+                f"{demand.name!r} found room for {len(given)} of its {demand.size} neurons"
             )
         placed[demand.name] = np.array(given, np.int64)
     return {demand.name: placed[demand.name] for demand in demands}

@@ -80,10 +80,17 @@ def demands(
                 "not placed yet"
             )
         sources: list[tuple[str, ProjectionKey, int]] = []
+        seen: set[str] = set()
         slots = 0
         for key, projection in projections.items():
             if projection.post != name:
                 continue
+            if projection.pre in seen:
+                raise PlacementError(
+                    f"population {name!r} has several projections from {projection.pre!r}; on the chip their weights "
+                    "would be one: add them up in one projection"
+                )
+            seen.add(projection.pre)
             if np.any(projection.delay != 0.0):
                 raise PlacementError(
                     f"projection {key!r} must have no delay: the chip has no programmable ones; got up to "

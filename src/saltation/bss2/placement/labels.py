@@ -45,7 +45,7 @@ def assign_labels(slots: Slots, inputs: Sequence[str]) -> Labels:
         if free is None:
             raise PlacementError(
                 f"bus {buses[0]} carries spikes of more than {LABELS} neurons, and there are {LABELS} labels; place "
-                "fewer neurons that drive others, or run the network in parts"
+                "fewer neurons that drive others"
             )
         for bus in buses:
             taken[bus].add(free)
@@ -59,8 +59,8 @@ def assign_labels(slots: Slots, inputs: Sequence[str]) -> Labels:
             continue
         if taken[bus]:
             raise PlacementError(
-                f"bus {bus} carries {len(own)} sources from the host and the spikes of {len(taken[bus])} neurons; "
-                f"there are {LABELS} labels; run the network in parts"
+                f"bus {bus} carries {len(own)} sources that the host plays and the spikes of {len(taken[bus])} "
+                f"neurons, and there are {LABELS} labels"
             )
         selected.add(bus)
         labels.update(_by_driver(slots, own, bus))
@@ -70,15 +70,21 @@ def assign_labels(slots: Slots, inputs: Sequence[str]) -> Labels:
 def _by_driver(slots: Slots, own: Sequence[Source], bus: int) -> dict[tuple[Source, int], int]:
     """Labels that are told apart on each driver alone."""
     of_driver: dict[int, list[Source]] = {}
-    home: dict[Source, int] = {}
-    for slot in (slot for listed in slots.of.values() for slot in listed):
+    home: dict[Source, tuple[int, str]] = {}
+    for name, slot in ((name, slot) for name, listed in slots.of.items() for slot in listed):
         if slot.bus != bus:
             continue
-        if home.setdefault(slot.source, slot.driver) != slot.driver:
+        driver, other = home.setdefault(slot.source, (slot.driver, name))
+        if driver != slot.driver:
+            pre, unit = slot.source
+            if name == other:
+                why = f"its parallel rows to {name!r} are on several; take one row for the projection {(pre, name)!r}"
+            else:
+                why = f"it drives {other!r} and {name!r} by one each"
             raise PlacementError(
-                f"bus {bus}: unit {slot.source[1]} of {slot.source[0]!r} would have to reach two drivers by one row "
-                f"select; {len(own)} sources from the host are more than the {LABELS} labels of a bus; use no parallel "
-                "rows there, or run the network in parts"
+                f"bus {bus} carries {len(own)} sources that the host plays, more than its {LABELS} labels, so that the "
+                f"row select has to tell them apart and each may reach one driver alone; unit {unit} of {pre!r} would "
+                f"have to reach more: {why}"
             )
         of_driver.setdefault(slot.driver, [])
         if slot.source not in of_driver[slot.driver]:

@@ -186,7 +186,13 @@ def place(network: Network, *, rows: Mapping[ProjectionKey, int] | int = 1, kept
     if not isinstance(network, Network):
         raise PlacementError(f"place.network must be a Network; got {type(network).__name__}")
     check_rows(rows, network.projections)
-    return place_parts(network.populations, network.projections, rows, kept)
+    demands(network.populations, network.projections, rows)  # what no chip has is no matter of size
+    try:
+        return place_parts(network.populations, network.projections, rows, kept)
+    except PlacementError as error:
+        raise PlacementError(
+            f"{error}; make it smaller, or leave it to Backend, which runs what is larger than a chip in parts"
+        ) from error
 
 
 def place_parts(
@@ -210,12 +216,6 @@ def place_parts(
 def _written(demand: Demand, key: ProjectionKey, circuits: Mapping[str, Ints], slots: Slots) -> Written:
     own = circuits[demand.name]
     pre_name, rows = next((pre, rows) for pre, other, rows in demand.sources if other == key)
-    several = sum(pre == pre_name for pre, _, _ in demand.sources) > 1
-    if several:
-        raise PlacementError(
-            f"population {demand.name!r} has several projections from {pre_name!r}; on the chip their weights would be "
-            "one: add them up in one projection"
-        )
     pre, post, part, place = [], [], [], []
     for slot in slots.of[demand.name]:
         if slot.source[0] != pre_name:

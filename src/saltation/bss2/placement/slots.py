@@ -141,6 +141,5 @@ def _give(
     room = sum(free[h].size for h in halves) if bus is None else sum(free[h][bus].size for h in halves)
     raise PlacementError(
         f"population {demand.name!r} needs more drivers than there are on {where} for unit {source[1]} of "
-        f"{source[0]!r}: {room} for each of its neurons are taken; join more circuits, use fewer parallel rows, or "
-        "make it smaller"
+        f"{source[0]!r}: {room} for each of its neurons are taken; use fewer parallel rows"
     )

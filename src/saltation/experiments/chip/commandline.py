@@ -32,7 +32,7 @@ def chip() -> None:
 @click.option("--map", "picture", type=_FILE, help="Draw where everything is, to this PNG.")
 @_JSON
 def place(net: str, rows: int, time_unit: str | None, picture: Path | None, as_json: bool) -> None:
-    """Tell what a network takes of the chip; exit with 2 if it does not fit.
+    """Tell what a network takes of the chip; exit with 2 if it does not fit, and tell in how many parts it runs then.
 
     NET is a NIR file, or the sizes of layers such as 256-246-10: an input, LIF layers and an LI readout.
     """
@@ -78,7 +78,11 @@ def describe(serial: int, configuration: Path | None) -> None:
 @click.option("--plot", "picture", type=_FILE, help="Draw histograms before and after, to this PNG.")
 @_JSON
 def calibrate(serial: int, target: str, out: Path | None, picture: Path | None, as_json: bool) -> None:
-    """Calibrate a chip and tell how well its circuits then agree."""
+    """Calibrate a chip and tell how well its circuits then agree.
+
+    Calibrations are kept in the folder that $SALTATION_CALIBRATIONS names, and are taken from there; without it --out
+    alone keeps one.
+    """
     from saltation.bss2 import Chip
     from saltation.bss2 import calibrate as calibrated
     from saltation.experiments.chip import calibrating

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from saltation.bss2 import Placement, place
+from saltation.bss2.parts import cut
 from saltation.bss2.placement.demand import SIGNED_FAN_IN, Demand, demands
 from saltation.bss2.placement.usage import Needs, least
+from saltation.engine.plan import compile_network
 from saltation.errors import PlacementError
 from saltation.model import Network
 from saltation.model.summary import align
@@ -30,6 +32,8 @@ class Outcome:
         What each population but inputs asks for.
     reason : str or None
         Why it does not fit.
+    parts : int
+        In how many parts `Backend` runs it, one after another; 0 if it cannot.
     """
 
     network: Network
@@ -37,6 +41,7 @@ class Outcome:
     needs: Needs
     demands: tuple[Demand, ...]
     reason: str | None
+    parts: int
 
 
 def placed(network: Network, rows: int = 1) -> Outcome:
@@ -55,16 +60,20 @@ def placed(network: Network, rows: int = 1) -> Outcome:
         placement = place(network, rows=rows)
     except PlacementError as error:
         return _refused(network, rows, str(error))
-    return Outcome(network, placement, placement.usage(), placement.demands, None)
+    return Outcome(network, placement, placement.usage(), placement.demands, None, 1)
 
 
 def _refused(network: Network, rows: int, reason: str) -> Outcome:
     try:
         asked = demands(network.populations, network.projections, rows)
     except PlacementError:
-        return Outcome(network, None, {}, (), reason)  # the reason says all that there is to say
+        return Outcome(network, None, {}, (), reason, 0)  # the reason says all that there is to say
     sizes = {name: population.size for name, population in network.populations.items()}
-    return Outcome(network, None, least(asked, sizes), tuple(asked), reason)
+    try:
+        parts, why = cut(compile_network(network), rows)
+    except PlacementError as error:
+        parts, why = (), str(error)
+    return Outcome(network, None, least(asked, sizes), tuple(asked), why, len(parts))
 
 
 def in_words(outcome: Outcome) -> str:
@@ -76,6 +85,8 @@ def in_words(outcome: Outcome) -> str:
         tables = _tables(outcome.network, outcome.placement)
         return "\n\n".join([align(rows, {1, 2}), *(align(table, right) for table, right in tables)])
     said = [f"does not fit: {outcome.reason}"]
+    if outcome.parts:
+        said[0] += f"\nsaltation.bss2.Backend runs it in {outcome.parts} parts, one after another, by itself"
     if outcome.needs:
         said += [f"needed at the least:\n{align(rows, {1, 2})}", align(_asked(outcome), {1, 2, 3})]
     return "\n\n".join(said)
@@ -117,6 +128,7 @@ def as_record(outcome: Outcome) -> dict[str, Any]:
         "network": repr(outcome.network),
         "fits": placement is not None,
         "reason": outcome.reason,
+        "parts": outcome.parts,
         "resources": {name: {"needed": n, "there": there} for name, (n, there) in outcome.needs.items()},
         "asked": {each.name: {"neurons": each.size, "joined": each.circuits} for each in outcome.demands},
         "populations": [] if placement is None else [each._asdict() for each in placement.by_population()],

@@ -12,6 +12,7 @@ from saltation.errors import ParameterError
 from saltation.experiments.commands import (
     CHIP_OPTIONS,
     EXIT_INTERRUPTED,
+    check_imperfections,
     chip_options,
     interrupted,
     refuse_idle,
@@ -119,6 +120,8 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
         raise ParameterError("--hidden belongs to the dense net; the convolutional one has as many as its maps give")
     settings = dataclasses.replace(base, **changed)
     refuse_idle(given, CHIP_OPTIONS, settings.backend == "bss2", "a chip", "--backend bss2")
+    if settings.backend == "bss2":
+        check_imperfections(settings.imperfections)
     return settings, frontend
 
 

@@ -12,6 +12,7 @@ from saltation.errors import ParameterError
 from saltation.experiments.commands import (
     CHIP_OPTIONS,
     EXIT_INTERRUPTED,
+    check_imperfections,
     chip_options,
     interrupted,
     refuse_idle,
@@ -166,6 +167,8 @@ def _configuration(options: dict[str, Any], given: dict[str, Any]) -> tuple[Sett
     stepped = settings.backend == "grid" or settings.surrogate_gradients
     refuse_idle(given, ("dt",), stepped, "the grid", "--backend grid, or --gradient surrogate")
     refuse_idle(given, CHIP_OPTIONS, settings.backend == "bss2", "a chip", "--backend bss2")
+    if settings.backend == "bss2":
+        check_imperfections(settings.imperfections)
     learned = "--delays axonal or synaptic"
     refuse_idle(given, ("delay_learning_rate",), settings.delays != "none", "delays that are learned", learned)
     if settings.backend != "exact":
@@ -220,6 +223,7 @@ def _run(settings: Settings, recipe: str, frontend: str, folder: ResultFolder, o
         "validation_accuracy": done.history[-1]["validation_accuracy"],
         "fresh_accuracy": None if fresh is None else fresh.accuracy,
         "fresh_points": None if fresh is None else fresh.samples,
+        "prepare_seconds": round(done.prepare_seconds, 3),
         "train_seconds": round(done.train_seconds, 3),
         "spikes_per_sample": test.spikes_per_sample,
         "silent_fraction": test.silent_fraction,
@@ -244,7 +248,8 @@ def _in_words(result: dict[str, Any], samples: int) -> str:
         f"Test accuracy {100 * result['test_accuracy']:.1f} %: the neuron of the right class {wins} for {right} "
         f"of {samples} points.",
         f"Trained for {result['epochs']} epochs in {result['train_seconds']:.0f} s (seed {result['seed']}, "
-        f"{result['parameters']:,} trained numbers).",
+        f"{result['parameters']:,} trained numbers), after {result['prepare_seconds']:.0f} s of preparation: "
+        f"{'compilation and calibration' if result['backend'] == 'bss2' else 'compilation'}.",
         f"A point takes {result['spikes_per_sample']:.1f} spikes of hidden and output neurons; "
         f"{100 * result['silent_fraction']:.0f} % of the output neurons stay silent.",
         f"Results are in {result['out']}",

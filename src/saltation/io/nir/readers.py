@@ -109,7 +109,10 @@ def _check_chain(network: Network, outputs: Sequence[str]) -> None:
         into[projection.post].append(projection.pre)
     for name, before in into.items():
         if len(before) != 1:
-            why = f"{len(before)} projections end there, and it takes the spikes of one"
+            why = (
+                f"{len(before)} projections end there, and it takes the spikes of one; join the populations before "
+                "it to one, or take another reader"
+            )
             raise _refusal("hxtorch", f"population {name!r}", why)
         seen = {name}
         while before and before[0] not in inputs:
