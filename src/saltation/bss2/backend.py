@@ -23,7 +23,6 @@ from saltation.bss2.scaling import (
     OperatingPoint,
     check_names,
     make_targets,
-    measured_weight_scale,
     weight_scale,
 )
 from saltation.bss2.sites import Site, Sites
@@ -313,10 +312,10 @@ class Backend(Abstract):
 
     def _factor(self, site: Site, name: str) -> float:
         """Weight on the chip for a weight of 1, of a population in a part."""
-        lsb = site.scales[name].lsb
+        scale = site.scales[name]
         if self.trace_scale == MEASURED:
-            return measured_weight_scale(site.measured_of(name), lsb)
-        return weight_scale(site.calibration, site.part.placement.circuits[name][:, 0], lsb)
+            return scale.measured_weight(name, site.part.populations[name], site.measured_of(name))
+        return weight_scale(site.calibration, site.part.placement.circuits[name][:, 0], scale.lsb)
 
     def _offset_of(self, site: Site) -> float:
         """Seconds by which a chip is late."""
