@@ -26,6 +26,7 @@ from saltation.bss2.scaling import (
     weight_scale,
 )
 from saltation.bss2.sites import Site, Sites
+from saltation.bss2.translation import hold_times
 from saltation.engine.backend import Backend as Abstract
 from saltation.engine.backend import Job, Observation
 from saltation.engine.exact import Exact, refuse_trains
@@ -304,6 +305,9 @@ class Backend(Abstract):
         calibration.apply(configuration)
         part.placement.configure(configuration)
         part.placement.share_capacitance(configuration, chip.physics)
+        hold = hold_times(configuration) / self.point.time_scale
+        spiking = {name: circuits[:, 0] for name, circuits in part.placement.circuits.items()}
+        scales = {name: replace(scale, hold=hold[spiking[name]]) for name, scale in scales.items()}
         site = Site(part, chip, calibration, configuration, scales)
         if self.trace_scale == MEASURED:
             for name, scale in scales.items():
