@@ -105,6 +105,17 @@ def test_the_gradient_is_the_models_at_what_the_chip_observed(ideal):
     np.testing.assert_array_equal(run.plan.projections["in", "hid"].weight, net.projections["in", "hid"].weight)
 
 
+def test_the_model_has_the_refractory_times_of_the_circuits():
+    net = sal.Network()
+    net.add("in", sal.Input(20))
+    net.add("hid", sal.LIF(30, tau_mem=8e-3, tau_syn=6e-3, t_refrac=[45e-6] * 20 + [1e-3] * 10))
+    net.connect("in", "hid", weight=np.full((20, 30), 0.3))
+    run = sal.simulate(net, stimulus(), DURATION, backend=Backend(Chip(0, **IDEAL), shortest_hold=40e-9))
+    held = run._trace.job.plan.populations["hid"].t_refrac
+    # 45 ns on the chip are 6 periods of 8 ns
+    np.testing.assert_allclose(held, [48e-6] * 20 + [1e-3] * 10, rtol=1e-12)
+
+
 @pytest.mark.parametrize("recorded", [{}, {"out": sal.MaxVoltage()}])
 def test_surrogate_gradients_are_those_of_the_grid_at_what_the_chip_observed(recorded):
     net, events = network(), stimulus()

@@ -89,6 +89,19 @@ def test_conductances_of_an_ideal_chip(ideal):
     assert "adaptation_enable" not in registers and "exponential_enable" not in registers
 
 
+def test_one_code_for_all_is_that_of_those_asked_for(ideal):
+    # without mismatch one code is as good as those found
+    for name, before_and_after in ideal["coba"].report.items():
+        before, after = (each[ideal["coba"].target.asks(name)] for each in before_and_after)
+        assert abs(np.median(before) - np.median(after)) < 0.05 * np.median(after), name
+
+
+def test_a_reversal_that_no_circuit_has_is_not_reported():
+    found = calibrate(Chip(0, **IDEAL), NeuronTarget(e_coba_reversal_inh=-math.inf))
+    assert not any("coba" in name for name in found.report)
+    assert not found.registers["inhibitory_input_enable_coba_mode"].any()
+
+
 def test_adaptation_and_exponential_of_an_ideal_chip(ideal):
     got = truth(ideal["adex"], Chip(0, **IDEAL))
     for name, wanted, off in (

@@ -10,6 +10,7 @@ from saltation.bss2 import (
     Chip,
     Configuration,
     MeasuredScales,
+    NeuronTarget,
     Noise,
     Physics,
     Variation,
@@ -17,8 +18,11 @@ from saltation.bss2 import (
     measure_scales,
 )
 from saltation.bss2 import geometry as g
+from saltation.bss2.calibration.bench import Bench
+from saltation.bss2.calibration.response import response
+from saltation.bss2.calibration.steps import DRIVERS, measure_threshold
 from saltation.bss2.latency import meeting_point
-from saltation.bss2.measuring import in_order, response
+from saltation.bss2.measuring import _DRIVERS, _WEIGHTS, in_order
 from saltation.bss2.scaling import Scale
 from saltation.bss2.variation import hidden
 from saltation.errors import CalibrationError, ParameterError
@@ -118,6 +122,51 @@ def test_chips_with_noise_and_mismatch_are_measured_as_they_are(serial):
     np.testing.assert_array_equal(again.delay, scales.delay)
 
 
+def joined(calibration, circuits):
+    """Membranes of so many circuits each from columns 10, 20 and 30 on, of which the first spikes."""
+    configuration, first = Configuration(), np.array([10, 20, 30])
+    calibration.apply(configuration)
+    for column in range(circuits // 2):
+        configuration.set("multicompartment_connect_vertical", 1, at=first + column)
+    if circuits == 4:
+        configuration.set("multicompartment_connect_soma_right", 1, at=first)
+    return configuration, first
+
+
+@pytest.mark.parametrize("circuits", [1, 2, 4])
+def test_thresholds_of_joined_membranes(perfect, circuits):
+    # where many cells have a code, crosstalk would move the threshold
+    chip = Chip(0, physics=Physics(memory_crosstalk=0.0), **PERFECT)
+    configuration, first = joined(perfect[1], circuits)
+    codes = np.array([200, 300, 400])
+    configuration.set("threshold_v_threshold", codes, at=first)
+    found = measure_threshold(Bench(chip, 0), configuration, first)[first]
+    expected = (chip.physics.volts(codes) - chip.physics.cadc_volt_at_0) / chip.physics.cadc_volt_per_lsb
+    np.testing.assert_allclose(found, expected, atol=1.2)
+    # of a membrane on which several could spike, the first one does
+    several = np.concatenate([first + g.COLUMNS, first]) if circuits > 1 else first
+    again = measure_threshold(Bench(chip, 0), configuration, several)[first]
+    np.testing.assert_array_equal(again, found)
+
+
+@pytest.mark.parametrize("circuits", [2, 4])
+def test_scales_of_fast_joined_membranes(circuits):
+    # so small that they cross many LSB in a time stamp: the latency does not tell the threshold
+    chip = Chip(0, **PERFECT)
+    calibration = calibrate(chip, NeuronTarget(membrane_capacitance=0, tau_mem=1e-6, threshold=110))
+    configuration, first = joined(calibration, circuits)
+    scales = measure_scales(chip, calibration, configuration=configuration, circuits=first)
+    threshold, _ = truth(chip, calibration, first)
+    np.testing.assert_allclose(scales.threshold, threshold, atol=1.2)
+
+
+def test_drivers_of_the_measurement_served_in_no_calibration():
+    assert set(_DRIVERS).isdisjoint(DRIVERS)
+    # all buses, and weights equally often
+    assert {driver % g.BUSES_PER_HEMISPHERE for driver in _DRIVERS} == set(range(g.BUSES_PER_HEMISPHERE))
+    assert len(_DRIVERS) % len(_WEIGHTS) == 0
+
+
 def test_lines_meet_at_delay_and_threshold():
     rng = np.random.default_rng(0)
     threshold, delay, tau = rng.uniform(140.0, 160.0, 5), 0.3e-6, rng.uniform(5e-6, 9e-6, 5)
@@ -136,6 +185,31 @@ def test_lines_meet_at_delay_and_threshold():
     delays, found = meeting_point(readings, fast, tau)
     np.testing.assert_allclose(delays, delay, rtol=1e-6)
     assert np.isnan(found).all()
+
+
+def test_delays_are_of_each_circuit_and_thresholds_at_the_median_one():
+    threshold, delay, tau = np.full(3, 150.0), np.array([0.2e-6, 0.3e-6, 0.5e-6]), np.full(3, 6e-6)
+    readings = np.broadcast_to(np.linspace(80.0, 120.0, 4)[:, None], (2, 4, 3))
+    level = (threshold - readings) / (np.array([9e7, 4e7])[:, None, None] * tau)
+    delays, found = meeting_point(readings, delay - tau * np.log(1.0 - level), tau)
+    np.testing.assert_allclose(delays, delay, rtol=1e-6)
+    # y = e^{-d/tau} (1 - level) is e^{-d_median/tau} there
+    drive = np.array([9e7, 4e7])[:, None] * tau
+    expected = (threshold - drive * (1.0 - np.exp((delay - 0.3e-6) / tau))).mean(axis=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert np.abs(found - threshold)[[0, 2]].min() > 1.0
+
+
+def test_lines_that_no_drive_makes_have_no_meeting_point():
+    readings, tau = np.broadcast_to(np.linspace(80.0, 120.0, 4)[:, None], (2, 4, 5)), np.full(5, 6e-6)
+    # by drive: e^{-T/tau} = 0.9 + slope (L - 150), slopes a LSB
+    slopes = np.array([[1e-3, -1e-3, 1e-3, 2e-3, 1e-3], [2e-3, -2e-3, 1.05e-3, 1e-3, -2e-3]])
+    times = -tau * np.log(0.9 + slopes[:, None] * (readings - 150.0))
+    delays, found = meeting_point(readings, times, tau)
+    # a latency that grows with the reading; lines that are parallel, or steeper with the stronger drive
+    np.testing.assert_array_equal(np.isfinite(delays), [True, False, False, False, False])
+    np.testing.assert_array_equal(np.isfinite(found), [True, False, False, False, False])
+    assert found[0] == pytest.approx(150.0) and delays[0] == pytest.approx(-6e-6 * np.log(0.9))
 
 
 @pytest.mark.parametrize(("tau_mem", "tau_syn"), [(8e-6, 3e-6), (6e-6, 6e-6)])
@@ -196,6 +270,13 @@ def test_parts_are_put_together_in_the_order_of_neurons():
     np.testing.assert_array_equal(whole.of([7, 5]).threshold, [8.0, 6.0])
     with pytest.raises(ParameterError, match=r"must be among the 3 measured; got 6; measure_scales\(\.\.\., circuits="):
         whole.of([5, 6])
+    for unknown, got in (([-1], "-1"), ([5, 600], "600"), ([5.0], r"\[5.0\]"), ("hid", "'hid'")):
+        with pytest.raises(ParameterError, match=rf"MeasuredScales\.of\.circuits must be among the 3 .*got {got};"):
+            whole.of(unknown)
+    last = some([511, 3])
+    assert last.of([511]).rest[0] == 511.0
+    with pytest.raises(ParameterError, match="got -1;"):
+        last.of([-1])
 
 
 # ------------------------------------------------------------------------------------------- in a backend
@@ -244,6 +325,29 @@ def test_measured_scales_bring_spikes_to_their_time(n_in):
     assert np.abs(late[2]).mean() < 0.3 * np.abs(late[0]).mean()
     scale = backend.weight_scales(net)["hid"]
     assert scale == pytest.approx(found["hid"].weight_scale, rel=1e-9)
+
+
+def test_the_measured_scale_of_weights_is_one_number():
+    net, _ = network(20)
+    backend = Backend(Chip(3), trace_scale="measured")
+    found, got = backend.measured_scales(net), backend.weight_scales(net)
+    hid, out = found["hid"], found["out"]
+    # the model has leak and threshold 1 apart
+    each = (hid.threshold - hid.rest) / hid.strength
+    assert got["hid"] == hid.weight_scale == np.median(each)
+    # it is not the ratio of medians
+    assert abs(hid.trace_scale / np.median(hid.strength) / got["hid"] - 1.0) > 1e-3
+    # a readout has the LSB asked for
+    assert got["out"] == np.median(70.0 / out.strength)
+
+
+def test_weights_of_a_population_that_answers_no_event_are_not_known():
+    nan = np.full(2, np.nan)
+    scale = Scale(70.0, np.full(2, 80.0), np.zeros(2), np.zeros(2))
+    unseen = MeasuredScales(np.arange(2), np.full(2, 80.0), np.full(2, 150.0), nan, nan)
+    for population in (sal.LIF(2, tau_mem=6e-3, tau_syn=6e-3), sal.LI(2, tau_mem=6e-3, tau_syn=6e-3)):
+        with pytest.raises(CalibrationError, match=r"population 'hid': no neuron answered events.*weight_scale="):
+            scale.measured_weight("hid", population, unseen)
 
 
 def test_a_time_offset_is_taken_off_readings_too():

@@ -32,10 +32,10 @@ from saltation.bss2.scaling import (
     Scale,
     check_names,
     make_targets,
-    measured_weight_scale,
     weight_scale,
 )
 from saltation.bss2.sites import Site, Sites
+from saltation.bss2.translation import hold_times
 from saltation.engine.backend import Backend as Abstract
 from saltation.engine.backend import Job, Observation
 from saltation.engine.exact import Exact, refuse_trains
@@ -354,6 +354,9 @@ class Backend(Abstract):
         calibration.apply(configuration)
         part.placement.configure(configuration)
         part.placement.share_capacitance(configuration, chip.physics)
+        hold = hold_times(configuration) / self.point.time_scale
+        spiking = {name: circuits[:, 0] for name, circuits in part.placement.circuits.items()}
+        scales = {name: replace(scale, hold=hold[spiking[name]]) for name, scale in scales.items()}
         site = Site(part, chip, calibration, configuration, scales)
         if self.trace_scale == MEASURED:
             for name, scale in scales.items():
@@ -362,10 +365,10 @@ class Backend(Abstract):
 
     def _factor(self, site: Site, name: str) -> float:
         """Weight on the chip for a weight of 1, of a population in a part."""
-        lsb = site.scales[name].lsb
+        scale = site.scales[name]
         if self.trace_scale == MEASURED:
-            return measured_weight_scale(site.measured_of(name), lsb)
-        return weight_scale(site.calibration, site.part.placement.circuits[name][:, 0], lsb)
+            return scale.measured_weight(name, site.part.populations[name], site.measured_of(name))
+        return weight_scale(site.calibration, site.part.placement.circuits[name][:, 0], scale.lsb)
 
     def _offset_of(self, site: Site) -> float:
         """Seconds by which a chip is late."""

@@ -30,6 +30,8 @@ Ints = NDArray[np.int64]
 _DRIVES = (g.CODE_MAX, g.CODE_MAX // 2)
 # of the way from leak to threshold; nearer to it, noise makes spikes
 _RAISED = (0.0, 0.2, 0.4, 0.6)
+# Slopes are in proportion to the inverse of the drives, 2 of each other; lines that are less apart meet anywhere.
+_STEEPER = 1.25
 _REPEATS = 8
 # Circuits of a group, one column of each event output, spike together; more would wait for one another.
 _GROUPS = g.COLUMNS_PER_OUTPUT
@@ -75,9 +77,11 @@ def latencies(bench: Bench, configuration: Configuration, circuits: Ints, distan
 
 
 def meeting_point(readings: Floats, times: Floats, tau: Floats) -> tuple[Floats, Floats]:
-    """Delay and threshold of each circuit, where the lines of two drives meet; NaN where there are not two of each.
+    """Delays and thresholds ``[circuit]`` from the lines of two drives.
 
-    The delay is that of the median circuit, which is precise, and thresholds ``[circuit]`` are where the lines have it.
+    A delay is where the lines of its circuit meet; NaN where either has less than two points, a latency does not fall
+    as the reading rises, or the lines are hardly apart.  A threshold is where they have the delay of the median
+    circuit, which is more precise than its own; NaN also where it moves by too much in a time stamp.
     """
     y = np.exp(-times / tau)
     seen = np.isfinite(y)
@@ -87,7 +91,9 @@ def meeting_point(readings: Floats, times: Floats, tau: Floats) -> tuple[Floats,
         mean_y = np.where(seen, y, 0.0).sum(axis=1) / n
         x = np.where(seen, readings - mean_x[:, None], 0.0)
         slope = (x * np.where(seen, y - mean_y[:, None], 0.0)).sum(axis=1) / (x * x).sum(axis=1)
-        slope = np.where(n >= 2, slope, np.nan)
+        # e^{-T/tau} rises with the reading, the more slowly the stronger the drive
+        apart = (slope[0] > 0.0) & (slope[1] > _STEEPER * slope[0])
+        slope = np.where((n >= 2) & apart, slope, np.nan)
         level = mean_y - slope * mean_x
         meet = (level[0] - level[1]) / (slope[1] - slope[0])
         delays = -tau * np.log(level[0] + slope[0] * meet)

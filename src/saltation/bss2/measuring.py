@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from saltation.bss2 import geometry as g
 from saltation.bss2.calibration import Calibration, NeuronTarget
 from saltation.bss2.calibration.bench import EXC, INH, Bench
+from saltation.bss2.calibration.response import response
 from saltation.bss2.calibration.steps import measure_threshold, silent
 from saltation.bss2.chip import Chip
 from saltation.bss2.configuration import Configuration
@@ -23,8 +24,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _WEIGHTS = (21, 42, 63)
-# Drivers and synapses differ; each of these has one of the weights, and none served in a calibration.
-_DRIVERS = range(3, g.DRIVERS, 8)
+# Drivers and synapses differ; each of these has one of the weights, and none served in a calibration (`DRIVERS`).
+_DRIVERS = range(1, g.DRIVERS, 9)
 # time constants after an event for which its response is read
 _LENGTH = 4.0
 
@@ -71,7 +72,7 @@ class MeasuredScales:
     @property
     def weight_scale(self) -> float:
         """Weight on the chip for a weight of 1 of a model with rest and threshold 1 apart, of the median circuit."""
-        return _median((self.threshold - self.rest) / self.strength)
+        return weight_of_one(self.threshold - self.rest, self.strength)
 
     @property
     def time_offset(self) -> float:
@@ -86,15 +87,16 @@ class MeasuredScales:
         ParameterError
             If one of them was not measured.
         """
-        wanted = np.asarray(circuits)
-        place = np.full(g.CIRCUITS, -1)
+        wanted = np.atleast_1d(np.asarray(circuits))
+        unknown = wanted[~np.isin(wanted, self.circuits)].tolist() if wanted.dtype.kind in "iu" else [circuits]
+        if unknown:
+            raise ParameterError(
+                f"MeasuredScales.of.circuits must be among the {self.circuits.size} measured; got {unknown[0]!r}; "
+                "measure_scales(..., circuits=) decides which are"
+            )
+        place = np.empty(g.CIRCUITS, np.int64)
         place[self.circuits] = np.arange(self.circuits.size)
         at = place[wanted]
-        if (at < 0).any():
-            raise ParameterError(
-                f"MeasuredScales.of.circuits must be among the {self.circuits.size} measured; got "
-                f"{int(wanted[at < 0][0])}; measure_scales(..., circuits=) decides which are"
-            )
         return MeasuredScales(wanted, self.rest[at], self.threshold[at], self.strength[at], self.delay[at])
 
     def table(self) -> list[tuple[str, float, float, int, str]]:
@@ -195,6 +197,14 @@ def measure_scales(
     return MeasuredScales(chosen, rest, threshold, strength, delay)
 
 
+def weight_of_one(lsb: Floats | float, strength: Floats) -> float:
+    """Weight on the chip for a weight of 1 of the median circuit, where a unit of voltage is so many LSB; NaN if none.
+
+    Circuits with a high threshold may be strong ones: what counts is the ratio of each.
+    """
+    return _median(lsb / strength)
+
+
 def in_order(neurons: Sequence[Ints], parts: Sequence[MeasuredScales]) -> MeasuredScales:
     """Scales of parts of a population put together in the order of its neurons."""
     order = np.argsort(np.concatenate(neurons))
@@ -224,17 +234,6 @@ def _strength(bench: Bench, configuration: Configuration, target: NeuronTarget, 
             "(configuration) switches them on"
         )
     return np.where(strength > 0.0, strength, np.nan)
-
-
-def response(t: Floats, tau_mem: Floats, tau_syn: Floats) -> Floats:
-    r"""Response ``a (e^{-bt} - e^{-at}) / (a - b)`` of a model to a weight of 1; a = 1/tau_mem and b = 1/tau_syn.
-
-    It is that of ``tau_mem V' = -V + I`` to a jump of ``I`` by 1.
-    """
-    a = 1.0 / tau_mem
-    # apart, so that nothing cancels; by a millionth, as circuits are
-    b = (1.0 + 1e-6) / tau_syn
-    return a * (np.exp(-b * t) - np.exp(-a * t)) / (a - b)
 
 
 def _chosen(circuits: npt.ArrayLike | None) -> Ints:

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from saltation.bss2 import geometry as g
 from saltation.bss2.calibration import Calibration, NeuronTarget
 from saltation.bss2.calibration.bench import EXC
-from saltation.bss2.calibration.steps import mean_response
+from saltation.bss2.calibration.response import mean_response
 from saltation.bss2.calibration.target import FEASIBLE
-from saltation.bss2.measuring import MeasuredScales
+from saltation.bss2.measuring import MeasuredScales, weight_of_one
 from saltation.bss2.placement import Placement
 from saltation.errors import CalibrationError, ParameterError
 from saltation.model import LI, LIF, Population
@@ -45,7 +45,7 @@ class Scale:
     v_leak : ndarray, [neuron]
         The model's leak.
     hold : ndarray, [neuron]
-        Refractory time on the chip, in seconds of the model.
+        Refractory time on the chip, in seconds of the model: that asked for; in a backend, that of the circuits.
     """
 
     lsb: float
@@ -67,14 +67,35 @@ class Scale:
         """
         lsb = self.lsb
         if isinstance(population, LIF):
-            ratio = (found.threshold - found.rest) / (of_neurons(population.v_th, self.v_leak.size) - self.v_leak)
-            if not (there := np.isfinite(ratio)).any():
+            each = self._measured_lsb(population, found)
+            if not (there := np.isfinite(each)).any():
                 raise CalibrationError(
                     "Backend.trace_scale='measured': no neuron spiked in the measurement, so that thresholds are not "
                     'known; leave trace_scale="asked", or move leak= and threshold= together'
                 )
-            lsb = float(np.median(ratio[there]))
+            lsb = float(np.median(each[there]))
         return Scale(lsb, found.rest, self.v_leak, self.hold)
+
+    def measured_weight(self, name: str, population: Population, found: MeasuredScales) -> float:
+        """Weight on the chip for a weight of 1, by the thresholds, if there are any, and responses that were measured.
+
+        Raises
+        ------
+        CalibrationError
+            If no neuron answered an event.
+        """
+        lsb = self._measured_lsb(population, found) if isinstance(population, LIF) else self.lsb
+        weight = weight_of_one(lsb, found.strength)
+        if np.isnan(weight):
+            raise CalibrationError(
+                f"population {name!r}: no neuron answered events in the measurement, so that the weight for a weight "
+                "of 1 is not known; give Backend(weight_scale=), a larger i_synin_gm=, or leave trace_scale='asked'"
+            )
+        return weight
+
+    def _measured_lsb(self, population: LIF, found: MeasuredScales) -> Floats:
+        """LSB for a unit of voltage of each neuron; NaN where no threshold could be measured."""
+        return (found.threshold - found.rest) / (of_neurons(population.v_th, self.v_leak.size) - self.v_leak)
 
 
 def of_neurons(value: Any, size: int) -> Floats:
@@ -239,8 +260,3 @@ def weight_scale(calibration: Calibration, circuits: NDArray[np.int64], lsb: flo
     measured = calibration.report["strength_exc"][1][circuits]
     expected = lsb * mean_response(calibration.target, EXC)[circuits]
     return float(np.median(g.WEIGHT_MAX * expected / measured))
-
-
-def measured_weight_scale(found: MeasuredScales, lsb: float) -> float:
-    """Weight on the chip for a weight of 1, by the responses that were measured."""
-    return lsb / float(np.nanmedian(found.strength))

@@ -95,7 +95,7 @@ def translate(
         leak=pull / conductance,
         reset=(pull + reset * at_reset) / (conductance + reset),
         threshold=np.where(enabled[spiking], c.volts("threshold_v_threshold", "threshold")[spiking], np.inf),
-        hold=c.hold()[spiking],
+        hold=hold_times(configuration)[circuit[spiking]],
         noise=noise.membrane * np.sqrt(tau / _NOISE_TAU) * (physics.capacitance_at_63 / capacitance),
         passes=c.register("refractory_period_enable_pause")[spiking] == 0,
         **c.inputs(capacitance[owner]),
@@ -104,6 +104,14 @@ def translate(
         first=first,
     )
     return Translation(analog, circuit, membrane_of, place_of, circuit[spiking], capacitance)
+
+
+def hold_times(registers: Mapping[str, NDArray[np.int32]]) -> Floats:
+    """Seconds ``[512]`` for which each circuit is held at its reset after a spike; clocks are exact on all chips."""
+    side = g.column_of(np.arange(g.CIRCUITS)) // _SIDE
+    fast = registers["refractory_period_input_clock"] == 1
+    scale = np.where(fast, registers["clock_scale_fast"][side], registers["clock_scale_slow"][side])
+    return np.maximum(registers["refractory_period_refractory_time"], 1) * g.divided_period(scale)
 
 
 def _first_of(enabled: NDArray[np.bool_], at: int) -> int:
@@ -149,15 +157,6 @@ class _Circuits:
         p = self._physics
         scale = self._scaled("reset", p.reset_division, p.reset_multiplication)
         return p.reset_per_code * self.code("reset_i_bias") * scale * self.own("reset_conductance")
-
-    def hold(self) -> Floats:
-        side = g.column_of(self._circuit) // _SIDE
-        fast = self.register("refractory_period_input_clock") == 1
-        scale = np.where(
-            fast, self._configuration["clock_scale_fast"][side], self._configuration["clock_scale_slow"][side]
-        )
-        periods = np.maximum(self.register("refractory_period_refractory_time"), 1)
-        return periods * g.divided_period(scale)
 
     def gm(self) -> Floats:
         """Current of a weight of a line, ``[2, circuit]``."""

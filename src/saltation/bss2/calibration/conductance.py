@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
 from saltation.bss2.calibration.bench import EXC, KINDS, Bench
-from saltation.bss2.calibration.steps import DRIVERS, WINDOW, expected_strength, mean_response, measure_strength, silent
+from saltation.bss2.calibration.response import WINDOW, mean_response
+from saltation.bss2.calibration.steps import DRIVERS, expected_strength, measure_strength, silent
 from saltation.bss2.calibration.striking import moved, potential_code
 from saltation.bss2.calibration.target import RECEPTORS, NeuronTarget
 from saltation.bss2.configuration import Configuration

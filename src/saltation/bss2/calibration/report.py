@@ -26,7 +26,7 @@ def spreads(bench: Bench, configuration: Configuration, target: NeuronTarget) ->
         before: list[Floats] = []
         for which, name in enumerate(names):
             uniform, register = configuration.copy(), DECIDED_BY[name]
-            uniform.set(register, int(np.median(configuration[register])))
+            uniform.set(register, int(np.median(configuration[register][target.asks(name)])))
             before.append(measure(uniform)[which])
         report |= zip(names, zip(before, measure(configuration), strict=True), strict=True)
     return report
@@ -48,7 +48,7 @@ def _measurements(bench: Bench, target: NeuronTarget) -> list[tuple[tuple[str, .
         given = partial(steps.measure_strength, bench, receptor=receptor, repeats=repeats)
         listed.append(_alone(f"strength_{short}", given))
     for receptor, short in enumerate(RECEPTORS):
-        if getattr(target, f"e_coba_reversal_{short}") is not None:
+        if target.asks(f"e_coba_reversal_{short}").any():
             names = (f"e_coba_reversal_{short}", f"e_coba_reference_{short}")
             listed.append((names, partial(measure_conductance, bench, receptor=receptor, target=target)))
     for name, measure in _TERMS:

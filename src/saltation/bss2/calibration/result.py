@@ -3,8 +3,9 @@
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, final
 
 import numpy as np
@@ -14,7 +15,9 @@ from saltation._files import write_bytes
 from saltation.bss2 import geometry as g
 from saltation.bss2.calibration.target import NeuronTarget
 from saltation.bss2.configuration import Configuration
+from saltation.bss2.translation import hold_times
 from saltation.errors import CalibrationError, FileFormatError
+from saltation.model.checks import freeze
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +63,7 @@ _SIZES = ("subthreshold_adaptation_strength", "spike_triggered_adaptation_increm
 @final
 @dataclass(frozen=True)
 class Calibration:
-    """What `calibrate` found.
+    """What `calibrate` found; nothing of it can be written to, as it is handed out again.
 
     Attributes
     ----------
@@ -81,6 +84,23 @@ class Calibration:
     registers: Mapping[str, NDArray[np.int32]]
     report: Mapping[str, tuple[Floats, Floats]]
     hardware_time: float
+
+    def __post_init__(self) -> None:
+        """Take copies that cannot be written to."""
+        registers = {name: freeze(np.array(codes)) for name, codes in self.registers.items()}
+        report = {name: (freeze(np.array(a)), freeze(np.array(b))) for name, (a, b) in self.report.items()}
+        object.__setattr__(self, "registers", MappingProxyType(registers))
+        object.__setattr__(self, "report", MappingProxyType(report))
+
+    # read-only mappings cannot be pickled
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = (getattr(self, each.name) for each in fields(self))
+        return Calibration, tuple(dict(value) if isinstance(value, Mapping) else value for value in values)
+
+    @property
+    def refractory_time(self) -> Floats:
+        """Seconds ``[512]`` for which circuits are held after a spike: as near to the target as the clocks come."""
+        return hold_times(self.registers)
 
     def apply(self, configuration: Configuration) -> None:
         """Write the registers found into a configuration."""

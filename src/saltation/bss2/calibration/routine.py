@@ -52,7 +52,7 @@ def calibrate(
     Parameters
     ----------
     chip : Chip
-        What is calibrated; nothing of its hidden variation is looked at.
+        What is calibrated; nothing of its hidden variation is looked at, and it is left as it was.
     target : NeuronTarget, optional
         What is asked for.
     seed : int
@@ -75,6 +75,11 @@ def calibrate(
     ParameterError
         If it is no NeuronTarget.
 
+    Warns
+    -----
+    ChipWarning
+        If circuits could not be measured, or many codes ended at an end of their range; also if it was made before.
+
     References
     ----------
     After calix (electronicvisions/calix), but that potentials and the membrane come before the strength of inputs.
@@ -88,11 +93,32 @@ def calibrate(
     digest = _digest(chip, target, seed)
     place = _place(chip, digest, cache)
     if place is not None and place.exists():
-        return Calibration.load(place)
-    if digest in _MADE:
-        return _kept(_MADE[digest], place)
+        result = Calibration.load(place)
+    else:
+        result = _MADE.get(digest)
+        if result is None:
+            result = _make(chip, target, seed, on_step)
+            while len(_MADE) >= _REMEMBERED:
+                _MADE.pop(next(iter(_MADE)))
+            _MADE[digest] = result
+        if place is not None:
+            result.save(place)
+    _complain(result)
+    return result
+
+
+def _make(chip: Chip, target: NeuronTarget, seed: int, on_step: Callable[[str, int, int], object]) -> Calibration:
+    """Measure and search on the chip, which is left as it was."""
     check_reach(target, chip.physics)
-    bench = Bench(chip, seed)
+    bench, before = Bench(chip, seed), chip.state
+    try:
+        return _search(bench, target, on_step)
+    finally:
+        chip.restore(before)
+
+
+def _search(bench: Bench, target: NeuronTarget, on_step: Callable[[str, int, int], object]) -> Calibration:
+    """All steps in their order, and the report."""
     configuration = starting_point(target)
     listed = _steps(bench, configuration, target)
     for done, (name, step) in enumerate(listed):
@@ -103,18 +129,7 @@ def calibrate(
     report = spreads(bench, configuration, target)
     decided = REGISTERS_SET + switch_on(configuration, target)
     registers = {name: configuration[name].copy() for name in decided}
-    result = Calibration(chip.serial, target, registers, report, bench.hardware_time)
-    _complain(result)
-    while len(_MADE) >= _REMEMBERED:
-        _MADE.pop(next(iter(_MADE)))
-    _MADE[digest] = result
-    return _kept(result, place)
-
-
-def _kept(result: Calibration, place: Path | None) -> Calibration:
-    if place is not None:
-        result.save(place)
-    return result
+    return Calibration(bench.chip.serial, target, registers, report, bench.hardware_time)
 
 
 def _complain(result: Calibration) -> None:

@@ -1,17 +1,19 @@
 """The steps of a calibration, one for each quantity: each finds codes by measurement and leaves the rest as it is."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
 from saltation.bss2.calibration.bench import EXC, KINDS, Bench
 from saltation.bss2.calibration.fits import LEAST_READING, WORTH, decay_time
+from saltation.bss2.calibration.response import WINDOW, mean_response
 from saltation.bss2.calibration.search import Codes, halve, proportion
 from saltation.bss2.calibration.target import RECEPTORS, NeuronTarget
 from saltation.bss2.configuration import Configuration
+from saltation.bss2.joining import joined
 from saltation.bss2.physics import Physics
 
 Floats = NDArray[np.float64]
@@ -21,9 +23,6 @@ DRIVERS = (0, 17, 34, 51, 68, 85, 102, 119)
 
 # LSB of a response that is measured well once
 _WELL_SEEN = 7.0
-
-WINDOW = 30e-6
-"""Seconds after an event over which its response is averaged."""
 
 
 def cadc_offsets(bench: Bench, configuration: Configuration) -> None:
@@ -89,18 +88,30 @@ def threshold(bench: Bench, configuration: Configuration, target: Floats) -> Non
     configuration.set("threshold_v_threshold", halve(low_enough))
 
 
-def measure_threshold(bench: Bench, configuration: Configuration, at: Any = ...) -> Floats:
-    """Readings ``[512]`` at the largest leak at which a membrane does not spike, of all circuits or those ``at``."""
-    own = biased(configuration)
-    own.set("threshold_enable", 1, at=at)
+def measure_threshold(bench: Bench, configuration: Configuration, at: npt.ArrayLike | None = None) -> Floats:
+    """Readings ``[512]`` at the largest leak at which a membrane does not spike, of all circuits or those ``at``.
+
+    Circuits of a joined membrane have the leak of the one that spikes: it alone tells when that is too high.
+    """
+    own, spiking = biased(configuration), np.arange(g.CIRCUITS) if at is None else np.asarray(at)
+    own.set("threshold_enable", 1, at=spiking)
+    telling = _telling(joined(own), np.sort(spiking))
 
     def low_enough(codes: Codes) -> NDArray[np.bool_]:
         own.set("leak_v_leak", codes)
-        return bench.counts(own, 100e-6) == 0
+        return (bench.counts(own, 100e-6) == 0)[telling]
 
     own.set("leak_v_leak", halve(low_enough))
     own.set("threshold_enable", 0)
     return bench.reading(own)
+
+
+def _telling(membrane: NDArray[np.int64], spiking: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each circuit the one of its membrane that spikes, the first of several; itself where none does."""
+    result = np.arange(g.CIRCUITS)
+    for circuit in spiking[::-1]:
+        result[membrane == membrane[circuit]] = circuit
+    return result
 
 
 def silent(configuration: Configuration) -> Configuration:
@@ -168,17 +179,6 @@ def strength(bench: Bench, configuration: Configuration, receptor: int, target: 
 
     wanted = np.median(measured(start) / code) * code
     configuration.set(name, proportion(measured, wanted, start, 3, inversely=False))
-
-
-def mean_response(target: NeuronTarget, receptor: int) -> Floats:
-    r"""Mean over 30 us after an event of ``a (e^{-bt} - e^{-at}) / (a - b)``, for a = 1/tau_mem and b = 1/tau_syn.
-
-    It is the response of a membrane with ``tau_mem V' = -V + I`` to a jump of ``I`` by 1, of each circuit.
-    """
-    a = 1.0 / target.of_all("tau_mem")
-    # apart, so that nothing cancels; by a millionth, as circuits are
-    b = (1.0 + 1e-6) / target.of_all(f"tau_syn_{('exc', 'inh')[receptor]}")
-    return a * ((1.0 - np.exp(-b * WINDOW)) / b - (1.0 - np.exp(-a * WINDOW)) / a) / ((a - b) * WINDOW)
 
 
 def expected_strength(physics: Physics, target: NeuronTarget, receptor: int) -> Floats:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
 from saltation.errors import CalibrationError
+from saltation.model.checks import freeze
 
 Floats = NDArray[np.float64]
 
@@ -138,6 +139,8 @@ class NeuronTarget:
                     f"NeuronTarget.{each.name} must be at least {_LEAST[each.name]:g} in size, else it cannot be "
                     f"measured; got {float(np.abs(array).min()):g}; leave it out for none"
                 )
+            if array.ndim:  # the caller's own may be written to later
+                object.__setattr__(self, each.name, freeze(np.array(array)))
         self._check_adaptation()
         for receptor in RECEPTORS:
             self._check_conductance(receptor)
