@@ -34,7 +34,7 @@ def yinyang_table(record: dict[str, Any]) -> str:
         "| Yin-Yang, 5-120-3 | chips | epochs | test set, % | each chip, % | spikes | an epoch, s |",
         "|---|---|---|---|---|---|---|",
     ]
-    kinds = sorted({run["kind"] for run in record["runs"]}, key=lambda kind: [*WORDS, kind].index(kind))
+    kinds = sorted({run["kind"] for run in record["runs"]}, key=lambda kind: ([*WORDS, kind].index(kind), kind))
     for kind in kinds:
         runs = sorted((run for run in record["runs"] if run["kind"] == kind), key=lambda run: run["serial"])
         values = [100 * run["test_accuracy"] for run in runs]
