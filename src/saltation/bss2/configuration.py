@@ -274,7 +274,7 @@ class Configuration(Mapping[str, Ints]):
             if content.startswith(b"PK"):
                 hint = "; it is an NPZ file: Calibration.load reads a calibration, whose apply(configuration) writes it"
             raise FileFormatError(
-                f"{path} is not a configuration, which Configuration.save writes as JSON{hint}"
+                f"{path} does not hold a configuration, which Configuration.save writes as JSON{hint}"
             ) from error
         return cls.from_dict(stored, str(path))
 
