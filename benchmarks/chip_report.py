@@ -6,6 +6,7 @@ Writes the blocks of the page; the words around them are kept.
 """
 
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -189,18 +190,27 @@ def figure(record: dict[str, Any]) -> None:
     picture.savefig(FIGURE, dpi=150)
 
 
+BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "calibration": calibration_table,
+    "speed": speed_table,
+    "yinyang": yinyang_table,
+    "gradients": gradients_table,
+    "mnist": mnist_table,
+    "scales": scales_table,
+}
+"""Blocks of the page by the file that they are made of, ``chip_<name>.json``."""
+
+
+def block(name: str) -> str:
+    """A block of the page, as what is recorded gives it."""
+    return BLOCKS[name](load_record(RESULTS / f"chip_{name}.json", SCHEMA_VERSION))
+
+
 @click.command()
 def main() -> None:
-    replace_block(PAGE, "yin-yang", yinyang_table(load_record(RESULTS / "chip_yinyang.json", SCHEMA_VERSION)))
-    record = load_record(RESULTS / "chip_gradients.json", SCHEMA_VERSION)
-    replace_block(
-        PAGE, "calibration", calibration_table(load_record(RESULTS / "chip_calibration.json", SCHEMA_VERSION))
-    )
-    replace_block(PAGE, "speed", speed_table(load_record(RESULTS / "chip_speed.json", SCHEMA_VERSION)))
-    replace_block(PAGE, "scales", scales_table(load_record(RESULTS / "chip_scales.json", SCHEMA_VERSION)))
-    replace_block(PAGE, "mnist", mnist_table(load_record(RESULTS / "chip_mnist.json", SCHEMA_VERSION)))
-    replace_block(PAGE, "gradients", gradients_table(record))
-    figure(record)
+    for name in BLOCKS:
+        replace_block(PAGE, name, block(name))
+    figure(load_record(RESULTS / "chip_gradients.json", SCHEMA_VERSION))
 
 
 if __name__ == "__main__":

@@ -36,3 +36,14 @@ def test_a_block_replaces_the_one_that_is_there(tmp_path):
     text = page.read_text()
     assert text.startswith("# Speed\n\nBefore.\n") and text.endswith("After.\n")
     assert "two" in text and "one" not in text and text.count("<!-- speed:begin -->") == 1
+
+
+@pytest.mark.parametrize("name", ["calibration", "speed", "yinyang", "gradients", "mnist", "scales"])
+def test_tables_of_the_chip_are_what_is_recorded(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(pages.__file__).parent))
+    chip_report = importlib.import_module("chip_report")
+    assert name in chip_report.BLOCKS
+    page = chip_report.PAGE.read_text(encoding="utf-8")
+    between = page.split(f"<!-- {name}:begin -->")[1].split(f"<!-- {name}:end -->")[0]
+    assert between.strip() == chip_report.block(name).strip()
+    assert len(chip_report.BLOCKS) == 6
