@@ -418,3 +418,15 @@ def test_a_run_keeps_its_conditions():
     assert first["weight_scale"] == backend.weight_scales(net)
     assert second["hardware_time"] == pytest.approx(BATCH * (DURATION * 1.2e-3 + 1e-7))
     assert sal.simulate(net, stimulus(), DURATION).conditions == {}
+
+
+def test_a_window_in_milliseconds_is_told_once():
+    backend, events = Backend(Chip(0, **IDEAL)), {"in": sal.Spikes.from_latencies(np.full((1, 20), 1e-3))}
+    with pytest.warns(
+        ChipWarning, match=r"the window of 40 s is 5,000 times as long as the slowest time constant, 0\.008 s"
+    ):
+        sal.simulate(network(), events, 40.0, backend=backend)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ChipWarning)
+        sal.simulate(network(), events, 40.0, backend=backend)
+        sal.simulate(network(), events, 1.0, backend=Backend(Chip(0, **IDEAL)))

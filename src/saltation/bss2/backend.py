@@ -14,6 +14,7 @@ from saltation.bss2.backend_arguments import (
     checked_calibrations,
     checked_chips,
     checked_offset,
+    tell_long_windows,
     tell_other_targets,
 )
 from saltation.bss2.calibration import Calibration, calibrate
@@ -210,6 +211,7 @@ class Backend(Abstract):
         """Run all samples on the chip, and the adjoint's model at what it observed."""
         _refuse(job)
         placed = self._place(job.plan)
+        tell_long_windows(job.duration, job.plan.populations, placed.tell)
         weights = {key: placed.rounded(key, projection) for key, projection in job.plan.projections.items()}
         pieces: dict[str, list[tuple[Ints, Spikes]]] = {}
         spikes: dict[str, Spikes] = dict(job.stimulus)

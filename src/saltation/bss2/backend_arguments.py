@@ -1,7 +1,7 @@
 """Arguments of `Backend`, checked: chips, calibrations, the offset of time."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -11,11 +11,15 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.calibration import Calibration, NeuronTarget
 from saltation.bss2.chip import Chip
 from saltation.errors import ChipWarning, ParameterError
+from saltation.model import LI, LIF, Population
 from saltation.model.checks import caller_level
 
 Ints = NDArray[np.int64]
 
 MEASURED: Final = "measured"
+
+# time constants in a window; closed loops of seconds have some hundreds
+_LONG = 2000
 
 
 def checked_offset(given: float | str) -> float | Literal["measured"]:
@@ -91,4 +95,17 @@ def tell_other_targets(calibration: Calibration, target: NeuronTarget, circuits:
             "take that of Backend(chip).calibration(network)",
             ChipWarning,
             stacklevel=caller_level(),
+        )
+
+
+def tell_long_windows(duration: float, populations: Mapping[str, Population], tell: Callable[[str, str], None]) -> None:
+    """Say that a window is longer than anything that goes on in it: it was probably given in milliseconds."""
+    slowest = max(
+        (float(np.max(each.tau_mem)) for each in populations.values() if isinstance(each, LIF | LI)), default=0.0
+    )
+    if slowest and duration > _LONG * slowest:
+        tell(
+            "long",
+            f"the window of {duration:g} s is {duration / slowest:,.0f} times as long as the slowest time constant, "
+            f"{slowest:g} s, and is emulated as such; times are in seconds: milliseconds are 1e-3",
         )
