@@ -100,10 +100,9 @@ def tell_other_targets(calibration: Calibration, target: NeuronTarget, circuits:
 
 def tell_long_windows(duration: float, populations: Mapping[str, Population], tell: Callable[[str, str], None]) -> None:
     """Say that a window is longer than anything that goes on in it: it was probably given in milliseconds."""
-    slowest = max(
-        (float(np.max(each.tau_mem)) for each in populations.values() if isinstance(each, LIF | LI)), default=0.0
-    )
-    if slowest and duration > _LONG * slowest:
+    times = [float(np.max(each.tau_mem)) for each in populations.values() if isinstance(each, LIF | LI)]
+    slowest = max(times, default=float("inf"))
+    if duration > _LONG * slowest:
         tell(
             "long",
             f"the window of {duration:g} s is {duration / slowest:,.0f} times as long as the slowest time constant, "
