@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from saltation.continual.methods.base import Batch, Method
+from saltation.continual.methods.base import Batch, Method, competing
 from saltation.continual.streams import Part, Stream
 from saltation.errors import ParameterError
 from saltation.model.checks import integer
@@ -156,7 +156,6 @@ def _accuracies(module: nn.Module, stream: Stream) -> Floats:
                     f"learn.stream has {stream.labels} labels; got a module with {logits.shape[1]} outputs; give it "
                     "one output for each label"
                 )
-            allowed = logits if batch.mask is None else logits.masked_fill(~batch.mask, -torch.inf)
-            right += int((allowed.argmax(dim=1) == batch.y).sum())
+            right += int((competing(logits, batch.mask).argmax(dim=1) == batch.y).sum())
         found[j] = right / len(task)
     return found

@@ -1,6 +1,6 @@
 """What trainings on an emulated chip share: how it is made, and how many runs it has had."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -34,26 +34,19 @@ class ChipSettings(Protocol):
         """Whether circuits have codes of their own."""
         ...
 
+    def operating_point(self) -> dict[str, dict[str, float]]:
+        """Leak and threshold in LSB of the CADC, and strength of inputs, of each population."""
+        ...
 
-def make_on_chip(
-    settings: ChipSettings,
-    leak: Mapping[str, float],
-    threshold: Mapping[str, float],
-    *,
-    strength: int | Mapping[str, int] = 500,
-    adjoint: Grid | None = None,
-    threads: int | None = None,
-) -> OnChip:
+
+def make_on_chip(settings: ChipSettings, *, adjoint: Grid | None = None, threads: int | None = None) -> OnChip:
     """Give a backend with a chip of its own: what one has run does not change the noise of another.
 
     Parameters
     ----------
     settings : ChipSettings
-        Serial number, rows of a synapse, imperfections and whether the chip is calibrated.
-    leak, threshold : dict of str to float
-        Where each population is on the chip, in LSB of its CADC.
-    strength : int or dict of str to int
-        Of inputs, `i_synin_gm` of the backend.
+        Serial number, rows of a synapse, imperfections, whether the chip is calibrated, and where populations are on
+        it: its ``strength`` is `i_synin_gm` of the backend.
     adjoint : Grid, optional
         For surrogate gradients; EventProp without it.
     threads : int, optional
@@ -68,18 +61,19 @@ def make_on_chip(
     --------
     >>> from saltation.experiments.mnist import Settings
     >>> from saltation.experiments.on_chip import make_on_chip
-    >>> make_on_chip(Settings(serial=3), {"hid": 80.0}, {"hid": 150.0}).chip.serial
+    >>> make_on_chip(Settings(backend="bss2", serial=3)).chip.serial
     3
     """
+    point = settings.operating_point()
     variation, noise = imperfect(settings.imperfections)
     return OnChip(
         Chip(settings.serial, variation=variation, noise=noise, threads=threads),
         calibrated=settings.calibrated,
         adjoint=adjoint,
-        leak=leak,
-        threshold=threshold,
+        leak=point["leak"],
+        threshold=point["threshold"],
         rows=settings.rows,
-        i_synin_gm=strength,
+        i_synin_gm={name: int(code) for name, code in point["strength"].items()},
         threads=threads,
     )
 

@@ -1,8 +1,8 @@
 """Arguments of a callback, cut into small pieces.
 
-JAX copies what a callback is given, in the background where it is large: more than 100 KiB in the jaxlibs that were
-looked at.  The callback waits for the copy; with one processor it sits on the only thread that could make it, and both
-wait for ever.  Small arrays are copied at once.
+JAX copies what a callback is given, in the background where it is large; from what size on is jaxlib's affair.  The
+callback waits for the copy; with one processor it sits on the only thread that could make it, and both wait for ever.
+Small arrays are copied at once, and a test that would hang otherwise sees to it that these pieces are.
 """
 
 from collections.abc import Callable

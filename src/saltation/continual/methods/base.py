@@ -81,6 +81,11 @@ class Method(ABC):
         """Bytes kept from one task to the next, beside the network and its optimiser."""
 
 
+def competing(logits: Tensor, mask: Tensor | None) -> Tensor:
+    """Logits of labels that compete; minus infinity of others."""
+    return logits if mask is None else logits.masked_fill(~mask, -torch.inf)
+
+
 def cross_entropy(logits: Tensor, batch: Batch, reduction: str = "mean") -> Tensor:
     """Cross-entropy of the labels that compete.
 
@@ -88,8 +93,7 @@ def cross_entropy(logits: Tensor, batch: Batch, reduction: str = "mean") -> Tens
 
         -log(exp(h_y) / sum over allowed c of exp(h_c))
     """
-    allowed = logits if batch.mask is None else logits.masked_fill(~batch.mask, -torch.inf)
-    return nn.functional.cross_entropy(allowed, batch.y, reduction=reduction)
+    return nn.functional.cross_entropy(competing(logits, batch.mask), batch.y, reduction=reduction)
 
 
 def masked_loss(logits: Tensor, labelled: Any, reduction: str) -> Tensor:

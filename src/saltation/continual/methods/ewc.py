@@ -11,6 +11,7 @@ from saltation.continual.methods.base import (
     Method,
     check_method,
     check_strength,
+    competing,
     cross_entropy,
     descend,
     masked_loss,
@@ -113,8 +114,7 @@ class EWC(Method):
         for part in chosen.split(_AT_ONCE):
             batch = task[part]
             with torch.no_grad():
-                logits = self.module(batch.x)
-                allowed = logits if batch.mask is None else logits.masked_fill(~batch.mask, -torch.inf)
+                allowed = competing(self.module(batch.x), batch.mask)
                 drawn = torch.multinomial(allowed.softmax(dim=1), 1, generator=self._generator)[:, 0]
             labels = drawn if batch.mask is None else (drawn, batch.mask)
             per_example_gradients(self.module, batch.x, labels, masked_loss)

@@ -34,8 +34,8 @@ _INTEGERS = {
 
 # Where the model is on the chip, in LSB, and the strength of inputs. With one row a synapse the swing of the hidden
 # layer must leave weights within 63, and strong inputs do: one of 1 is 26 here. A trained readout has voltages of -10
-# to 15 units; with 10 LSB each and not 6, more of them were at an end of the CADC, and less was learned. Its inputs are
-# weaker, so that its weights use more of their steps.
+# to 15 units; with 10 LSB each and not 6, as tried on digits, more were at an end of the CADC, and less was learned.
+# Its inputs are weaker, so that its weights use more of their steps.
 _ON_THE_CHIP = {
     "leak": {"hid": 60.0, "out": 100.0},
     "threshold": {"hid": 180.0, "out": 106.0},

@@ -196,9 +196,7 @@ def make_backend(settings: Settings, threads: int | None) -> Backend:
         return Exact(threads=threads)
     from saltation.experiments.on_chip import make_on_chip
 
-    point = settings.operating_point()
-    strength = {name: int(code) for name, code in point["strength"].items()}
-    return make_on_chip(settings, point["leak"], point["threshold"], strength=strength, threads=threads)
+    return make_on_chip(settings, threads=threads)
 
 
 def _convolution(settings: Settings) -> Conv2d | None:

@@ -129,17 +129,10 @@ def make_backend(settings: Settings, threads: int | None) -> Backend:
     gradient = "surrogate" if settings.surrogate_gradients else "eventprop"
     grid = Grid(settings.dt, surrogate=SuperSpike(settings.beta), gradient=gradient, threads=threads)
     if settings.backend == "bss2":
-        return _on_chip(settings, grid if settings.surrogate_gradients else None, threads)
+        from saltation.experiments.on_chip import make_on_chip
+
+        return make_on_chip(settings, adjoint=grid if settings.surrogate_gradients else None, threads=threads)
     return grid
-
-
-def _on_chip(settings: Settings, adjoint: Grid | None, threads: int | None) -> Backend:
-    from saltation.experiments.on_chip import make_on_chip
-
-    point = settings.operating_point()
-    strength = {name: int(code) for name, code in point["strength"].items()}
-    given = settings, point["leak"], point["threshold"]
-    return make_on_chip(*given, strength=strength, adjoint=adjoint, threads=threads)
 
 
 def with_values(network: Network, values: Mapping[str, Floats]) -> Network:
