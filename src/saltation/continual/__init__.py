@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from saltation.continual.learning import Learned, learn
     from saltation.continual.methods import AGEM, EWC, SI, Descent, Ensemble, Joint, LwF, Method, Replay
     from saltation.continual.optimiser import NTE
+    from saltation.continual.outer import OuterProducts
     from saltation.continual.spiking import SpikingModule
     from saltation.continual.transformation import (
         NTEState,
@@ -63,6 +64,7 @@ _LAZY = {
     "Method": ("methods", "torch"),
     "NTE": ("optimiser", "torch"),
     "NTEState": ("transformation", "jax"),
+    "OuterProducts": ("outer", "torch"),
     "Replay": ("methods", "torch"),
     "SI": ("methods", "torch"),
     "SpikingModule": ("spiking", "torch"),
@@ -95,6 +97,7 @@ __all__ = [
     "Method",
     "NTEReport",
     "NTEState",
+    "OuterProducts",
     "Posterior",
     "Replay",
     "SpikingModule",

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from saltation.continual.dense_layers import Factored, factored_gradients
 from saltation.continual.spiking import Loss, SpikingModule, spiking_gradients
 from saltation.errors import ParameterError
 from saltation.torch.module import NetworkModule
@@ -21,15 +22,19 @@ _NORMALISATIONS = (
 )
 
 
-def per_example_gradients(module: nn.Module, x: Any, y: Any, loss: Loss = nn.functional.cross_entropy) -> Tensor:
+def per_example_gradients(
+    module: nn.Module, x: Any, y: Any, loss: Loss = nn.functional.cross_entropy, *, dense: bool = False
+) -> Tensor:
     """Leave the gradient of each example in ``parameter.grad_sample``, and give the losses.
 
     ::
 
         parameter.grad_sample[k] = d loss(module(x_k), y_k) / d parameter
 
-    `NTE` takes them from there. They need as much memory as the batch has examples times the parameters: where that is
-    too much, take the batch in pieces, and call `NTE.accumulate` after each.
+    `NTE` takes them from there. Where all trained parameters are those of dense layers, each called once with [batch,
+    input], gradients of their weights are `OuterProducts`: they cost what gradient descent does. Otherwise they are
+    tensors, which need as much memory as the batch has examples times the parameters: where that is too much, take the
+    batch in pieces, and call `NTE.accumulate` after each.
 
     Parameters
     ----------
@@ -41,6 +46,9 @@ def per_example_gradients(module: nn.Module, x: Any, y: Any, loss: Loss = nn.fun
         Labels [batch], or whatever the loss takes, the batch first.
     loss : callable
         ``loss(logits, y, reduction="none")`` gives one number for each example.
+
+    dense : bool
+        Whether all of them are formed as tensors.
 
     Returns
     -------
@@ -60,10 +68,11 @@ def per_example_gradients(module: nn.Module, x: Any, y: Any, loss: Loss = nn.fun
     >>> module = torch.nn.Linear(2, 3)
     >>> per_example_gradients(module, torch.ones(4, 2), torch.tensor([0, 1, 2, 0])).shape
     torch.Size([4])
-    >>> module.weight.grad_sample.shape
-    torch.Size([4, 3, 2])
+    >>> module.weight.grad_sample.shape, module.bias.grad_sample.shape
+    (torch.Size([4, 3, 2]), torch.Size([4, 3]))
     """
     values = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
+    gradients: Mapping[str, Factored]
     if isinstance(module, SpikingModule):
         given: list[Tensor] = []
 
@@ -74,7 +83,8 @@ def per_example_gradients(module: nn.Module, x: Any, y: Any, loss: Loss = nn.fun
         gradients, losses = spiking_gradients(module, kept, x, y), given[0].detach()
     else:
         check_vmap("per_example_gradients", module)
-        gradients, losses = _with_losses(module, loss)(values, x, y)
+        factored = None if dense else factored_gradients(module, loss, x, y)
+        gradients, losses = factored or _with_losses(module, loss)(values, x, y)
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             parameter.grad_sample = gradients[name]  # type: ignore[attr-defined]  the name that Opacus has for it

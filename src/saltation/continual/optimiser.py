@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, final
 import torch
 from torch import Tensor, nn
 
+from saltation.continual.outer import OuterProducts, log_factors
 from saltation.continual.report import NTEReport
 from saltation.errors import GradientError, ParameterError
 from saltation.model.checks import number
@@ -242,7 +243,9 @@ class NTE(torch.optim.Optimizer):
                     continue
                 self._check_alive(p, found)
                 batches.add(len(found))
-                exponents, raised = log_factors(found, self._delta(p).sign(), group["lr"], self._floor)
+                given = (self._delta(p).sign(), group["lr"], self._floor)
+                factored = isinstance(found, OuterProducts)
+                exponents, raised = found.log_factors(*given) if factored else log_factors(found, *given)
                 fresh.append((p, exponents))
                 clamped += raised
         if len(batches) != 1:
@@ -261,7 +264,7 @@ class NTE(torch.optim.Optimizer):
                 "NTE: with gradient_at='seed' gradients have to be taken inside of 'with optimiser.at_gradient_point()'"
             )
 
-    def _taken(self, p: nn.Parameter) -> Tensor | None:
+    def _taken(self, p: nn.Parameter) -> Tensor | OuterProducts | None:
         if self._batch == "sum":
             found, p.grad = p.grad, None
             return None if found is None else found.unsqueeze(0)
@@ -276,7 +279,7 @@ class NTE(torch.optim.Optimizer):
         p.grad_sample = None  # type: ignore[attr-defined]
         return found
 
-    def _check_alive(self, p: nn.Parameter, found: Tensor) -> None:
+    def _check_alive(self, p: nn.Parameter, found: Tensor | OuterProducts) -> None:
         fixed = self._gradient_at == "seed" and self._seed_point == "origin" and "point" not in self.state[p]
         if fixed and not bool(found.any()):
             raise GradientError(
@@ -336,10 +339,13 @@ class NTE(torch.optim.Optimizer):
         waiting = any("log" in self.state[p] for _, p in parts)
         if not waiting or any(getattr(p, name, None) is not None for _, p in parts):
             self.accumulate()
-        exponents = [group["tempering"] * self.state[p].pop("log", p.new_zeros(())) for group, p in parts]
+        exponents = [self.state[p].pop("log") if "log" in self.state[p] else torch.zeros_like(p) for _, p in parts]
+        for (group, _), exponent in zip(parts, exponents, strict=True):
+            if group["tempering"] != 1.0:
+                exponent.mul_(group["tempering"])
         # The rescaling cancels it, and without it a large factor would overflow.
         top = max(float(e.max()) for e in exponents) if self._renormalise else 0.0
-        new = [self._delta(p) * (e - top).exp() for (_, p), e in zip(parts, exponents, strict=True)]
+        new = [e.sub_(top).exp_().mul_(self._delta(p)) for (_, p), e in zip(parts, exponents, strict=True)]
         return new, sum(float(delta.abs().sum(dtype=torch.float64)) for delta in new)
 
     def _at_once(self, parts: _Parts) -> tuple[list[Tensor], float] | None:
@@ -401,20 +407,6 @@ class NTE(torch.optim.Optimizer):
         # the entropy of |delta| / total
         effective = float(torch.tensor(total).double().log().sub(weighted / total).exp()) if total else 0.0
         return NTEReport(experts=experts, limited=limited, dead=dead, effective=effective, **counts)
-
-
-def log_factors(gradients: Tensor, signs: Tensor, lr: float, floor: float) -> tuple[Tensor, int]:
-    """Logarithms of the factors, summed over the examples, and how many were raised to the floor; in place.
-
-    ::
-
-        sum_k log max(1 - lr s g_k, floor)
-    """
-    minus = gradients.mul_(-lr * signs)
-    clamped = 0
-    if minus.numel() and not float(minus.min()) >= floor - 1.0:
-        clamped = int((minus < floor - 1.0).sum())
-    return minus.clamp_(min=floor - 1.0).log1p_().sum(dim=0), clamped
 
 
 def _largest(gradient: Tensor) -> float:

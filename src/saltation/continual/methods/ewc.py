@@ -18,6 +18,7 @@ from saltation.continual.methods.base import (
     size_of,
     trained,
 )
+from saltation.continual.outer import OuterProducts
 from saltation.model.checks import integer
 
 __all__ = ["EWC"]
@@ -119,8 +120,9 @@ class EWC(Method):
             labels = drawn if batch.mask is None else (drawn, batch.mask)
             per_example_gradients(self.module, batch.x, labels, masked_loss)
             for total, p in zip(found, trained(self.module), strict=True):
-                total += p.grad_sample.square().sum(dim=0) / len(chosen)  # type: ignore[attr-defined]
-                p.grad_sample = None  # type: ignore[attr-defined]
+                g, p.grad_sample = p.grad_sample, None  # type: ignore[attr-defined]
+                squares = g.sum_of_squares() if isinstance(g, OuterProducts) else g.square().sum(dim=0)
+                total += squares / len(chosen)
         return found
 
     def memory(self) -> int:

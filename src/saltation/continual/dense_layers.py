@@ -1,0 +1,124 @@
+"""Gradients of each example for a module whose trained parameters are those of dense layers; PyTorch.
+
+One forward and one backward pass of the whole batch, as for gradient descent, give what each layer got and the
+gradients of what it gave; those of the weights of one example are their outer product.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from saltation.continual.outer import OuterProducts
+from saltation.continual.spiking import Loss
+
+__all__ = ["Factored", "factored_gradients"]
+
+Factored = Tensor | OuterProducts
+
+
+@final
+@dataclass(slots=True)
+class _Call:
+    """What a layer got, and where in the graph its output is."""
+
+    x: Tensor
+    version: int
+    edge: GradientEdge
+    calls: int = 1
+
+
+@final
+@dataclass(slots=True)
+class _Layers:
+    """The dense layers of a module, and their calls in a forward pass."""
+
+    called: dict[nn.Linear, _Call] = field(default_factory=dict)
+
+    def note(self, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+        """Forward hook."""
+        assert isinstance(layer, nn.Linear)
+        if layer in self.called:
+            self.called[layer].calls += 1
+            return
+        # An edge, and not the output: activations may work in place, and then the output is another one.
+        self.called[layer] = _Call(given[0].detach(), given[0]._version, get_gradient_edge(output))
+
+
+def factored_gradients(module: nn.Module, loss: Loss, x: Any, y: Any) -> tuple[dict[str, Factored], Tensor] | None:
+    """Gradients of each example by parameter, and the losses; None where a parameter is not of a dense layer alone.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        From inputs [batch, ...] to logits; what an example gives may depend on no other example.
+    loss : callable
+        ``loss(logits, y, reduction="none")`` gives one number for each example.
+    x, y : inputs and labels
+        A batch.
+
+    Returns
+    -------
+    dict of str to OuterProducts or Tensor, and Tensor [batch]
+        Weights as outer products, biases as [batch, output].
+    """
+    names = {p: name for name, p in module.named_parameters() if p.requires_grad}
+    layers = _dense_layers(module)
+    owned = [p for layer in layers for p in layer.parameters(recurse=False) if p.requires_grad]
+    if not names or len(owned) != len(names) or {*owned} != {*names}:
+        return None  # also where two layers share a parameter
+    seen = _Layers()
+    hooks = [layer.register_forward_hook(seen.note) for layer in layers]
+    try:
+        with torch.enable_grad():
+            losses = loss(module(x), y, reduction="none")
+            total = losses.sum()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    calls = [seen.called.get(layer) for layer in layers]
+    plain = [call for call in calls if call is not None and _is_plain(call, len(losses))]
+    uses = _uses(total)
+    if len(plain) != len(layers) or any(uses.get(p, 0) > 1 for p in names):
+        return None
+    bars = torch.autograd.grad(total, [call.edge for call in plain], allow_unused=True)
+    found: dict[str, Factored] = {}
+    for layer, call, bar in zip(layers, plain, bars, strict=True):
+        own = [p for p in layer.parameters(recurse=False) if p.requires_grad]
+        # its input was changed in place since; or the loss depends on its parameters, but not through this call
+        if call.x._version != call.version or (bar is None and any(p in uses for p in own)):
+            return None
+        left = call.x.new_zeros(len(losses), layer.out_features) if bar is None else bar
+        for p in own:
+            found[names[p]] = OuterProducts(left, call.x) if p is layer.weight else left
+    return found, losses.detach()
+
+
+def _dense_layers(module: nn.Module) -> list[nn.Linear]:
+    """Dense layers with trained parameters."""
+    found = [part for part in module.modules() if type(part) is nn.Linear]
+    return [layer for layer in found if any(p.requires_grad for p in layer.parameters(recurse=False))]
+
+
+def _is_plain(call: _Call, batch: int) -> bool:
+    return call.calls == 1 and call.x.ndim == 2 and len(call.x) == batch
+
+
+def _uses(total: Tensor) -> dict[Tensor, int]:
+    """How often each parameter that a sum depends on is used on the way to it."""
+    found: dict[Tensor, int] = {}
+    pending: list[Any] = [total.grad_fn]
+    seen: set[Any] = set()
+    while pending:
+        node = pending.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        for child, _ in node.next_functions:
+            if hasattr(child, "variable"):
+                found[child.variable] = found.get(child.variable, 0) + 1
+            else:
+                pending.append(child)
+    return found
