@@ -1,4 +1,4 @@
-"""`Recipe`: what the settings of all trainings share."""
+"""`Values` and `Recipe`: what the settings of all trainings share."""
 
 import dataclasses
 import math
@@ -8,39 +8,15 @@ from typing import Any, Self
 
 from saltation.errors import ParameterError
 
-__all__ = ["SCHEDULES", "Recipe"]
+__all__ = ["SCHEDULES", "Recipe", "Values"]
 
 SCHEDULES = ("exponential", "cosine")
 
 
-class Recipe(ABC):
-    """A frozen dataclass of all numbers that decide the result of a training.
-
-    ::
-
-        learning rate of epoch e = 0, 1, ...:   learning_rate * decay**e                          (exponential)
-                                                learning_rate * (1 + cos(pi e / epochs)) / 2      (cosine)
-    """
+class Values(ABC):
+    """A frozen dataclass of all numbers that decide the result of a run."""
 
     __slots__ = ()
-
-    epochs: int
-    learning_rate: float
-    decay: float
-    schedule: str
-
-    def learning_rate_of(self, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 0.
-
-        Examples
-        --------
-        >>> from saltation.experiments.yinyang import RECIPES
-        >>> [round(RECIPES["published"].learning_rate_of(epoch), 6) for epoch in (0, 1, 2)]
-        [0.005, 0.00475, 0.004513]
-        """
-        if self.schedule == "cosine":
-            return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.epochs))
-        return self.learning_rate * self.decay**epoch
 
     def to_dict(self) -> dict[str, Any]:
         """Give the values by name.
@@ -52,15 +28,6 @@ class Recipe(ABC):
         3
         """
         return {field.name: getattr(self, field.name) for field in self._fields()}
-
-    def operating_point(self) -> dict[str, dict[str, float]]:
-        """Leak and threshold in LSB, and the strength of inputs, of each population; none where there is no chip."""
-        return {}
-
-    def to_config(self) -> dict[str, Any]:
-        """Give the values by name, and with them what else decides a run on a chip."""
-        point = self.operating_point()
-        return self.to_dict() | ({"operating_point": point} if point else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -89,3 +56,42 @@ class Recipe(ABC):
     @classmethod
     def _fields(cls) -> tuple[dataclasses.Field[Any], ...]:
         return dataclasses.fields(cls)  # type: ignore[arg-type]  # what derives from this is a dataclass
+
+
+class Recipe(Values):
+    """A frozen dataclass of all numbers that decide the result of a training.
+
+    ::
+
+        learning rate of epoch e = 0, 1, ...:   learning_rate * decay**e                          (exponential)
+                                                learning_rate * (1 + cos(pi e / epochs)) / 2      (cosine)
+    """
+
+    __slots__ = ()
+
+    epochs: int
+    learning_rate: float
+    decay: float
+    schedule: str
+
+    def learning_rate_of(self, epoch: int) -> float:
+        """Learning rate of an epoch, counted from 0.
+
+        Examples
+        --------
+        >>> from saltation.experiments.yinyang import RECIPES
+        >>> [round(RECIPES["published"].learning_rate_of(epoch), 6) for epoch in (0, 1, 2)]
+        [0.005, 0.00475, 0.004513]
+        """
+        if self.schedule == "cosine":
+            return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.epochs))
+        return self.learning_rate * self.decay**epoch
+
+    def operating_point(self) -> dict[str, dict[str, float]]:
+        """Leak and threshold in LSB, and the strength of inputs, of each population; none where there is no chip."""
+        return {}
+
+    def to_config(self) -> dict[str, Any]:
+        """Give the values by name, and with them what else decides a run on a chip."""
+        point = self.operating_point()
+        return self.to_dict() | ({"operating_point": point} if point else {})
