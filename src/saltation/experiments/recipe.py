@@ -1,64 +1,21 @@
-"""`Values` and `Recipe`: what the settings of all trainings share."""
+"""`Recipe`: what the settings of all trainings share; `from_values`."""
 
 import dataclasses
 import math
 from abc import ABC
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from saltation.errors import ParameterError
 
-__all__ = ["SCHEDULES", "Recipe", "Values"]
+__all__ = ["SCHEDULES", "Recipe", "from_values"]
 
 SCHEDULES = ("exponential", "cosine")
 
-
-class Values(ABC):
-    """A frozen dataclass of all numbers that decide the result of a run."""
-
-    __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the values by name.
-
-        Examples
-        --------
-        >>> from saltation.experiments.yinyang import Settings
-        >>> Settings(seed=3).to_dict()["seed"]
-        3
-        """
-        return {field.name: getattr(self, field.name) for field in self._fields()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build from values by name; names that are missing keep their defaults.
-
-        Raises
-        ------
-        ParameterError
-            If a name is unknown or a value not allowed.
-
-        Examples
-        --------
-        >>> from saltation.experiments.yinyang import Settings
-        >>> Settings.from_dict({"seed": 3}).seed
-        3
-        """
-        known = {field.name for field in cls._fields()}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ParameterError(
-                f"{cls.__name__}: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file "
-                "may be of a later version"
-            )
-        return cls(**values)
-
-    @classmethod
-    def _fields(cls) -> tuple[dataclasses.Field[Any], ...]:
-        return dataclasses.fields(cls)  # type: ignore[arg-type]  # what derives from this is a dataclass
+Kind = TypeVar("Kind")
 
 
-class Recipe(Values):
+class Recipe(ABC):
     """A frozen dataclass of all numbers that decide the result of a training.
 
     ::
@@ -87,6 +44,17 @@ class Recipe(Values):
             return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.epochs))
         return self.learning_rate * self.decay**epoch
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give the values by name.
+
+        Examples
+        --------
+        >>> from saltation.experiments.yinyang import Settings
+        >>> Settings(seed=3).to_dict()["seed"]
+        3
+        """
+        return {field.name: getattr(self, field.name) for field in self._fields()}
+
     def operating_point(self) -> dict[str, dict[str, float]]:
         """Leak and threshold in LSB, and the strength of inputs, of each population; none where there is no chip."""
         return {}
@@ -95,3 +63,49 @@ class Recipe(Values):
         """Give the values by name, and with them what else decides a run on a chip."""
         point = self.operating_point()
         return self.to_dict() | ({"operating_point": point} if point else {})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from values by name; names that are missing keep their defaults.
+
+        Raises
+        ------
+        ParameterError
+            If a name is unknown or a value not allowed.
+
+        Examples
+        --------
+        >>> from saltation.experiments.yinyang import Settings
+        >>> Settings.from_dict({"seed": 3}).seed
+        3
+        """
+        return from_values(cls, values)
+
+    @classmethod
+    def _fields(cls) -> tuple[dataclasses.Field[Any], ...]:
+        return dataclasses.fields(cls)  # type: ignore[arg-type]  # what derives from this is a dataclass
+
+
+def from_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
+    """Build a dataclass of settings from values by name; names that are missing keep their defaults.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or a value not allowed.
+
+    Examples
+    --------
+    >>> from saltation.experiments.recipe import from_values
+    >>> from saltation.experiments.yinyang import Settings
+    >>> from_values(Settings, {"seed": 3}).seed
+    3
+    """
+    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # what is given is a dataclass
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ParameterError(
+            f"{kind.__name__}: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file may be "
+            "of a later version"
+        )
+    return kind(**values)

@@ -1,4 +1,4 @@
-"""Continual learning: permuted, rotated and divided pictures, one task after another, by the tangent ensemble and others.
+"""Continual learning: pictures permuted, turned or divided, task after task, by the tangent ensemble and others.
 
 A network is trained on one task after another and tested on all of them after each. `recipe` gives the settings of a
 method; the command is ``saltation run continual``.

@@ -67,7 +67,7 @@ def make_stream(
     Returns
     -------
     Stream
-        Inputs are [n, pixels], float32 where standardised, float64 else.
+        Inputs are [n, pixels], one picture row after row.
 
     Raises
     ------

@@ -7,7 +7,6 @@ import numpy as np
 
 from saltation.errors import ParameterError
 from saltation.experiments.continual.problems import check_stream
-from saltation.experiments.recipe import Values
 from saltation.model.checks import integer, number
 
 __all__ = ["BACKENDS", "METHODS", "NETWORKS", "Settings", "recipe", "sub_seed"]
@@ -53,7 +52,7 @@ _SUB_SEEDS = ("stream", "network", "order", "method")
 
 @final
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(Values):
+class Settings:
     """The recipe of a run.
 
     Parameters
