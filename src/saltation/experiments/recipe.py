@@ -105,7 +105,7 @@ def from_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     unknown = sorted(set(values) - known)
     if unknown:
         raise ParameterError(
-            f"{kind.__name__}: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file may be "
-            "of a later version"
+            f"{kind.__name__}: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file may "
+            "be of a later version"
         )
     return kind(**values)
