@@ -8,8 +8,8 @@ import numpy.typing as npt
 __all__ = ["rotate"]
 
 
-def rotate(pictures: npt.NDArray[Any], degrees: float) -> npt.NDArray[np.float64]:
-    """Turn pictures counterclockwise about their middle, with linear interpolation; what comes from outside is 0.
+def rotate(pictures: npt.NDArray[Any], degrees: float, outside: float = 0.0) -> npt.NDArray[np.float64]:
+    """Turn pictures counterclockwise about their middle, with linear interpolation.
 
     ::
 
@@ -21,6 +21,8 @@ def rotate(pictures: npt.NDArray[Any], degrees: float) -> npt.NDArray[np.float64
         Numbers.
     degrees : float
         Angle.
+    outside : float
+        What the pictures are taken to be outside.
 
     Returns
     -------
@@ -51,4 +53,5 @@ def rotate(pictures: npt.NDArray[Any], degrees: float) -> npt.NDArray[np.float64
             weight = (1 - np.abs(source_down - r)) * (1 - np.abs(source_right - c))
             inside = (r >= 0) & (r < height) & (c >= 0) & (c < width)
             turned[:, inside] += weight[inside] * pictures[:, r[inside], c[inside]]
+            turned[:, ~inside] += weight[~inside] * outside
     return turned.reshape(pictures.shape)

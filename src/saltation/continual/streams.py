@@ -1,5 +1,6 @@
 """Streams of tasks out of one set of labelled arrays: permuted, rotated, and split by classes."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, final
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from saltation.continual.rotation import rotate
 from saltation.errors import ParameterError
-from saltation.model.checks import describe, explain, float_array, integer
+from saltation.model.checks import describe, explain, float_array, integer, number
 
 __all__ = ["Arrays", "Stream", "Task", "class_incremental", "permuted", "rotated", "split_classes"]
 
@@ -172,15 +173,17 @@ def permuted(arrays: Arrays, tasks: int, seed: int, *, first: bool = True) -> St
     return Stream(tuple(made), arrays.labels, "domain")
 
 
-def rotated(arrays: Arrays, degrees: Sequence[float]) -> Stream:
+def rotated(arrays: Arrays, degrees: Sequence[float], *, outside: float = 0.0) -> Stream:
     """Make tasks out of a rotation of pictures, by so many degrees counterclockwise in each.
 
     Parameters
     ----------
     arrays : Arrays
-        Pictures [n, height, width].
+        Pictures [n, height, width], or square ones row after row, [n, side * side].
     degrees : sequence of float
         Angles of the tasks.
+    outside : float
+        What the pictures are taken to be outside: the value of their background.
 
     Raises
     ------
@@ -200,13 +203,17 @@ def rotated(arrays: Arrays, degrees: Sequence[float]) -> Stream:
     [[[1.0, 3.0], [0.0, 2.0]]]
     """
     angles = float_array("rotated", "degrees", degrees, shapes=((None,),))
-    if arrays.x.ndim != 3 or not angles.size:
+    outside = number("rotated", "outside", outside)
+    shape = arrays.x.shape[1:]
+    if len(shape) == 1:
+        shape = (math.isqrt(shape[0]),) * 2
+    if len(shape) != 2 or math.prod(shape) != math.prod(arrays.x.shape[1:]) or not angles.size:
         raise ParameterError(
-            f"rotated needs pictures [n, height, width] and one angle or more; got inputs {arrays.x.shape} and "
-            f"{angles.size} angles"
+            "rotated needs pictures [n, height, width], or square ones [n, side * side], and one angle or more; got "
+            f"inputs {arrays.x.shape} and {angles.size} angles"
         )
     classes = tuple(range(arrays.labels))
-    made = [Task(f"{angle:g} degrees", classes, arrays, _rotation(float(angle))) for angle in angles]
+    made = [Task(f"{angle:g} degrees", classes, arrays, _rotation(float(angle), shape, outside)) for angle in angles]
     return Stream(tuple(made), arrays.labels, "domain")
 
 
@@ -292,5 +299,5 @@ def _permutation(order: Ints) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
     return lambda x: x.reshape(len(x), -1)[:, order].reshape(x.shape)
 
 
-def _rotation(degrees: float) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
-    return lambda x: rotate(x, degrees)
+def _rotation(degrees: float, shape: tuple[int, ...], outside: float) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
+    return lambda x: rotate(x.reshape(len(x), *shape), degrees, outside).reshape(x.shape)

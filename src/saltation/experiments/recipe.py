@@ -1,16 +1,18 @@
-"""`Recipe`: what the settings of all trainings share."""
+"""`Recipe`: what the settings of all trainings share; `from_values`."""
 
 import dataclasses
 import math
 from abc import ABC
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from saltation.errors import ParameterError
 
-__all__ = ["SCHEDULES", "Recipe"]
+__all__ = ["SCHEDULES", "Recipe", "from_values"]
 
 SCHEDULES = ("exponential", "cosine")
+
+Kind = TypeVar("Kind")
 
 
 class Recipe(ABC):
@@ -77,15 +79,33 @@ class Recipe(ABC):
         >>> Settings.from_dict({"seed": 3}).seed
         3
         """
-        known = {field.name for field in cls._fields()}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ParameterError(
-                f"{cls.__name__}: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file "
-                "may be of a later version"
-            )
-        return cls(**values)
+        return from_values(cls, values)
 
     @classmethod
     def _fields(cls) -> tuple[dataclasses.Field[Any], ...]:
         return dataclasses.fields(cls)  # type: ignore[arg-type]  # what derives from this is a dataclass
+
+
+def from_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
+    """Build a dataclass of settings from values by name; names that are missing keep their defaults.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or a value not allowed.
+
+    Examples
+    --------
+    >>> from saltation.experiments.recipe import from_values
+    >>> from saltation.experiments.yinyang import Settings
+    >>> from_values(Settings, {"seed": 3}).seed
+    3
+    """
+    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # what is given is a dataclass
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ParameterError(
+            f"{kind.__name__}: names must be among {', '.join(sorted(known))}; got {', '.join(unknown)}; the file may "
+            "be of a later version"
+        )
+    return kind(**values)

@@ -8,6 +8,7 @@ from saltation.continual.gradients import per_example_gradients
 from saltation.continual.methods.base import Batch, Method, check_method, cross_entropy, masked_loss
 from saltation.continual.optimiser import NTE
 from saltation.errors import ParameterError
+from saltation.model.checks import integer
 
 __all__ = ["Ensemble"]
 
@@ -22,11 +23,13 @@ class Ensemble(Method):
         From inputs to logits; a `SpikingModule` is differentiated by EventProp.
     optimiser : NTE
         Of its parameters. With ``batch="sum"`` one gradient of the summed loss is taken for each batch.
+    reseed_every : int, optional
+        Before each so many updates, the first too, `NTE.reseed` is called: gradients are taken there until the next.
 
     Raises
     ------
     ParameterError
-        If the optimiser is another.
+        If the optimiser is another, or gradients are to be taken at points where it does not take any.
 
     References
     ----------
@@ -40,11 +43,15 @@ class Ensemble(Method):
     >>> method = Ensemble(module, NTE(module.parameters(), lr=0.01))
     """
 
-    def __init__(self, module: nn.Module, optimiser: NTE) -> None:
+    def __init__(self, module: nn.Module, optimiser: NTE, *, reseed_every: int | None = None) -> None:
         check_method("Ensemble", module, optimiser)
         if not isinstance(optimiser, NTE):
             raise ParameterError(f"Ensemble.optimiser must be NTE; got {type(optimiser).__name__}: use Descent")
-        self.module, self._optimiser = module, optimiser
+        self.module, self._optimiser, self._every = module, optimiser, reseed_every
+        self._steps = 0
+        if reseed_every is not None:
+            integer("Ensemble", "reseed_every", reseed_every, minimum=1)
+            optimiser.reseed()  # now, so that it refuses now
 
     def begin(self, task: Batch) -> Batch:
         """Do nothing."""
@@ -62,6 +69,9 @@ class Ensemble(Method):
             loss.backward()
             return loss.detach() / len(batch)
 
+        if self._every is not None and self._steps % self._every == 0:
+            self._optimiser.reseed()
+        self._steps += 1
         return self._optimiser.step(by_sum if self._optimiser.sums else by_product)
 
     def end(self, task: Batch) -> None:
