@@ -25,7 +25,7 @@ from saltation.continual import (
     split_classes,
 )
 from saltation.continual.methods import Batch, Reservoir
-from saltation.errors import ParameterError
+from saltation.errors import GradientError, ParameterError
 
 RNG = np.random.default_rng(11)
 CENTRES = 2.0 * RNG.normal(size=(4, 6))
@@ -360,3 +360,12 @@ def test_spiking_networks_learn_by_every_method(make):
     module = spiking_module()
     learned = learn(make(module), split_classes(arrays, 1), epochs=1, batch=6)
     np.testing.assert_array_equal(learned.accuracies, 1.0)  # one label alone competes
+
+
+def test_a_training_that_diverges_is_told():
+    module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 4)), rng.integers(0, 2, 64)
+    method = Descent(module, torch.optim.SGD(module.parameters(), lr=1e20))
+    with pytest.raises(GradientError, match=r"the loss is .* in epoch 1 of task 0"):
+        learn(method, permuted(Arrays(x, y, x, y), 2, seed=0), epochs=2, batch=8)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from saltation.continual.methods.base import Batch, Method, competing
 from saltation.continual.streams import Part, Stream
-from saltation.errors import ParameterError
+from saltation.errors import GradientError, ParameterError
 from saltation.model.checks import integer
 
 __all__ = ["Learned", "learn"]
@@ -86,6 +86,8 @@ def learn(
     ------
     ParameterError
         If an argument is not allowed, or the module has not one output for each label of the stream.
+    GradientError
+        If the loss is not finite any more.
 
     Examples
     --------
@@ -118,6 +120,11 @@ def learn(
         for epoch in range(epochs):
             found = [method.step(given[part]) for part in torch.randperm(len(given), generator=generator).split(batch)]
             losses[i, epoch] = float(torch.stack(found).double().mean())
+            if not np.isfinite(losses[i, epoch]):
+                raise GradientError(
+                    f"learn: the loss is {losses[i, epoch]} in epoch {epoch + 1} of task {i}; steps have become too "
+                    "large: take a smaller learning rate, or a weaker penalty"
+                )
             updates[i] += len(found)
         method.end(task)
         seconds[i] = time.perf_counter() - begin

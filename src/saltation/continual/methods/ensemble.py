@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from saltation.continual.gradients import per_example_gradients
 from saltation.continual.methods.base import Batch, Method, check_method, cross_entropy, masked_loss
 from saltation.continual.optimiser import NTE
+from saltation.continual.report import NTEReport
 from saltation.errors import ParameterError
 from saltation.model.checks import integer
 
@@ -76,6 +77,10 @@ class Ensemble(Method):
 
     def end(self, task: Batch) -> None:
         """Keep nothing."""
+
+    def report(self) -> NTEReport:
+        """Tell what the rule had to do beside its formula, and how the experts stand."""
+        return self._optimiser.report()
 
     def memory(self) -> int:
         """Nothing is kept: what the ensemble knows is in the weights."""

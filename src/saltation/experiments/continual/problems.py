@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.continual import Arrays, Stream, class_incremental, permuted, rotated, split_classes
-from saltation.data import Images, digits, fashion_mnist, mnist
+from saltation.data import Images, digits, fashion_mnist, mnist, split
 from saltation.errors import ParameterError
 from saltation.experiments.mnist.shrinking import area_average
 from saltation.model.checks import integer
@@ -34,6 +34,7 @@ def make_stream(
     pixels: int | None = None,
     train_limit: int | None = None,
     test_limit: int | None = None,
+    held_out: int | None = None,
 ) -> Stream:
     """Make a stream by its name.
 
@@ -63,6 +64,8 @@ def make_stream(
         Height and width to which pictures are made smaller, by averages over areas.
     train_limit, test_limit : int, optional
         So many pictures of the data set at most, the first ones, before they are divided among tasks.
+    held_out : int, optional
+        To choose settings by: tests are on so many of the training pictures, the last ones, which are not trained on.
 
     Returns
     -------
@@ -92,9 +95,14 @@ def make_stream(
             values = area_average(images.pixels, pixels).reshape(len(images), -1) / float(images.brightest)
         return ((values - mean) / deviation).astype(np.float32) if standardised else values
 
+    pictures = _READERS[dataset]("train")
+    if held_out is not None:
+        pictures, test = split(pictures, integer("make_stream", "held_out", held_out, minimum=1))
+    else:
+        test = _READERS[dataset]("test")
     train, test = (
-        _READERS[dataset](part)[: None if limit is None else integer("make_stream", f"{part}_limit", limit, minimum=1)]
-        for part, limit in (("train", train_limit), ("test", test_limit))
+        images[: None if limit is None else integer("make_stream", f"{part}_limit", limit, minimum=1)]
+        for part, images, limit in (("train", pictures, train_limit), ("test", test, test_limit))
     )
     arrays = Arrays(inputs(train), train.labels, inputs(test), test.labels)
     if kind == "permuted":
