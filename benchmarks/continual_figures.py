@@ -54,22 +54,19 @@ def width(rows: Sequence[Row], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def against_first(rows: Sequence[Row], widths: Sequence[int], path: Path) -> None:
+def against_first(rows: Sequence[Row], path: Path) -> None:
     """What is kept, against how well one task is learned: each learning rate a point."""
-    figure, axes = canvas(len(widths))
-    for each, hidden in zip(axes, widths, strict=True):
-        for method in ("nte", "scaled-sgd", "sgd", "adam"):
-            mine = chosen(rows, method=method, hidden=hidden)
-            rates = sorted({row["settings"]["lr"] for row in mine})
-            groups = [[row for row in mine if row["settings"]["lr"] == rate] for rate in rates]
-            x, y = (np.array([[100 * np.mean([m(r) for r in g]) for g in groups]])[0] for m in (first, kept))
-            each.plot(x, y, marker="o", markersize=3, linewidth=1.2, color=COLOURS[method], label=NAMES[method])
-        each.set(
-            title=f"hidden layers of {hidden}",
-            xlabel="accuracy on the first task after it, %",
-            ylabel="after all five, %",
+    figure, (axes,) = canvas(1, height=3.6)
+    for method in ("nte", "scaled-sgd", "sgd", "adam"):
+        mine = chosen(rows, method=method)
+        rates = sorted({row["settings"]["lr"] for row in mine})
+        x, y = (
+            [100 * np.mean([measure(row) for row in mine if row["settings"]["lr"] == rate]) for rate in rates]
+            for measure in (first, kept)
         )
-        each.legend(frameon=False)
+        axes.plot(x, y, marker="o", markersize=3, linewidth=1.2, color=COLOURS[method], label=NAMES[method])
+    axes.set(xlabel="accuracy on the first task after it, %", ylabel="after all five, %")
+    axes.legend(frameon=False)
     figure.savefig(path, dpi=120)
 
 

@@ -64,11 +64,23 @@ def test_a_large_floor_is_kept():
     assert raised == wanted_raised > 0
 
 
-def test_a_dead_expert_keeps_its_logarithm():
-    g = factors(np.random.default_rng(4), 30, 1.0)
-    signs = torch.ones(7, 5, dtype=torch.float64)
-    signs[2, 3] = 0.0
-    assert float(g.log_factors(signs, 0.3, FLOOR)[0][2, 3]) == 0.0
+def test_a_dead_expert_stays_dead_and_leaves_the_others_alone():
+    def train(dead):
+        p = torch.nn.Parameter(torch.linspace(0.1, 1.0, 6, dtype=torch.float64).reshape(2, 3))
+        with torch.no_grad():
+            p[1, 2] = 0.0 if dead else p[1, 2]
+        optimiser = NTE([p], lr=0.3, noise=0.0, renormalise=False)
+        p.grad_sample = OuterProducts(torch.randn(9, 2, generator=rng, dtype=torch.float64), right)
+        optimiser.step()
+        return p.detach()
+
+    right = torch.randn(9, 3, dtype=torch.float64)
+    rng = torch.Generator().manual_seed(1)
+    alive = train(dead=False)
+    rng = torch.Generator().manual_seed(1)
+    found = train(dead=True)
+    assert float(found[1, 2]) == 0.0
+    torch.testing.assert_close(found.flatten()[:5], alive.flatten()[:5], rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

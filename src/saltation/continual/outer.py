@@ -101,7 +101,7 @@ class OuterProducts:
         Parameters
         ----------
         signs : Tensor, [row, column]
-            ``s``: 1, -1, or 0 for an expert that is dead.
+            ``s``: 1 or -1; for 0, of an expert that is dead, the result means nothing.
         lr, floor : float
             Of the rule.
 
@@ -115,18 +115,19 @@ class OuterProducts:
         bounds = bound[order].tolist()
         # not "<=": where a bound is not finite neither is the result, and the others must be told apart from it
         direct = sum(not b <= min(_SERIES_UP_TO, 0.5 * (1.0 - floor)) for b in bounds)
-        total, clamped = self._one_by_one(order[:direct], signs, lr, floor)
         if direct == len(bounds):
-            return total, clamped
-        order, bounds = order[direct:], bounds[direct:]
+            return self._one_by_one(order, signs, lr, floor)
         # the largest number of each example is its bound on the left, and 1 on the right: no power overflows
         tiny = torch.finfo(self.left.dtype).tiny
-        left = (self.left * (bound / largest.clamp_min(tiny)).to(self.left).unsqueeze(1))[order]
-        right = (self.right / widest.clamp_min(tiny).unsqueeze(1))[order]
-        odd, even = _series(left, right, bounds)
-        # a dead expert has no sign and no factor but 1
-        total -= odd.mul_(signs) if even is None else odd.mul_(signs).addcmul_(even, signs.square())
-        return total, clamped
+        rest = order[direct:]
+        left = (self.left * (bound / largest.clamp_min(tiny)).to(self.left).unsqueeze(1))[rest]
+        right = (self.right / widest.clamp_min(tiny).unsqueeze(1))[rest]
+        odd, even = _series(left, right, bounds[direct:])
+        total = odd.mul_(signs).neg_() if even is None else odd.mul_(signs).add_(even).neg_()
+        if not direct:
+            return total, 0
+        others, clamped = self._one_by_one(order[:direct], signs, lr, floor)
+        return total.add_(others), clamped
 
     def _one_by_one(self, chosen: Tensor, signs: Tensor, lr: float, floor: float) -> tuple[Tensor, int]:
         total, clamped = torch.zeros_like(signs), 0
