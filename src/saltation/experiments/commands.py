@@ -126,13 +126,13 @@ def require_frontend(frontend: str) -> None:
             )
 
 
-def interrupted(folder: ResultFolder, experiment: str, epochs: int) -> str:
+def interrupted(folder: ResultFolder, experiment: str, epochs: int, unit: str = "epoch") -> str:
     """Say where an interrupted run stands, and how to go on."""
     if not folder.has_checkpoint():
         return f"Interrupted before training began. {folder.path} holds the configuration only."
     epoch = folder.load_checkpoint().epoch
     again = f"saltation run {experiment} --resume --out {shlex.quote(str(folder.path))}"
-    return f"Interrupted after epoch {epoch} of {epochs}. To go on:\n  {again}"
+    return f"Interrupted after {unit} {epoch} of {epochs}. To go on:\n  {again}"
 
 
 def tell(text: str) -> None:
