@@ -166,6 +166,11 @@ class Learning:
         """Number of tasks that have been trained on."""
         return self._done
 
+    @property
+    def losses(self) -> Floats:
+        """Mean losses of the epochs of these tasks, [task, epoch]."""
+        return self._losses[: self._done].copy()
+
     def task(self, on_epoch: Callable[[int], object] = lambda epoch: None) -> Floats:
         """Train on the next task, and test on all.
 

@@ -9,7 +9,7 @@ from saltation.errors import ParameterError
 from saltation.experiments.mnist.shrinking import area_average
 from saltation.model.checks import integer
 
-__all__ = ["DATASETS", "KINDS", "STREAMS", "make_stream"]
+__all__ = ["DATASETS", "KINDS", "READERS", "STREAMS", "check_stream", "make_stream"]
 
 DATASETS = ("mnist", "fashion", "digits")
 
@@ -19,7 +19,7 @@ numbered anew; with labels of their own, all of which compete."""
 
 STREAMS = tuple(f"{kind}-{dataset}" for kind in KINDS for dataset in DATASETS)
 
-_READERS = {"mnist": mnist, "fashion": fashion_mnist, "digits": digits}
+READERS = {"mnist": mnist, "fashion": fashion_mnist, "digits": digits}
 _STANDARD = {"mnist": (0.1307, 0.3081), "fashion": (0.2860, 0.3530), "digits": (0.0, 1.0)}
 _CLASSES = 10
 
@@ -93,7 +93,7 @@ def make_stream(
         return ((values - mean) / deviation).astype(np.float32) if standardised else values
 
     train, test = (
-        _READERS[dataset](part)[: None if limit is None else integer("make_stream", f"{part}_limit", limit, minimum=1)]
+        READERS[dataset](part)[: None if limit is None else integer("make_stream", f"{part}_limit", limit, minimum=1)]
         for part, limit in (("train", train_limit), ("test", test_limit))
     )
     arrays = Arrays(inputs(train), train.labels, inputs(test), test.labels)
