@@ -15,11 +15,11 @@ from saltation.experiments.continual.settings import Settings, recipe
 
 if TYPE_CHECKING:
     from saltation.experiments.continual.commandline import command
-    from saltation.experiments.continual.scores import scores
+    from saltation.experiments.continual.scoring import scores
     from saltation.experiments.continual.training import Outcome, train
 
 # PyTorch takes longer to import than all the rest: it waits until it is needed.
-_PARTS = {"Outcome": "training", "command": "commandline", "scores": "scores", "train": "training"}
+_PARTS = {"Outcome": "training", "command": "commandline", "scores": "scoring", "train": "training"}
 
 __all__ = ["Outcome", "Settings", "command", "recipe", "scores", "train"]
 

@@ -19,7 +19,7 @@ Curves = Mapping[str, npt.ArrayLike]
 
 
 def accuracy_matrix(accuracies: npt.ArrayLike, ax: "Axes | None" = None) -> "Axes":
-    """Draw the accuracy on each task (column) after each task (row), in percent; what was seen is framed.
+    """Draw the accuracy on each task (column) after each (row), in percent; a line divides off what is to come.
 
     Parameters
     ----------
@@ -45,7 +45,6 @@ def accuracy_matrix(accuracies: npt.ArrayLike, ax: "Axes | None" = None) -> "Axe
     ax.imshow(percent, cmap="Blues", vmin=0.0, vmax=100.0, aspect="auto")
     for i, row in enumerate(percent):
         for j, value in enumerate(row):
-            # beyond the diagonal stands what was not yet trained on
             text = ax.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize="small")
             text.set(color="white" if value > 60.0 else INK, style="normal" if j <= i else "italic")
     edges = np.arange(n + 1) - 0.5
@@ -93,7 +92,7 @@ def accuracy_over_time(accuracies: npt.ArrayLike, untrained: npt.ArrayLike, ax: 
     ax.set_ylim(0.0, 100.0)
     label(ax, "", "tasks trained on", "accuracy (%)")
     if n <= len(CYCLE):
-        legend(ax, loc="lower right")
+        legend(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     tidy(ax, grid="y")
     return ax
 
@@ -127,7 +126,7 @@ def losses(values: npt.ArrayLike, ax: "Axes | None" = None) -> "Axes":
     for i in range(1, tasks):
         ax.axvline(i * epochs + 0.5, color="#E3E5E8", linewidth=0.8)
     ax.xaxis.set_major_locator(whole_numbers())
-    ax.set_ylim(bottom=0.0)
+    ax.set_ylim(0.0, 1.08 * given.max())
     label(ax, "", "epoch", "loss")
     tidy(ax, grid="y")
     return ax

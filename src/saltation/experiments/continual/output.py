@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from saltation.experiments.continual.scores import scores
+from saltation.experiments.continual.scoring import scores
 from saltation.experiments.continual.settings import Settings
 from saltation.experiments.continual.training import Outcome
 from saltation.experiments.output import new_figure, save_figures, write_weights

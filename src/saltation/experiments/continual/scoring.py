@@ -22,7 +22,7 @@ def scores(learned: "Learned") -> dict[str, Any]:
     --------
     >>> import numpy as np
     >>> from saltation.continual import Learned
-    >>> from saltation.experiments.continual.scores import scores
+    >>> from saltation.experiments.continual.scoring import scores
     >>> found = np.array([[0.95, 0.1], [0.9, 0.8]])
     >>> numbers = np.zeros((2, 1)), np.ones(2, np.int64), np.ones(2)
     >>> made = scores(Learned(found, np.array([0.1, 0.1]), *numbers, 0))
