@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from saltation.continual.by_jax import jax_classifier
     from saltation.continual.by_torch import torch_classifier
     from saltation.continual.gradients import expert_parameters, per_example_gradients
-    from saltation.continual.learning import Learned, learn
+    from saltation.continual.learning import Learned, Learning, learn
     from saltation.continual.methods import AGEM, EWC, SI, Descent, Ensemble, Joint, LwF, Method, Replay
     from saltation.continual.optimiser import NTE
     from saltation.continual.outer import OuterProducts
@@ -60,6 +60,7 @@ _LAZY = {
     "Ensemble": ("methods", "torch"),
     "Joint": ("methods", "torch"),
     "Learned": ("learning", "torch"),
+    "Learning": ("learning", "torch"),
     "LwF": ("methods", "torch"),
     "Method": ("methods", "torch"),
     "NTE": ("optimiser", "torch"),
@@ -93,6 +94,7 @@ __all__ = [
     "Ensemble",
     "Joint",
     "Learned",
+    "Learning",
     "LwF",
     "Method",
     "NTEReport",

@@ -1,9 +1,9 @@
-"""`learn`: one task after another, and what is known of all of them after each."""
+"""`learn`, `Learning`: one task after another, and what is known of all of them after each."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,12 @@ from saltation.continual.streams import Part, Stream
 from saltation.errors import GradientError, ParameterError
 from saltation.model.checks import integer
 
-__all__ = ["Learned", "learn"]
+__all__ = ["Learned", "Learning", "learn"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 _AT_ONCE = 500
+_NUMBERS = ("accuracies", "untrained", "losses", "updates", "seconds")
 
 
 @final
@@ -103,35 +104,167 @@ def learn(
     >>> learned.accuracies.shape, bool(learned.accuracies[0, 0] > 0.9)
     ((2, 2), True)
     """
-    if not isinstance(method, Method):
-        raise ParameterError(f"learn.method must be a saltation.continual.Method; got {type(method).__name__}")
-    integer("learn", "epochs", epochs, minimum=1)
-    integer("learn", "batch", batch, minimum=1)
-    generator = torch.Generator().manual_seed(integer("learn", "seed", seed))
-    n = len(stream)
-    untrained = _accuracies(method.module, stream)
-    accuracies, losses = np.zeros((n, n)), np.zeros((n, epochs))
-    updates, seconds = np.zeros(n, np.int64), np.zeros(n)
-    for i in range(n):
-        task = examples(method.module, stream, i, "train")
+    learning = Learning(method, stream, epochs=epochs, batch=batch, seed=seed)
+    while learning.done < len(stream):
+        accuracies = learning.task()
+        if after is not None:
+            after(learning.done - 1, accuracies)
+    return learning.learned()
+
+
+@final
+class Learning:
+    """A stream that is being learned; after each task it can be put away, and taken up again by another process.
+
+    What is then learned is bit for bit what it would have been in one go, unless the module draws random numbers of
+    its own.
+
+    Parameters
+    ----------
+    method, stream, epochs, batch, seed
+        As for `learn`.
+
+    Raises
+    ------
+    ParameterError
+        As `learn` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from saltation.continual import Arrays, Descent, Learning, split_classes
+    >>> stream = split_classes(Arrays(np.eye(4), np.arange(4), np.eye(4), np.arange(4)), 2)
+    >>> def begin():
+    ...     module = torch.nn.Linear(4, 4)
+    ...     return module, Learning(
+    ...         Descent(module, torch.optim.SGD(module.parameters(), lr=1.0)), stream, epochs=3, batch=1
+    ...     )
+    >>> module, learning = begin()
+    >>> _ = learning.task()
+    >>> kept = module.state_dict(), learning.state()
+    >>> again, other = begin()
+    >>> _ = again.load_state_dict(kept[0])
+    >>> other.restore(kept[1])
+    >>> bool((learning.task() == other.task()).all())
+    True
+    """
+
+    def __init__(self, method: Method, stream: Stream, *, epochs: int, batch: int, seed: int = 0) -> None:
+        if not isinstance(method, Method):
+            raise ParameterError(f"learn.method must be a saltation.continual.Method; got {type(method).__name__}")
+        self._method, self._stream = method, stream
+        self._epochs = integer("learn", "epochs", epochs, minimum=1)
+        self._batch = integer("learn", "batch", batch, minimum=1)
+        self._generator = torch.Generator().manual_seed(integer("learn", "seed", seed))
+        n = len(stream)
+        self._done = 0
+        self._untrained = np.zeros(n)
+        self._accuracies, self._losses = np.zeros((n, n)), np.zeros((n, epochs))
+        self._updates, self._seconds = np.zeros(n, np.int64), np.zeros(n)
+
+    @property
+    def done(self) -> int:
+        """Number of tasks that have been trained on."""
+        return self._done
+
+    @property
+    def losses(self) -> Floats:
+        """Mean losses of the epochs of these tasks, [task, epoch]."""
+        return self._losses[: self._done].copy()
+
+    def task(self, on_epoch: Callable[[int], object] = lambda epoch: None) -> Floats:
+        """Train on the next task, and test on all.
+
+        Parameters
+        ----------
+        on_epoch : callable
+            Called after each epoch with the number of epochs of this task so far.
+
+        Returns
+        -------
+        ndarray, [task]
+            Accuracies.
+
+        Raises
+        ------
+        ParameterError
+            If there is none left, or the module has not one output for each label of the stream.
+        GradientError
+            If the loss is not finite any more.
+        """
+        i, method = self._done, self._method
+        if i == len(self._stream):
+            raise ParameterError(f"Learning.task: all {i} tasks of the stream are done already; see Learning.learned")
+        if not i:
+            self._untrained = _accuracies(method.module, self._stream)
+        task = examples(method.module, self._stream, i, "train")
         begin = time.perf_counter()
         method.module.train()
         given = method.begin(task)
-        for epoch in range(epochs):
-            found = [method.step(given[part]) for part in torch.randperm(len(given), generator=generator).split(batch)]
-            losses[i, epoch] = float(torch.stack(found).double().mean())
-            if not np.isfinite(losses[i, epoch]):
+        for epoch in range(self._epochs):
+            order = torch.randperm(len(given), generator=self._generator)
+            found = [method.step(given[part]) for part in order.split(self._batch)]
+            loss = float(torch.stack(found).double().mean())
+            if not np.isfinite(loss):
                 raise GradientError(
-                    f"learn: the loss is {losses[i, epoch]} in epoch {epoch + 1} of task {i}; steps have become too "
-                    "large: take a smaller learning rate, or a weaker penalty"
+                    f"learn: the loss is {loss} in epoch {epoch + 1} of task {i}; steps have become too large: take a "
+                    "smaller learning rate, or a weaker penalty"
                 )
-            updates[i] += len(found)
+            self._losses[i, epoch] = loss
+            self._updates[i] += len(found)
+            on_epoch(epoch + 1)
         method.end(task)
-        seconds[i] = time.perf_counter() - begin
-        accuracies[i] = _accuracies(method.module, stream)
-        if after is not None:
-            after(i, accuracies[i].copy())
-    return Learned(accuracies, untrained, losses, updates, seconds, method.memory())
+        self._seconds[i] = time.perf_counter() - begin
+        self._accuracies[i] = _accuracies(method.module, self._stream)
+        self._done += 1
+        return self._accuracies[i].copy()
+
+    def learned(self) -> Learned:
+        """Give what came out, once all tasks are done.
+
+        Raises
+        ------
+        ParameterError
+            If there are tasks left.
+        """
+        if self._done < len(self._stream):
+            raise ParameterError(
+                f"Learning.learned: {self._done} of {len(self._stream)} tasks are done; call task() for the others"
+            )
+        numbers = {name: getattr(self, f"_{name}").copy() for name in _NUMBERS}
+        return Learned(memory=self._method.memory(), **numbers)
+
+    def state(self) -> dict[str, Any]:
+        """Give, between two tasks, what `restore` takes; the module's own ``state_dict`` is not part of it."""
+        return {
+            "done": self._done,
+            "method": self._method.state(),
+            "order": self._generator.get_state(),
+            **{name: getattr(self, f"_{name}").copy() for name in _NUMBERS},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave; the module must be as it was then already.
+
+        Raises
+        ------
+        ParameterError
+            If the state is of another number of tasks or epochs.
+        """
+        for name in _NUMBERS:
+            own, given = getattr(self, f"_{name}"), np.asarray(state[name])
+            if given.shape != own.shape:
+                raise ParameterError(
+                    f"Learning.restore: {name} must be of shape {own.shape}; got {given.shape}; the state is that of "
+                    "another stream or number of epochs"
+                )
+            own[...] = given
+        done = int(state["done"])
+        earlier = (examples(self._method.module, self._stream, i, "train") for i in range(done))
+        self._method.restore(state["method"], earlier)
+        self._generator.set_state(state["order"])
+        self._done = done
 
 
 def examples(module: nn.Module, stream: Stream, task: int, part: Part) -> Batch:

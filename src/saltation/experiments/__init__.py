@@ -10,6 +10,7 @@ EXPERIMENTS = {
     "chip-neuron": "saltation.experiments.demonstrations.neuron",
     "chip-range": "saltation.experiments.demonstrations.weights",
     "chip-readout": "saltation.experiments.demonstrations.readout",
+    "continual": "saltation.experiments.continual",
     "mnist": "saltation.experiments.mnist",
     "yinyang": "saltation.experiments.yinyang",
 }

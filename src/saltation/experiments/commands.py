@@ -2,7 +2,7 @@
 
 import importlib.util
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -18,6 +18,7 @@ __all__ = [
     "interrupted",
     "refuse_idle",
     "require_frontend",
+    "require_packages",
     "stored_config",
     "tell",
 ]
@@ -118,21 +119,32 @@ def require_frontend(frontend: str) -> None:
     MissingDependencyError
         If one of them is not installed.
     """
-    for package in {"torch": ("torch",), "jax": ("jax", "optax")}.get(frontend, ()):
+    packages = {"torch": ("torch",), "jax": ("jax", "optax")}.get(frontend, ())
+    require_packages(f"--frontend {frontend}", packages, frontend, "; --frontend numpy needs nothing more")
+
+
+def require_packages(what: str, packages: Iterable[str], extra: str, otherwise: str = "") -> None:
+    """Miss packages now, before a folder is made.
+
+    Raises
+    ------
+    MissingDependencyError
+        If one of them is not installed.
+    """
+    for package in packages:
         if importlib.util.find_spec(package) is None:
             raise MissingDependencyError(
-                f"--frontend {frontend} needs {package}, which is not installed: "
-                f'pip install "saltation[{frontend}]"; --frontend numpy needs nothing more'
+                f'{what} needs {package}, which is not installed: pip install "saltation[{extra}]"{otherwise}'
             )
 
 
-def interrupted(folder: ResultFolder, experiment: str, epochs: int) -> str:
+def interrupted(folder: ResultFolder, experiment: str, epochs: int, unit: str = "epoch") -> str:
     """Say where an interrupted run stands, and how to go on."""
     if not folder.has_checkpoint():
         return f"Interrupted before training began. {folder.path} holds the configuration only."
     epoch = folder.load_checkpoint().epoch
     again = f"saltation run {experiment} --resume --out {shlex.quote(str(folder.path))}"
-    return f"Interrupted after epoch {epoch} of {epochs}. To go on:\n  {again}"
+    return f"Interrupted after {unit} {epoch} of {epochs}. To go on:\n  {again}"
 
 
 def tell(text: str) -> None:

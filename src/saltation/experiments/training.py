@@ -64,7 +64,7 @@ def run_epochs(
     name: str,
     epochs: int,
     learner: Trained,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
     folder: ResultFolder | None,
     start: Callable[[], Callable[[int], dict[str, Any]]],
     on_epoch: Callable[[Progress], object] = lambda progress: None,
@@ -79,8 +79,8 @@ def run_epochs(
         How many there are in all.
     learner : Trained
         What is trained.
-    rng : numpy.random.Generator
-        All randomness of an epoch; its state is part of the checkpoint.
+    rng : numpy.random.Generator, optional
+        All randomness of an epoch; its state is part of the checkpoint. None where it is part of the learner's state.
     folder : ResultFolder, optional
         Where a checkpoint is written before the first and after each epoch, and read if there is one. What is
         then trained is bit for bit what it would have been without the interruption.
@@ -146,14 +146,14 @@ def check_finite(what: str, values: Any) -> None:
         raise GradientError(f"{what} is not finite ({bad} of {np.size(values)} values)")
 
 
-def _save(folder: ResultFolder, progress: Progress, learner: Trained, rng: np.random.Generator) -> None:
+def _save(folder: ResultFolder, progress: Progress, learner: Trained, rng: np.random.Generator | None) -> None:
     extra = {"history": progress.history, "train_seconds": progress.train_seconds}
-    state = rng.bit_generator.state
+    state = None if rng is None else rng.bit_generator.state
     folder.save_checkpoint(Checkpoint(progress.epoch, progress.weights, learner.state(), state, extra))
 
 
 def _resume(
-    name: str, folder: ResultFolder, epochs: int, progress: Progress, learner: Trained, rng: np.random.Generator
+    name: str, folder: ResultFolder, epochs: int, progress: Progress, learner: Trained, rng: np.random.Generator | None
 ) -> None:
     checkpoint = folder.load_checkpoint()
     if checkpoint.epoch > epochs:
@@ -162,7 +162,8 @@ def _resume(
         )
     try:
         learner.restore(checkpoint.arrays, checkpoint.optimiser)
-        rng.bit_generator.state = checkpoint.rng_state
+        if rng is not None:
+            rng.bit_generator.state = checkpoint.rng_state
         progress.history = list(checkpoint.extra["history"])
         progress.train_seconds = float(checkpoint.extra["train_seconds"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:

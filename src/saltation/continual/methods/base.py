@@ -1,6 +1,8 @@
 """`Method`: how a module learns one task after another, and what all methods share."""
 
+import copy
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -46,6 +48,10 @@ class Batch:
     def __getitem__(self, chosen: Tensor) -> "Batch":
         return Batch(self.x[chosen], self.y[chosen], None if self.mask is None else self.mask[chosen])
 
+    def tree(self) -> dict[str, Tensor | None]:
+        """Give what ``Batch(**tree)`` takes."""
+        return {"x": self.x, "y": self.y, "mask": self.mask}
+
 
 class Method(ABC):
     """A way to learn one task after another; abstract. `saltation.continual.learn` runs it.
@@ -80,6 +86,14 @@ class Method(ABC):
     def memory(self) -> int:
         """Bytes kept from one task to the next, beside the network and its optimiser."""
 
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Give, between two tasks, what the next ones depend on, beside the module; a tree of numbers and tensors."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, Any], earlier: Iterable[Batch]) -> None:
+        """Take up what `state` gave; the module is as it was then, and these are the tasks before, made when needed."""
+
 
 def competing(logits: Tensor, mask: Tensor | None) -> Tensor:
     """Logits of labels that compete; minus infinity of others."""
@@ -108,6 +122,27 @@ def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> Tensor:
     loss.backward()
     optimiser.step()
     return loss.detach()
+
+
+def state_of(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """State of an optimiser, which its later steps do not change."""
+    return copy.deepcopy(optimiser.state_dict())
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Take up the state of an optimiser, without changing it by later steps."""
+    optimiser.load_state_dict(copy.deepcopy(dict(state)))
+
+
+def copies(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Tensors that later changes of these do not reach."""
+    return [tensor.detach().clone() for tensor in tensors]
+
+
+def put(values: Sequence[Tensor], into: Sequence[Tensor]) -> None:
+    """Copy values into tensors of the same shapes."""
+    for value, tensor in zip(values, into, strict=True):
+        tensor.copy_(value)
 
 
 def trained(module: nn.Module) -> list[nn.Parameter]:

@@ -1,11 +1,20 @@
 """`Descent`: an optimiser that knows nothing of tasks, such as gradient descent, with or without momentum, or Adam."""
 
-from typing import final
+from collections.abc import Iterable, Mapping
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
-from saltation.continual.methods.base import Batch, Method, check_method, cross_entropy, descend
+from saltation.continual.methods.base import (
+    Batch,
+    Method,
+    check_method,
+    cross_entropy,
+    descend,
+    restore_optimiser,
+    state_of,
+)
 from saltation.continual.optimiser import NTE
 from saltation.errors import ParameterError
 
@@ -60,3 +69,11 @@ class Descent(Method):
     def memory(self) -> int:
         """Nothing is kept."""
         return 0
+
+    def state(self) -> dict[str, Any]:
+        """Give the state of the optimiser."""
+        return {"optimiser": state_of(self._optimiser)}
+
+    def restore(self, state: Mapping[str, Any], earlier: Iterable[Batch]) -> None:
+        """Take up the state of the optimiser."""
+        restore_optimiser(self._optimiser, state["optimiser"])

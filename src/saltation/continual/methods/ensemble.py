@@ -1,11 +1,20 @@
 """`Ensemble`: the rule of the tangent ensemble, as a method of continual learning."""
 
-from typing import final
+from collections.abc import Iterable, Mapping
+from typing import Any, final
 
 from torch import Tensor, nn
 
 from saltation.continual.gradients import per_example_gradients
-from saltation.continual.methods.base import Batch, Method, check_method, cross_entropy, masked_loss
+from saltation.continual.methods.base import (
+    Batch,
+    Method,
+    check_method,
+    cross_entropy,
+    masked_loss,
+    restore_optimiser,
+    state_of,
+)
 from saltation.continual.optimiser import NTE
 from saltation.continual.report import NTEReport
 from saltation.errors import ParameterError
@@ -85,3 +94,16 @@ class Ensemble(Method):
     def memory(self) -> int:
         """Nothing is kept: what the ensemble knows is in the weights."""
         return 0
+
+    def state(self) -> dict[str, Any]:
+        """Give the state of the optimiser, and the number of updates."""
+        return {"optimiser": state_of(self._optimiser), "steps": self._steps}
+
+    def restore(self, state: Mapping[str, Any], earlier: Iterable[Batch]) -> None:
+        """Take up the state of the optimiser."""
+        restore_optimiser(self._optimiser, state["optimiser"])
+        self._steps = int(state["steps"])
+
+    def report(self) -> NTEReport:
+        """Tell how the experts stand, as `NTE.report` does."""
+        return self._optimiser.report()

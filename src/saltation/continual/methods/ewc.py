@@ -1,6 +1,7 @@
 """`EWC`: elastic weight consolidation."""
 
-from typing import final
+from collections.abc import Iterable, Mapping
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,14 @@ from saltation.continual.methods.base import (
     check_method,
     check_strength,
     competing,
+    copies,
     cross_entropy,
     descend,
     masked_loss,
+    put,
+    restore_optimiser,
     size_of,
+    state_of,
     trained,
 )
 from saltation.continual.outer import OuterProducts
@@ -128,3 +133,21 @@ class EWC(Method):
     def memory(self) -> int:
         """Curvature and centre."""
         return size_of(*self._curvature, *self._centre)
+
+    def state(self) -> dict[str, Any]:
+        """Give the state of the optimiser, and the parabola."""
+        return {
+            "optimiser": state_of(self._optimiser),
+            "curvature": copies(self._curvature),
+            "centre": copies(self._centre),
+            "tasks": self._tasks,
+            "generator": self._generator.get_state(),
+        }
+
+    def restore(self, state: Mapping[str, Any], earlier: Iterable[Batch]) -> None:
+        """Take up the state of the optimiser, and the parabola."""
+        restore_optimiser(self._optimiser, state["optimiser"])
+        put(state["curvature"], self._curvature)
+        put(state["centre"], self._centre)
+        self._tasks = int(state["tasks"])
+        self._generator.set_state(state["generator"])

@@ -1,11 +1,21 @@
 """`Joint`: training on all tasks so far at once, what the other methods would like to reach."""
 
-from typing import final
+from collections.abc import Iterable, Mapping
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
-from saltation.continual.methods.base import Batch, Method, check_method, cross_entropy, descend, size_of
+from saltation.continual.methods.base import (
+    Batch,
+    Method,
+    check_method,
+    cross_entropy,
+    descend,
+    restore_optimiser,
+    size_of,
+    state_of,
+)
 
 __all__ = ["Joint"]
 
@@ -56,3 +66,12 @@ class Joint(Method):
     def memory(self) -> int:
         """Give the size of all examples."""
         return size_of(*self._tasks)
+
+    def state(self) -> dict[str, Any]:
+        """Give the state of the optimiser; examples are not part of it."""
+        return {"optimiser": state_of(self._optimiser)}
+
+    def restore(self, state: Mapping[str, Any], earlier: Iterable[Batch]) -> None:
+        """Take up the state of the optimiser, and the examples of earlier tasks."""
+        restore_optimiser(self._optimiser, state["optimiser"])
+        self._tasks = list(earlier)

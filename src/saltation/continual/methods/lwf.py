@@ -1,7 +1,8 @@
 """`LwF`: learning without forgetting."""
 
 import copy
-from typing import final
+from collections.abc import Iterable, Mapping
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,9 @@ from saltation.continual.methods.base import (
     check_strength,
     cross_entropy,
     descend,
+    restore_optimiser,
     size_of,
+    state_of,
 )
 from saltation.model.checks import number
 
@@ -69,7 +72,7 @@ class LwF(Method):
     def begin(self, task: Batch) -> Batch:
         """Keep the module as it answers now, once there was a task."""
         if self._seen is not None:
-            self._teacher = copy.deepcopy(self.module).requires_grad_(False).eval()
+            self._teacher = self._frozen()
         return task
 
     def step(self, batch: Batch) -> Tensor:
@@ -95,3 +98,24 @@ class LwF(Method):
     def memory(self) -> int:
         """Give the size of the module of before."""
         return 0 if self._teacher is None else size_of(*self._teacher.parameters())
+
+    def state(self) -> dict[str, Any]:
+        """Give the state of the optimiser, the module of before, and the labels seen."""
+        teacher = self._teacher
+        return {
+            "optimiser": state_of(self._optimiser),
+            "teacher": None if teacher is None else {k: v.clone() for k, v in teacher.state_dict().items()},
+            "seen": None if self._seen is None else self._seen.clone(),
+        }
+
+    def restore(self, state: Mapping[str, Any], earlier: Iterable[Batch]) -> None:
+        """Take up the state of the optimiser, the module of before, and the labels seen."""
+        restore_optimiser(self._optimiser, state["optimiser"])
+        self._seen, self._teacher = state["seen"], None
+        if state["teacher"] is not None:
+            self._teacher = self._frozen()
+            self._teacher.load_state_dict(state["teacher"])
+
+    def _frozen(self) -> nn.Module:
+        """Give the module as it answers now."""
+        return copy.deepcopy(self.module).requires_grad_(False).eval()

@@ -1,11 +1,20 @@
 """`Replay`: experience replay."""
 
-from typing import final
+from collections.abc import Iterable, Mapping
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
-from saltation.continual.methods.base import Batch, Method, check_method, cross_entropy, descend
+from saltation.continual.methods.base import (
+    Batch,
+    Method,
+    check_method,
+    cross_entropy,
+    descend,
+    restore_optimiser,
+    state_of,
+)
 from saltation.continual.methods.reservoir import Reservoir
 
 __all__ = ["Replay"]
@@ -65,3 +74,12 @@ class Replay(Method):
     def memory(self) -> int:
         """Give the size of the kept examples."""
         return self._kept.memory()
+
+    def state(self) -> dict[str, Any]:
+        """Give the state of the optimiser, and the kept examples."""
+        return {"optimiser": state_of(self._optimiser), "kept": self._kept.state()}
+
+    def restore(self, state: Mapping[str, Any], earlier: Iterable[Batch]) -> None:
+        """Take up the state of the optimiser, and the kept examples."""
+        restore_optimiser(self._optimiser, state["optimiser"])
+        self._kept.restore(state["kept"])

@@ -1,6 +1,7 @@
 """`Reservoir`: a uniform sample of all examples seen, of a fixed size."""
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, final
 
 import torch
 
@@ -78,6 +79,20 @@ class Reservoir:
     def memory(self) -> int:
         """Bytes."""
         return 0 if self._kept is None else size_of(self._kept)
+
+    def state(self) -> dict[str, Any]:
+        """Give what `restore` takes; kept examples are never changed, and not copied."""
+        return {
+            "kept": None if self._kept is None else self._kept.tree(),
+            "seen": self._seen,
+            "generator": self._generator.get_state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up an earlier state."""
+        self._kept = None if state["kept"] is None else Batch(**state["kept"])
+        self._seen = int(state["seen"])
+        self._generator.set_state(state["generator"])
 
 
 def _joined(a: Batch, b: Batch) -> Batch:

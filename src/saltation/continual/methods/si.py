@@ -1,6 +1,7 @@
 """`SI`: synaptic intelligence."""
 
-from typing import final
+from collections.abc import Iterable, Mapping
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,12 @@ from saltation.continual.methods.base import (
     Method,
     check_method,
     check_strength,
+    copies,
     cross_entropy,
+    put,
+    restore_optimiser,
     size_of,
+    state_of,
     trained,
 )
 from saltation.model.checks import number
@@ -96,3 +101,19 @@ class SI(Method):
     def memory(self) -> int:
         """Importances, path, and where the task began."""
         return size_of(*self._importance, *self._path, *self._centre)
+
+    def state(self) -> dict[str, Any]:
+        """Give the state of the optimiser, importances, path, and where the task began."""
+        return {
+            "optimiser": state_of(self._optimiser),
+            "importance": copies(self._importance),
+            "path": copies(self._path),
+            "centre": copies(self._centre),
+        }
+
+    def restore(self, state: Mapping[str, Any], earlier: Iterable[Batch]) -> None:
+        """Take up the state of the optimiser, importances, path, and where the task began."""
+        restore_optimiser(self._optimiser, state["optimiser"])
+        put(state["importance"], self._importance)
+        put(state["path"], self._path)
+        put(state["centre"], self._centre)

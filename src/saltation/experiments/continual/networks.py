@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from saltation.continual import Stream
+from saltation.engine import Backend
 from saltation.errors import ParameterError
 from saltation.experiments.continual.settings import Settings, sub_seed
 from saltation.model.checks import integer
@@ -56,8 +57,15 @@ def make_mlp(pixels: int, labels: int, hidden: int, layers: int = 2, seed: int =
     return nn.Sequential(*parts)
 
 
-def make_network(settings: Settings, stream: Stream) -> nn.Module:
+def make_network(settings: Settings, stream: Stream) -> tuple[nn.Module, Backend | None]:
     """Make the network that the settings ask for, with as many inputs and outputs as the stream needs.
+
+    Returns
+    -------
+    module : torch.nn.Module
+        From inputs [batch, pixels] to logits.
+    backend : Backend or None
+        What runs a spiking network.
 
     Raises
     ------
@@ -67,6 +75,6 @@ def make_network(settings: Settings, stream: Stream) -> nn.Module:
     pixels = math.prod(stream.tasks[0].part("test")[0].shape[1:])
     seed = sub_seed(settings.seed, "network")
     if settings.network == "mlp":
-        return make_mlp(pixels, stream.labels, settings.hidden, settings.layers, seed)
-    # here is the place of saltation.experiments.continual.spiking.make_spiking
-    raise ParameterError("Settings.network must be 'mlp'; got 'spiking', which is not there yet")
+        return make_mlp(pixels, stream.labels, settings.hidden, settings.layers, seed), None
+    # the place of saltation.experiments.continual.spiking.make_spiking, and of make_on_chip for backend == "bss2"
+    raise ParameterError("Settings.network must be 'mlp'; got 'spiking', which this version does not have yet")

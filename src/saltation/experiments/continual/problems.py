@@ -9,7 +9,7 @@ from saltation.errors import ParameterError
 from saltation.experiments.mnist.shrinking import area_average
 from saltation.model.checks import integer
 
-__all__ = ["DATASETS", "KINDS", "STREAMS", "make_stream"]
+__all__ = ["DATASETS", "KINDS", "READERS", "STREAMS", "check_stream", "make_stream"]
 
 DATASETS = ("mnist", "fashion", "digits")
 
@@ -19,7 +19,7 @@ numbered anew; with labels of their own, all of which compete."""
 
 STREAMS = tuple(f"{kind}-{dataset}" for kind in KINDS for dataset in DATASETS)
 
-_READERS = {"mnist": mnist, "fashion": fashion_mnist, "digits": digits}
+READERS = {"mnist": mnist, "fashion": fashion_mnist, "digits": digits}
 _STANDARD = {"mnist": (0.1307, 0.3081), "fashion": (0.2860, 0.3530), "digits": (0.0, 1.0)}
 _CLASSES = 10
 
@@ -95,11 +95,11 @@ def make_stream(
             values = area_average(images.pixels, pixels).reshape(len(images), -1) / float(images.brightest)
         return ((values - mean) / deviation).astype(np.float32) if standardised else values
 
-    pictures = _READERS[dataset]("train")
+    pictures = READERS[dataset]("train")
     if held_out is not None:
         pictures, test = split(pictures, integer("make_stream", "held_out", held_out, minimum=1))
     else:
-        test = _READERS[dataset]("test")
+        test = READERS[dataset]("test")
     train, test = (
         images[: None if limit is None else integer("make_stream", f"{part}_limit", limit, minimum=1)]
         for part, images, limit in (("train", pictures, train_limit), ("test", test, test_limit))
