@@ -103,7 +103,3 @@ class Ensemble(Method):
         """Take up the state of the optimiser."""
         restore_optimiser(self._optimiser, state["optimiser"])
         self._steps = int(state["steps"])
-
-    def report(self) -> NTEReport:
-        """Tell how the experts stand, as `NTE.report` does."""
-        return self._optimiser.report()
