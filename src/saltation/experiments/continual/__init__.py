@@ -1,0 +1,1 @@
+"""Continual learning: studies of streams, methods and networks."""
