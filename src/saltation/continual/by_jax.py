@@ -22,7 +22,7 @@ def jax_classifier(apply: Callable[[Any, Any], jax.Array], params: Any) -> Class
         p(y | x, w) = softmax(apply(params, x))_y
 
     Gradients of each example come from ``jax.vmap`` of ``jax.grad``. What `saltation.jax.build` makes is such a
-    function too, with an encoder before and a readout behind it.
+    function too, with an encoder before and a readout behind it; its tangents take one backward pass for each label.
 
     Parameters
     ----------
@@ -65,6 +65,7 @@ def jax_classifier(apply: Callable[[Any, Any], jax.Array], params: Any) -> Class
 class _Jax(Classifier):
     def __init__(self, apply: Callable[[Any, Any], jax.Array], flat: jax.Array, unravel: Callable[..., Any]) -> None:
         self._flat = flat
+        self._forward_mode = True
 
         def log_p(w: jax.Array, x: Any) -> jax.Array:
             return jax.nn.log_softmax(apply(unravel(w), x), axis=1)
@@ -90,7 +91,17 @@ class _Jax(Classifier):
         return _numpy(self._gradients(self._own(w), x, jnp.asarray(y)))
 
     def tangent(self, w: Floats, x: Any, along: Floats) -> Floats:
-        return _numpy(self._tangent(self._own(w), x, self._own(along)))
+        if self._forward_mode:
+            try:
+                return _numpy(self._tangent(self._own(w), x, self._own(along)))
+            except TypeError as error:
+                if "forward-mode" not in str(error):
+                    raise
+                self._forward_mode = False
+        # A spiking network has its own rule for gradients, and none for tangents: a pass for each label instead.
+        n, labels = self.log_probabilities(w, x).shape
+        columns = [self.loss_gradients(w, x, np.full(n, label)) @ along for label in range(labels)]
+        return -np.stack(columns, axis=1)
 
     def _own(self, vector: Floats) -> jax.Array:
         return jnp.asarray(vector, self._flat.dtype)
