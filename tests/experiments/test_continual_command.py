@@ -42,6 +42,8 @@ def test_json_is_all_there_is_on_stdout(run, tmp_path):
     assert record["nte"]["steps"] == record["updates"] == 8 and record["nte"]["experts"] == record["parameters"]
     assert not (tmp_path / "run" / "losses.png").exists()
     assert stored["threads"] == 1 and record["train_seconds"] > 0
+    cost = record["cost"]
+    assert cost["ratio"] == pytest.approx(cost["update_seconds"] / cost["descent_seconds"]) and cost["ratio"] > 0.2
 
 
 def test_folder(run, tmp_path):
@@ -88,6 +90,28 @@ def test_interruption_leaves_a_folder_to_go_on_with(run, tmp_path, monkeypatch):
     resumed = json.loads(run("--resume", "--threads", "1", "--no-figures", "--json").stdout)
     own = ("train_seconds", "out")
     assert {k: v for k, v in resumed.items() if k not in own} == {k: v for k, v in whole.items() if k not in own}
+    folders = [ResultFolder(tmp_path / name).load_checkpoint() for name in ("whole", "run")]
+    for name, array in folders[0].arrays.items():
+        np.testing.assert_array_equal(array, folders[1].arrays[name])
+
+
+@pytest.mark.parametrize("backend", ["exact", "bss2"])
+def test_spiking_networks_go_on_where_they_were(run, tmp_path, monkeypatch, backend):
+    options = ("--stream", "split-digits", "--network", "spiking", "--backend", backend, "--method", "nte")
+    options = (*options, "--tasks", "2", "--hidden", "12", "--batch", "16", "--train-limit", "40", "--test-limit", "20")
+    options = (*options, "--epochs", "1", "--no-figures", "--json", "--threads", "1")
+    options += ("--uncalibrated",) if backend == "bss2" else ()
+    whole = run(*options, out=tmp_path / "whole")
+    assert whole.exit_code == 0, whole.stderr
+    interrupting(monkeypatch, 2)
+    assert run(*options).exit_code == 130
+    monkeypatch.undo()
+    resumed = run("--resume", "--threads", "1", "--no-figures", "--json")
+    assert resumed.exit_code == 0, resumed.stderr
+    one, other = json.loads(whole.stdout), json.loads(resumed.stdout)
+    own = ("train_seconds", "out", "cost")
+    assert {k: v for k, v in one.items() if k not in own} == {k: v for k, v in other.items() if k not in own}
+    assert (one["network"], one["backend"]) == ("spiking", backend) and (one["cost"] is None) == (backend == "bss2")
     folders = [ResultFolder(tmp_path / name).load_checkpoint() for name in ("whole", "run")]
     for name, array in folders[0].arrays.items():
         np.testing.assert_array_equal(array, folders[1].arrays[name])

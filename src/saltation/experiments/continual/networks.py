@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from saltation.continual import Stream
-from saltation.engine import Backend
-from saltation.errors import ParameterError
+from saltation.engine import Backend, Exact
+from saltation.experiments.continual.problems import check_stream
 from saltation.experiments.continual.settings import Settings, sub_seed
 from saltation.model.checks import integer
 
@@ -70,11 +70,19 @@ def make_network(settings: Settings, stream: Stream) -> tuple[nn.Module, Backend
     Raises
     ------
     ParameterError
-        If there is no such network yet.
+        If a picture is no square, or a chip cannot be so.
     """
     pixels = math.prod(stream.tasks[0].part("test")[0].shape[1:])
     seed = sub_seed(settings.seed, "network")
     if settings.network == "mlp":
         return make_mlp(pixels, stream.labels, settings.hidden, settings.layers, seed), None
-    # the place of saltation.experiments.continual.spiking.make_spiking, and of make_on_chip for backend == "bss2"
-    raise ParameterError("Settings.network must be 'mlp'; got 'spiking', which this version does not have yet")
+    # here, so that an MLP does not wait for the chip
+    from saltation.experiments.continual.spiking import make_chip, make_spiking
+
+    dataset = check_stream(settings.stream, settings.tasks)[1]
+    backend: Backend = Exact()
+    if settings.backend == "bss2":
+        chip = {name: getattr(settings, name) for name in ("rows", "imperfections", "calibrated")}
+        backend = make_chip(dataset, settings.serial, **chip)
+    module = make_spiking(pixels, stream.labels, settings.hidden, seed, backend, dataset=dataset)
+    return module, backend

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from saltation.experiments.continual.cost import beside_descent
 from saltation.experiments.continual.scoring import scores
 from saltation.experiments.continual.settings import Settings
 from saltation.experiments.continual.training import Outcome
@@ -26,6 +27,7 @@ def write_results(folder: ResultFolder, settings: Settings, done: Outcome, threa
         "parameters": done.parameters,
         **scores(learned),
         "nte": done.history[-1]["nte"],
+        "cost": beside_descent(settings, done.stream),
         "out": str(folder.path),
     }
     details = {name: value.tolist() for name, value in asdict(learned).items() if name != "memory"}
@@ -75,5 +77,11 @@ def in_words(result: dict[str, Any]) -> str:
         lines.append(
             f"Of {nte['experts']:,} experts {nte['effective']:,.0f} count; {nte['clamped']:,} factors clamped, "
             f"{nte['limited']:,} experts at their limit, {nte['dead']:,} dead."
+        )
+    if result["cost"] is not None:
+        cost = result["cost"]
+        lines.append(
+            f"Alone, an update takes {1e3 * cost['update_seconds']:.2f} ms, one of gradient descent "
+            f"{1e3 * cost['descent_seconds']:.2f} ms: {cost['ratio']:.1f} times as long."
         )
     return "\n".join([*lines, f"Results are in {result['out']}"])
