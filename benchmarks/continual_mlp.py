@@ -84,7 +84,7 @@ def matched() -> Iterator[Run]:
         "adam": (3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
     }
     for method, chosen in rates.items():
-        for lr, seed in itertools.product(chosen, SEEDS):
+        for lr, seed in itertools.product(chosen, (1, 2, 3)):
             yield replace(recipe(method), lr=lr, seed=seed), None
 
 

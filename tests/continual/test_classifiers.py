@@ -97,6 +97,17 @@ def test_without_a_front_end_the_message_says_how_to_install_it(monkeypatch, nam
         getattr(continual, name)
 
 
+def test_without_avalanche_too(monkeypatch):
+    import saltation.continual as continual
+
+    monkeypatch.setitem(sys.modules, "avalanche", None)
+    arrays = continual.Arrays(np.eye(4), np.arange(4), np.eye(4), np.arange(4))
+    stream = continual.split_classes(arrays, 2)
+    for call in (lambda: continual.to_avalanche(stream), lambda: continual.task_masked(torch.nn.Linear(4, 4), stream)):
+        with pytest.raises(MissingDependencyError, match="pip install avalanche-lib"):
+            call()
+
+
 def test_all_public_names_exist():
     import saltation.continual as continual
 

@@ -65,6 +65,26 @@ def test_class_incremental_streams_let_all_labels_compete():
     assert all(stream.allowed(i) is None for i in range(4))
 
 
+def test_a_task_without_examples_is_refused():
+    gap = Arrays(np.eye(4), np.array([0, 1, 4, 5]), np.eye(4), np.array([0, 1, 4, 5]))
+    for make in (split_classes, class_incremental):
+        with pytest.raises(ParameterError, match="got none of classes 2, 3 in the train part; number the labels"):
+            make(gap, 2)
+    untested = Arrays(np.eye(4), np.arange(4), np.eye(4)[:2], np.array([0, 1]))
+    with pytest.raises(ParameterError, match="got none of classes 2, 3 in the test part"):
+        split_classes(untested, 2)
+    # a class alone may be missing in the test
+    missing = Arrays(np.eye(4), np.arange(4), np.eye(4)[:3], np.arange(3))
+    assert [task.part("test")[1].tolist() for task in split_classes(missing, 2).tasks] == [[0, 1], [2]]
+
+
+def test_some_inputs_are_those_of_all():
+    for stream in (permuted(PICTURES, 2, seed=1), split_classes(PICTURES, 2), rotated(PICTURES, [20])):
+        for part in ("train", "test"):
+            task = stream.tasks[-1]
+            np.testing.assert_array_equal(task.source.inputs(part, np.array([4, 0])), task.part(part)[0][[4, 0]])
+
+
 def test_rotations_are_those_of_scipy():
     for degrees in (17.0, 90.0, 133.0, -40.0):
         for shape in ((3, 9, 9), (2, 8, 8), (2, 6, 9)):
@@ -95,6 +115,10 @@ def test_what_is_refused():
         Arrays(np.zeros((2, 3)), np.array([0.0, 1.0]), np.zeros((2, 3)), np.array([0, 1]))
     with pytest.raises(ParameterError, match=r"of the shape of x, \[n, 3\]"):
         Arrays(np.zeros((2, 3)), np.array([0, 1]), np.zeros((2, 4)), np.array([0, 1]))
+    with pytest.raises(ParameterError, match="one of them has probably been scaled"):
+        Arrays(np.zeros((2, 3), np.uint8), np.array([0, 1]), np.zeros((2, 3)), np.array([0, 1]))
+    with pytest.raises(ParameterError, match=r"must be numbers \[n, ...\]"):
+        Arrays(np.array([["a"], ["b"]]), np.array([0, 1]), np.zeros((2, 1)), np.array([0, 1]))
     with pytest.raises(ParameterError, match="'train' or 'test'"):
         permuted(flat, 1, seed=0).tasks[0].part("all")
     with pytest.raises(ParameterError, match=r"permuted.tasks must be"):

@@ -33,6 +33,7 @@ from saltation.continual.streams import (
 from saltation.errors import MissingDependencyError
 
 if TYPE_CHECKING:
+    from saltation.continual.avalanche import from_avalanche, task_masked, to_avalanche
     from saltation.continual.by_jax import jax_classifier
     from saltation.continual.by_torch import torch_classifier
     from saltation.continual.gradients import expert_parameters, per_example_gradients
@@ -71,6 +72,7 @@ _LAZY = {
     "SpikingModule": ("spiking", "torch"),
     "displaced": ("transformation", "jax"),
     "expert_parameters": ("gradients", "torch"),
+    "from_avalanche": ("avalanche", "torch"),
     "gradient_point": ("transformation", "jax"),
     "jax_classifier": ("by_jax", "jax"),
     "learn": ("learning", "torch"),
@@ -80,6 +82,8 @@ _LAZY = {
     "per_example_gradients": ("gradients", "torch"),
     "reseed": ("transformation", "jax"),
     "revived": ("transformation", "jax"),
+    "task_masked": ("avalanche", "torch"),
+    "to_avalanche": ("avalanche", "torch"),
     "torch_classifier": ("by_torch", "torch"),
 }
 
@@ -114,6 +118,7 @@ __all__ = [
     "expert_parameters",
     "forgetting",
     "forward_transfer",
+    "from_avalanche",
     "gradient_point",
     "jacobian",
     "jax_classifier",
@@ -132,6 +137,8 @@ __all__ = [
     "same_cell",
     "spike_order",
     "split_classes",
+    "task_masked",
+    "to_avalanche",
     "torch_classifier",
 ]
 

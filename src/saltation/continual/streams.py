@@ -1,6 +1,7 @@
 """Streams of tasks out of one set of labelled arrays: permuted, rotated, and split by classes."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, final
@@ -54,8 +55,15 @@ class Arrays:
         """Check that there is a label for each input, and that both parts are alike."""
         for name in ("", "_test"):
             x, y = np.asarray(getattr(self, f"x{name}")), np.asarray(getattr(self, f"y{name}"))
-            if y.dtype.kind not in "iu" or x.ndim < 2 or y.shape != x.shape[:1] or not len(y) or y.min() < 0:
-                must = "arrays [n, ...] and integers >= 0 [n], at least one"
+            if (
+                y.dtype.kind not in "iu"
+                or x.dtype.kind not in "biuf"
+                or x.ndim < 2
+                or y.shape != x.shape[:1]
+                or not len(y)
+                or y.min() < 0
+            ):
+                must = "numbers [n, ...] and integers >= 0 [n], at least one"
                 raise ParameterError(explain(f"Arrays.x{name} and y{name}", must, f"{describe(x)} and {describe(y)}"))
             object.__setattr__(self, f"x{name}", x)
             object.__setattr__(self, f"y{name}", y.astype(np.int64))
@@ -64,11 +72,54 @@ class Arrays:
                 f"Arrays.x_test must be of the shape of x, [n, {', '.join(map(str, self.x.shape[1:]))}]; got "
                 f"{self.x_test.shape}"
             )
+        if (self.x.dtype.kind == "f") != (self.x_test.dtype.kind == "f"):
+            raise ParameterError(
+                f"Arrays.x and x_test must both be integers or both be floating-point numbers; got {self.x.dtype} and "
+                f"{self.x_test.dtype}; one of them has probably been scaled and the other not"
+            )
 
     @property
     def labels(self) -> int:
         """Number of labels."""
         return int(max(self.y.max(), self.y_test.max())) + 1
+
+
+class Source(ABC):
+    """Examples of a task, all or some of them; abstract."""
+
+    @abstractmethod
+    def labels(self, part: Part) -> Ints:
+        """Give the labels of "train" or "test", [n]."""
+
+    @abstractmethod
+    def inputs(self, part: Part, chosen: Ints | None = None) -> npt.NDArray[Any]:
+        """Give the inputs of all examples, or of those with these numbers, [n, ...]."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Changed(Source):
+    """Those of a data set, changed: other inputs, or some of the examples only, whose labels may be numbered anew."""
+
+    arrays: Arrays
+    change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None
+    kept: dict[Part, Ints] | None = None
+    numbers: Ints | None = None
+
+    def labels(self, part: Part) -> Ints:
+        y = self._own(part)[1]
+        y = y if self.kept is None else y[self.kept[part]]
+        return y if self.numbers is None else self.numbers[y]
+
+    def inputs(self, part: Part, chosen: Ints | None = None) -> npt.NDArray[Any]:
+        x = self._own(part)[0]
+        if self.kept is not None:
+            chosen = self.kept[part] if chosen is None else self.kept[part][chosen]
+        x = x if chosen is None else x[chosen]
+        return x if self.change is None else self.change(x)
+
+    def _own(self, part: Part) -> tuple[npt.NDArray[Any], Ints]:
+        return (self.arrays.x, self.arrays.y) if part == "train" else (self.arrays.x_test, self.arrays.y_test)
 
 
 @final
@@ -82,26 +133,19 @@ class Task:
         What it is.
     classes : tuple of int
         Labels that occur in it, after any renumbering.
+    source : Source
+        Where its examples come from.
     """
 
     name: str
     classes: tuple[int, ...]
-    _arrays: Arrays = field(repr=False)
-    _change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = field(default=None, repr=False)
-    _label: dict[int, int] | None = field(default=None, repr=False)
+    source: Source = field(repr=False)
 
     def part(self, part: Part) -> tuple[npt.NDArray[Any], Ints]:
         """Give inputs and labels of "train" or "test"."""
         if part not in ("train", "test"):
             raise ParameterError(f"Task.part must be 'train' or 'test'; got {part!r}")
-        own = self._arrays
-        x, y = (own.x, own.y) if part == "train" else (own.x_test, own.y_test)
-        if self._label is not None:
-            chosen = np.isin(y, list(self._label))
-            numbers = np.full(own.labels, -1)
-            numbers[list(self._label)] = list(self._label.values())
-            x, y = x[chosen], numbers[y[chosen]]
-        return (x if self._change is None else self._change(x)), y
+        return self.source.inputs(part), self.source.labels(part)
 
 
 @final
@@ -169,7 +213,7 @@ def permuted(arrays: Arrays, tasks: int, seed: int, *, first: bool = True) -> St
     size = int(np.prod(arrays.x.shape[1:]))
     orders = [np.arange(size) if i == 0 and not first else rng.permutation(size) for i in range(tasks)]
     classes = tuple(range(arrays.labels))
-    made = [Task(f"permutation {i}", classes, arrays, _permutation(order)) for i, order in enumerate(orders)]
+    made = [Task(f"permutation {i}", classes, _Changed(arrays, _permutation(order))) for i, order in enumerate(orders)]
     return Stream(tuple(made), arrays.labels, "domain")
 
 
@@ -213,7 +257,8 @@ def rotated(arrays: Arrays, degrees: Sequence[float], *, outside: float = 0.0) -
             f"inputs {arrays.x.shape} and {angles.size} angles"
         )
     classes = tuple(range(arrays.labels))
-    made = [Task(f"{angle:g} degrees", classes, arrays, _rotation(float(angle), shape, outside)) for angle in angles]
+    turns = [_Changed(arrays, _rotation(float(angle), shape, outside)) for angle in angles]
+    made = [Task(f"{angle:g} degrees", classes, turn) for angle, turn in zip(angles, turns, strict=True)]
     return Stream(tuple(made), arrays.labels, "domain")
 
 
@@ -261,7 +306,7 @@ def split_classes(
     made: list[Task] = []
     for group in groups:
         numbers = dict(zip(group, group if scenario == "task" else range(per_task), strict=True))
-        made.append(Task(f"classes {', '.join(map(str, group))}", tuple(numbers.values()), arrays, None, numbers))
+        made.append(_of_classes("split_classes", arrays, numbers))
     return Stream(tuple(made), arrays.labels if scenario == "task" else per_task, scenario)
 
 
@@ -280,8 +325,32 @@ def class_incremental(arrays: Arrays, per_task: int, *, order: Sequence[int] | N
     ([(3, 1), (0, 2)], None)
     """
     groups = _groups("class_incremental", arrays, per_task, order)
-    made = [Task(f"classes {', '.join(map(str, g))}", g, arrays, None, dict(zip(g, g, strict=True))) for g in groups]
+    made = [_of_classes("class_incremental", arrays, dict(zip(group, group, strict=True))) for group in groups]
     return Stream(tuple(made), arrays.labels, "class")
+
+
+def _of_classes(owner: str, arrays: Arrays, numbers: dict[int, int]) -> Task:
+    """Make a task of some labels, given with the numbers that they get.
+
+    Raises
+    ------
+    ParameterError
+        If there is nothing to train on, or nothing to test with.
+    """
+    name = f"classes {', '.join(map(str, numbers))}"
+    kept: dict[Part, Ints] = {
+        "train": np.flatnonzero(np.isin(arrays.y, list(numbers))),
+        "test": np.flatnonzero(np.isin(arrays.y_test, list(numbers))),
+    }
+    for part, found in kept.items():
+        if not found.size:
+            raise ParameterError(
+                f"{owner}: each task needs an example or more in both parts; got none of {name} in the {part} part; "
+                "number the labels from 0 on without gaps, or take more of them in a task"
+            )
+    table = np.full(arrays.labels, -1)
+    table[list(numbers)] = list(numbers.values())
+    return Task(name, tuple(numbers.values()), _Changed(arrays, None, kept, table))
 
 
 def _groups(owner: str, arrays: Arrays, per_task: int, order: Sequence[int] | None) -> list[tuple[int, ...]]:
