@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import continual_figures
+import continual_spiking_report
 import numpy as np
 from continual_mlp import RESULTS, STREAMS, save
 from continual_rows import Row, average, chosen, first, forgotten, kept, markdown, paired, read, spread
@@ -242,6 +243,8 @@ BLOCKS: dict[str, Callable[[Sequence[Row]], str]] = {
     "tempering": tempering,
     "table": table,
     "tests": tests,
+    "spiking": lambda _: continual_spiking_report.exact(),
+    "chip": lambda _: continual_spiking_report.chip(),
 }
 
 
