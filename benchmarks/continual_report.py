@@ -186,7 +186,8 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _best(rows: Sequence[Row], stream: str, method: str) -> Row | None:
-    tried = [row for row in chosen(rows, stream=stream, method=method) if row["held_out"] is not None]
+    mine = chosen(rows, stream=stream, method=method, **STREAMS[stream])
+    tried = [row for row in mine if row["held_out"] is not None]
     return max(tried, key=average, default=None)
 
 
