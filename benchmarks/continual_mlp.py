@@ -146,7 +146,7 @@ def changed(settings: Settings) -> dict[str, Any]:
 def run(settings: Settings, held_out: int | None) -> dict[str, Any]:
     given = {name: getattr(settings, name) for name in ("tasks", "degrees", "pixels", "train_limit", "test_limit")}
     stream = make_stream(settings.stream, seed=sub_seed(settings.seed, "stream"), held_out=held_out, **given)
-    module = make_network(settings, stream)
+    module, _ = make_network(settings, stream)
     method = make_method(settings, module)
     try:
         order = sub_seed(settings.seed, "order")

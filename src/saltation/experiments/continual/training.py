@@ -16,7 +16,7 @@ from saltation.experiments.continual.settings import Settings, sub_seed
 from saltation.experiments.continual.ways import make_method
 from saltation.experiments.results import ResultFolder
 from saltation.experiments.torch_support import tensors
-from saltation.experiments.training import Progress, Trained, check_finite, run_epochs
+from saltation.experiments.training import Progress, Trained, run_epochs
 
 __all__ = ["Outcome", "train"]
 
@@ -108,17 +108,15 @@ def train(
     def task(number: int) -> dict[str, Any]:
         try:
             accuracies = learning.task(lambda epoch: on_epoch(number, epoch))
-            losses = learning.losses[-1]
-            check_finite("the loss", losses)
         except (GradientError, SimulationError) as error:
             raise GradientError(
-                f"continual: training stopped in task {number}, learning rate {settings.lr:g}: {error}. A smaller one, "
-                "in a new folder, may avoid this; the checkpoint, if there is one, is that of the last whole task"
+                f"continual: training stopped in task {number}, learning rate {settings.lr:g}: {error}. Start "
+                "again in a new folder; the checkpoint, if there is one, is that of the last whole task"
             ) from error
         return {
             "task": number,
             "name": stream.tasks[number - 1].name,
-            "losses": losses.tolist(),
+            "losses": learning.losses[-1].tolist(),
             "accuracies": accuracies.tolist(),
             "nte": asdict(method.report()) if isinstance(method, Ensemble) else None,
         }
