@@ -13,7 +13,7 @@ import click
 import continual_figures
 import continual_spiking_report
 import numpy as np
-from continual_mlp import RESULTS, STREAMS, save
+from continual_mlp import RESULTS, STREAMS, TEMPERINGS, save
 from continual_rows import Row, average, chosen, first, forgotten, kept, markdown, paired, read, spread
 from pages import replace_block
 
@@ -21,6 +21,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "continual_results.md"
 IMAGES = PAGE.parent / "images"
 MOMENTUM = {"permuted-mnist": 316, "permuted-fashion": 100, "split-fashion": 100}
 """Streams of the study of momentum, and widths of the networks."""
+
+WIDTHS = (32, 1000)
+"""Widths between which B2 asks for a gain."""
 
 METHODS = {
     "sgd": "SGD",
@@ -41,6 +44,11 @@ METHODS = {
 def final(rows: Sequence[Row]) -> list[Row]:
     """Runs that were tested with the test set."""
     return [row for row in rows if row["held_out"] is None]
+
+
+def whole(rows: Sequence[Row]) -> list[Row]:
+    """Runs that did not end in numbers that are not finite; tables tell how many did."""
+    return [row for row in rows if not row.get("failed")]
 
 
 def of_paper(rows: Sequence[Row], method: str, **wanted: object) -> list[Row]:
@@ -76,7 +84,7 @@ def momentum(rows: Sequence[Row]) -> str:
     parts.append(
         f"Where momentum is forgotten between tasks, the first task after all has, in %, at {'; '.join(reset)}."
     )
-    continual_figures.momentum(final(rows), MOMENTUM, IMAGES / "continual_momentum.png")
+    continual_figures.momentum(whole(final(rows)), MOMENTUM, IMAGES / "continual_momentum.png")
     return "\n\n".join(parts)
 
 
@@ -93,7 +101,7 @@ def width(rows: Sequence[Row]) -> str:
             cells = [spread(group, measure) for measure in (kept, first) for group in groups.values()]
             seeds = "/".join(str(len(group)) for group in groups.values())
             lines.append((f"{hidden:,}", f"{size:,}", *cells, seeds))
-    continual_figures.width(all_of_them, IMAGES / "continual_width.png")
+    continual_figures.width(whole(all_of_them), IMAGES / "continual_width.png")
     heads = ["hidden", "parameters", *(f"{m} {w}" for w in ("after all", "after it") for m in ("NTE", "SGD", "Adam"))]
     return markdown([*heads, "seeds"], lines)
 
@@ -107,7 +115,7 @@ def reseed(rows: Sequence[Row]) -> str:
         group = [row for row in moving if row["settings"]["reseed_every"] == every]
         lines.append((str(every or "never"), spread(group, first), spread(group, kept), spread(group, average)))
     lines.append(("current", spread(current, first), spread(current, kept), spread(current, average)))
-    continual_figures.reseeding(moving, current, IMAGES / "continual_reseeding.png")
+    continual_figures.reseeding(whole(moving), whole(current), IMAGES / "continual_reseeding.png")
     return markdown(("updates between moves", "first task after it, %", "after all, %", "average, %"), lines)
 
 
@@ -115,6 +123,8 @@ def interpolated(rows: Sequence[Row], at: float) -> float:
     """What is kept of the first task at a rate where one task is learned as well as wanted, of one seed."""
     ordered = sorted(rows, key=lambda row: row["settings"]["lr"])
     learned, left = [first(row) for row in ordered], [kept(row) for row in ordered]
+    if ordered and min(learned) > at:
+        return float("inf")
     for i in range(1, len(ordered)):
         if learned[i - 1] <= at <= learned[i]:
             share = (at - learned[i - 1]) / (learned[i] - learned[i - 1])
@@ -127,6 +137,7 @@ def matched(rows: Sequence[Row]) -> str:
     mine = chosen(final(rows), gradient_at="current", **usual)
     curves = {method: chosen(mine, method=method) for method in ("nte", "scaled-sgd", "sgd", "adam")}
     seeds = sorted({row["settings"]["seed"] for row in curves["scaled-sgd"]})
+    curves = {name: [row for row in curve if row["settings"]["seed"] in seeds] for name, curve in curves.items()}
     lines = []
     for level in (0.85, 0.88, 0.90, 0.92, 0.94, 0.95):
         found = {
@@ -135,21 +146,23 @@ def matched(rows: Sequence[Row]) -> str:
         }
         lines.append((f"{100 * level:g}", *(_mean(values) for values in found.values())))
     heads = ("first task after it, %", *(METHODS[method] for method in curves))
-    continual_figures.against_first(mine, IMAGES / "continual_matched.png")
+    continual_figures.against_first(
+        [row for curve in curves.values() for row in curve], IMAGES / "continual_matched.png"
+    )
     return markdown(heads, lines)
 
 
 def _mean(values: np.ndarray) -> str:
     good = 100 * values[np.isfinite(values)]
-    if len(good) < max(2, len(values) - 1):
-        return "not reached"
+    if len(good) < len(values) or not len(good):
+        return "better at all rates" if np.isinf(values).all() else "not reached by all"
     return f"{good.mean():.1f} ± {good.std(ddof=1):.1f}"
 
 
 def tempering(rows: Sequence[Row]) -> str:
     lines = []
-    for beta, lr in ((1.0, 0.01), (0.3, 0.01), (0.1, 0.01), (0.01, 0.01), (0.3, 0.01 / 0.3), (0.1, 0.1), (0.01, 1.0)):
-        group = [row for row in of_paper(rows, "nte", hidden=100, tempering=beta, lr=lr) if row["report"]]
+    for beta, lr in TEMPERINGS:
+        group = of_paper(rows, "nte", hidden=100, tempering=beta, lr=lr, max_delta=0.1)
         if group:
             effective = spread(group, lambda row: row["report"]["effective"], scale=1.0, digits=0)
             clamped = sum(row["report"]["clamped"] for row in group) / len(group)
@@ -162,78 +175,98 @@ def tempering(rows: Sequence[Row]) -> str:
 def table(rows: Sequence[Row]) -> str:
     parts, shown = [], {}
     for stream, changed in STREAMS.items():
-        mine = [
-            row
-            for row in chosen(final(rows), stream=stream, hidden=100, **changed)
-            if row["settings"]["lr"] in _tuned(rows, stream, row["settings"]["method"])
-        ]
-        lines = []
+        lines, shown[stream] = [], []
         for method, name in METHODS.items():
-            group = [row for row in chosen(mine, method=method) if _is_tuned(rows, stream, row)]
+            best, edge = _best(rows, stream, method)
+            group = [row for row in final(rows) if best is not None and _same(row, best)]
             if group:
                 cells = [spread(group, measure) for measure in (average, first, kept, forgotten)]
-                settings = group[0]["settings"]
+                good = whole(group)[0]
+                settings = good["settings"]
                 at = f"{settings['lr']:.3g}" + (f", {settings['strength']:g}" if method in ("ewc", "si", "lwf") else "")
-                memory = f"{group[0]['memory'] / 1e6:.2f}"
-                lines.append((name, at, *cells, memory, spread(group, lambda row: row["seconds"], 1.0, 0)))
-        shown[stream] = [row for row in mine if _is_tuned(rows, stream, row)]
+                memory = f"{good['memory'] / 1e6:.2f}"
+                seconds = spread(group, lambda row: row["seconds"], 1.0, 0)
+                lines.append((name, at + edge, *cells, f"{good['updates']:,}", memory, seconds))
+                shown[stream] += whole(group)
         heads = ("method", "lr, strength", "average, %", "first task after it, %", "after all, %", "forgetting, %")
-        parts.append(
-            f"**{stream}**, {changed['tasks']} tasks:\n\n{markdown((*heads, 'MB kept', 'training, s'), lines)}"
-        )
+        more = ("updates", "MB kept", "training, s")
+        parts.append(f"**{stream}**, {changed['tasks']} tasks:\n\n{markdown((*heads, *more), lines)}")
     continual_figures.methods(shown, average, IMAGES / "continual_methods.png")
     return "\n\n".join(parts)
 
 
-def _best(rows: Sequence[Row], stream: str, method: str) -> Row | None:
+def _best(rows: Sequence[Row], stream: str, method: str) -> tuple[Row | None, str]:
+    """The best trial of a method, and a mark where its learning rate is the least or the largest that was tried."""
     mine = chosen(rows, stream=stream, method=method, **STREAMS[stream])
     tried = [row for row in mine if row["held_out"] is not None]
-    return max(tried, key=average, default=None)
+    best = max(tried, key=average, default=None)
+    rates = sorted(row["settings"]["lr"] for row in tried)
+    edge = best is not None and best["settings"]["lr"] in (rates[0], rates[-1])
+    return best, " †" if edge else ""
 
 
-def _tuned(rows: Sequence[Row], stream: str, method: str) -> tuple[float, ...]:
-    best = _best(rows, stream, method)
-    return () if best is None else (best["settings"]["lr"],)
-
-
-def _is_tuned(rows: Sequence[Row], stream: str, row: Row) -> bool:
-    best = _best(rows, stream, row["settings"]["method"])
-    other = ("seed",)
-    return best is not None and all(
-        value == row["settings"][name] for name, value in best["settings"].items() if name not in other
-    )
+def _same(row: Row, best: Row) -> bool:
+    return all(value == row["settings"][name] for name, value in best["settings"].items() if name != "seed")
 
 
 def tests(rows: Sequence[Row]) -> str:
-    """What nte.md asks of behaviour, each with its difference, standard error and p."""
+    """What is expected of behaviour, each with a difference of runs with the same seeds, and whether it holds."""
     lines = []
 
-    def line(what: str, a: list[Row], b: list[Row], measure: Callable[[Row], float], unit: str = " points") -> None:
-        scale = 100.0 if unit == " points" else 1.0
-        if len(a) > 1 and len(b) > 1:
-            mean, error, p = paired(a, b, measure)
-            lines.append((what, f"{scale * mean:+.1f} ± {scale * error:.1f}{unit}", f"{p:.1e}"))
+    def line(what: str, a: list[Row], b: list[Row], measure: Callable[[Row], float], least: float) -> None:
+        """`a` is to be more than `b` by more than `least`."""
+        if len(a) < 2 or len(b) < 2:
+            return
+        mean, error, p = paired(a, b, measure)
+        share = measure is not _effective
+        scale, unit = (100.0, " points") if share else (1.0, "")
+        found = f"{scale * mean:+.1f} ± {scale * error:.1f}{unit}"
+        lines.append((what, f"more than {scale * least:g}{unit}", found, f"{p:.1e}", "yes" if mean > least else "no"))
 
     still, moving = (of_paper(rows, "sgd", hidden=316, momentum=value) for value in (0.0, 0.9))
-    line("B1: kept without momentum, against 0.9", still, moving, kept)
-    line("B1: first task learned with 0.9, against none", moving, still, first)
+    line("B1: kept without momentum, less that with 0.9", still, moving, kept, 0.1)
+    line("B1: first task learned with 0.9, less that without", moving, still, first, 0.0)
+    ends = {
+        method: [of_paper(rows, method, hidden=hidden, max_delta=0.1 if method == "nte" else None) for hidden in WIDTHS]
+        for method in ("sgd", "nte", "adam")
+    }
     for method in ("sgd", "nte", "adam"):
-        limit = 0.1 if method == "nte" else None
-        wide, narrow = (of_paper(rows, method, hidden=hidden, max_delta=limit) for hidden in (1000, 32))
-        line(f"B2: {METHODS[method]}, kept with hidden layers of 1,000, against 32", wide, narrow, kept)
+        line(f"B2: {METHODS[method]}, kept at a width of 1,000, less that at 32", *ends[method][::-1], kept, 0.0)
+    for method in ("sgd", "nte"):
+        if all(len(group) > 1 for group in (*ends[method], *ends["adam"])):
+            halved = _gains(*ends[method], *ends["adam"])
+            lines.append((f"B2: half of what {METHODS[method]} gains by that, less what Adam gains", *halved))
     current = of_paper(rows, "nte", hidden=100, max_delta=0.1)
-    for every in (10, 50, 100):
+    for every, least in ((10, 0.0), (50, 0.3), (100, 0.3)):
         moved = of_paper(rows, "nte", hidden=100, gradient_at="seed", reseed_every=every, max_delta=0.1)
-        line(f"B3: first task learned with a point moved every {every} updates, against current", moved, current, first)
-    tempered = of_paper(rows, "nte", hidden=100, tempering=0.1)
-    line(
-        "B4: effective experts with tempering 0.1, against 1",
-        tempered,
-        current,
-        lambda row: row["report"]["effective"],
-        "",
-    )
-    return markdown(("", "difference, standard error", "p of a paired t test"), lines)
+        line(
+            f"B3: first task learned with current gradients, less that with a point moved every {every} updates",
+            current,
+            moved,
+            first,
+            least,
+        )
+    for lr, how in ((0.01, "the same learning rate"), (0.1, "the same product of both")):
+        tempered = of_paper(rows, "nte", hidden=100, tempering=0.1, lr=lr, max_delta=0.1)
+        line(f"B4: effective experts with tempering 0.1, less those with 1, at {how}", tempered, current, _effective, 0)
+    return markdown(("", "expected", "found, standard error", "p, paired t test", "holds"), lines)
+
+
+def _effective(row: Row) -> float:
+    return float(row["report"]["effective"])
+
+
+def _gains(narrow: list[Row], wide: list[Row], adam_narrow: list[Row], adam_wide: list[Row]) -> tuple[str, ...]:
+    """Half of one gain, less another, seed by seed."""
+    from scipy.stats import ttest_1samp
+
+    groups = [[kept(row) for row in rows] for rows in (narrow, wide, adam_narrow, adam_wide)]
+    a, b, c, d = (np.array(group) for group in groups)
+    values = 100 * (0.5 * (b - a) - (d - c))
+    error = np.std(values, ddof=1) / len(values) ** 0.5
+    holds = "yes" if values.mean() > 0 else "no"
+    p = ttest_1samp(values, 0.0).pvalue
+    return "more than 0 points", f"{values.mean():+.1f} ± {error:.1f} points", f"{p:.1e}", holds
 
 
 BLOCKS: dict[str, Callable[[Sequence[Row]], str]] = {

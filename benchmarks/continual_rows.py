@@ -38,13 +38,15 @@ def chosen(rows: Iterable[Row], **wanted: Any) -> list[Row]:
 
 
 def spread(rows: Iterable[Row], measure: Measure, scale: float = 100.0, digits: int = 1) -> str:
-    """Mean and standard deviation over seeds."""
-    values = [scale * measure(row) for row in rows]
+    """Mean and standard deviation over seeds, and how many runs ended in numbers that are not finite."""
+    rows = list(rows)
+    values = [scale * measure(row) for row in rows if not row.get("failed")]
+    failed = f" ({len(rows) - len(values)} of {len(rows)} failed)" if len(values) < len(rows) else ""
     if not values:
-        return "–"
+        return f"–{failed}"
     if len(values) == 1:
-        return f"{values[0]:.{digits}f}"
-    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+        return f"{values[0]:.{digits}f}{failed}"
+    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}{failed}"
 
 
 def paired(a: list[Row], b: list[Row], measure: Measure) -> tuple[float, float, float]:

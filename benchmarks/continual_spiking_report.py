@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from continual_rows import markdown
+from continual_spiking import STUDIES as STUDY
 from pages import load_record
 
 RESULTS = Path(__file__).parent / "results" / "continual_spiking.json"
@@ -33,13 +34,13 @@ METHODS = {
 Row = dict[str, Any]
 
 
-def rows() -> list[Row]:
+def recorded() -> list[Row]:
     return list(load_record(RESULTS, SCHEMA_VERSION)["rows"])
 
 
 def exact() -> str:
     """All methods on all streams, on the exact backend."""
-    found = rows()
+    found = recorded()
     parts = [_table(found, study, what) for study, what in STUDIES.items()]
     return "\n\n".join(part for part in parts if part)
 
@@ -49,7 +50,7 @@ def chip() -> str:
     lines = []
     for method in ("sgd", "adam", "nte"):
         for kind, name in (("in the loop", "in the loop"), ("deployed", "trained exactly, then run on the chip")):
-            group = _rows(rows(), "split-digits-chip", method, kind)
+            group = _rows(recorded(), "split-digits-chip", method, kind)
             if group:
                 cells = (_spread(group, key) for key in ("average_accuracy", "forgetting_chaudhry"))
                 each = ", ".join(f"{100 * row['average_accuracy']:.1f}" for row in group)
@@ -60,8 +61,10 @@ def chip() -> str:
 def _table(found: Sequence[Row], study: str, what: str) -> str:
     lines = []
     for method, name in METHODS.items():
-        group = _rows(found, study, method, "exact")
+        rows = _rows(found, study, method, "exact")
+        group = _whole(rows)
         if group:
+            name += f" ({len(rows) - len(group)} of {len(rows)} failed)" if len(group) < len(rows) else ""
             cells = [_spread(group, key) for key in ("average_accuracy", "learning_accuracy", "forgetting_chaudhry")]
             changes = np.mean([row["sign_changes"] for row in group])
             memory = f"{group[0]['memory'] / 1e3:.0f}"
@@ -75,8 +78,15 @@ def _table(found: Sequence[Row], study: str, what: str) -> str:
 
 
 def _rows(found: Sequence[Row], study: str, method: str, kind: str) -> list[Row]:
+    """Rows at the size of the study, and not of a quick look; failed ones too."""
+    size = (STUDY[study].epochs, STUDY[study].examples)
     mine = [row for row in found if (row["study"], row["method"], row["kind"]) == (study, method, kind)]
-    return sorted((row for row in mine if not row["failed"]), key=lambda row: row["seed"])
+    mine = [row for row in mine if (row["epochs"], row["examples"]) == size]
+    return sorted(mine, key=lambda row: row["seed"])
+
+
+def _whole(group: Sequence[Row]) -> list[Row]:
+    return [row for row in group if not row["failed"]]
 
 
 def _spread(group: Sequence[Row], key: str, scale: float = 100.0) -> str:

@@ -362,6 +362,16 @@ def test_spiking_networks_learn_by_every_method(make):
     np.testing.assert_array_equal(learned.accuracies, 1.0)  # one label alone competes
 
 
+def test_outputs_that_are_not_finite_are_no_answers():
+    module = torch.nn.Linear(4, 2)
+    x, y = np.zeros((6, 4)), np.arange(6) % 2
+    bad = x.copy()
+    bad[3, 1] = np.nan
+    method = Descent(module, torch.optim.SGD(module.parameters(), lr=0.1))
+    with pytest.raises(GradientError, match="outputs are not finite on the test set of task 0"):
+        learn(method, permuted(Arrays(x, y, bad, y), 1, seed=0), epochs=1, batch=3)
+
+
 def test_a_training_that_diverges_is_told():
     module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     rng = np.random.default_rng(0)

@@ -37,14 +37,17 @@ class _Layers:
 
     called: dict[nn.Linear, _Call] = field(default_factory=dict)
 
-    def note(self, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+    def note(self, layer: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> None:
         """Forward hook."""
         assert isinstance(layer, nn.Linear)
         if layer in self.called:
             self.called[layer].calls += 1
             return
+        x = given[0] if given else named["input"]
+        if not output.requires_grad or output.dtype != layer.weight.dtype or x.dtype != output.dtype:
+            return  # called without gradients, or in another dtype
         # An edge, and not the output: activations may work in place, and then the output is another one.
-        self.called[layer] = _Call(given[0].detach(), given[0]._version, get_gradient_edge(output))
+        self.called[layer] = _Call(x.detach(), x._version, get_gradient_edge(output))
 
 
 def factored_gradients(module: nn.Module, loss: Loss, x: Any, y: Any) -> tuple[dict[str, Factored], Tensor] | None:
@@ -67,10 +70,12 @@ def factored_gradients(module: nn.Module, loss: Loss, x: Any, y: Any) -> tuple[d
     names = {p: name for name, p in module.named_parameters() if p.requires_grad}
     layers = _dense_layers(module)
     owned = [p for layer in layers for p in layer.parameters(recurse=False) if p.requires_grad]
-    if not names or len(owned) != len(names) or {*owned} != {*names}:
-        return None  # also where two layers share a parameter
+    own = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None and p in names]
+    if not names or len(owned) != len(names) or {*owned} != {*names} or len(own) != len(owned):
+        return None  # also where two layers share a parameter, or a weight is made of others, as by pruning
     seen = _Layers()
-    hooks = [layer.register_forward_hook(seen.note) for layer in layers]
+    # before all other hooks, which may put something else in the place of the output
+    hooks = [layer.register_forward_hook(seen.note, prepend=True, with_kwargs=True) for layer in layers]
     try:
         with torch.enable_grad():
             losses = loss(module(x), y, reduction="none")
@@ -92,7 +97,8 @@ def factored_gradients(module: nn.Module, loss: Loss, x: Any, y: Any) -> tuple[d
             return None
         left = call.x.new_zeros(len(losses), layer.out_features) if bar is None else bar
         for p in own:
-            found[names[p]] = OuterProducts(left, call.x) if p is layer.weight else left
+            # a bias has its own copy: layers that add up share what autograd gives, and `NTE` works in place
+            found[names[p]] = OuterProducts(left, call.x) if p is layer.weight else left.clone()
     return found, losses.detach()
 
 

@@ -40,13 +40,13 @@ def per_example_gradients(
     ----------
     module : torch.nn.Module
         From inputs [batch, ...] to logits; a `SpikingModule` is differentiated by EventProp, one pass for each example.
+        An example may depend on no other: batch normalisation in training is refused, other ways are not noticed.
     x : Tensor
         Inputs.
     y : Tensor or tuple of Tensor
         Labels [batch], or whatever the loss takes, the batch first.
     loss : callable
         ``loss(logits, y, reduction="none")`` gives one number for each example.
-
     dense : bool
         Whether all of them are formed as tensors.
 

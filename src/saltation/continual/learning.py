@@ -291,6 +291,11 @@ def _accuracies(module: nn.Module, stream: Stream) -> Floats:
         for part in torch.arange(len(task)).split(_AT_ONCE):
             batch = task[part]
             logits = module(batch.x)
+            if not bool(torch.isfinite(logits).all()):
+                raise GradientError(
+                    f"learn: outputs are not finite on the test set of task {j}; training has diverged, or an input is "
+                    "not finite: take a smaller learning rate"
+                )
             if logits.shape[1] != stream.labels:
                 raise ParameterError(
                     f"learn.stream has {stream.labels} labels; got a module with {logits.shape[1]} outputs; give it "

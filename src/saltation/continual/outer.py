@@ -7,6 +7,7 @@ from typing import final
 
 import torch
 from torch import Tensor
+from torch.nn.functional import hardshrink
 
 from saltation.errors import ParameterError
 
@@ -145,24 +146,33 @@ def log_factors(gradients: Tensor, signs: Tensor, lr: float, floor: float) -> tu
     ::
 
         sum_k log max(1 - lr s g_k, floor)
+
+    All is NaN where a gradient is infinite.
     """
-    minus = gradients.mul_(-lr * signs)
+    # one that autograd has expanded, such as a zero for all, cannot be written to
+    minus = gradients.mul_(-lr * signs) if gradients.is_contiguous() else gradients * (-lr * signs)
     clamped = 0
-    if minus.numel() and not float(minus.min()) >= floor - 1.0:
+    least = float(minus.min()) if minus.numel() else 0.0
+    if not least >= floor - 1.0:
         clamped = int((minus < floor - 1.0).sum())
-    return minus.clamp_(min=floor - 1.0).log1p_().sum(dim=0), clamped
+    total = minus.clamp_(min=floor - 1.0).log1p_().sum(dim=0)
+    # an infinite gradient is no factor that is too small
+    return (total.fill_(math.nan), 0) if least == -math.inf else (total, clamped)
 
 
 def _series(left: Tensor, right: Tensor, bounds: list[float]) -> tuple[Tensor, Tensor | None]:
     """Odd and even part of ``sum_n sum_k (left_k right_k)^n / n``; examples with the largest bounds come first."""
     power_left, power_right, rows = left, right, len(bounds)
     odd, even = [(left, right)], list[tuple[Tensor, Tensor]]()
+    # What is left out is far below the rounding of the first term; products of it would be subnormal, and very slow.
+    negligible = torch.finfo(left.dtype).tiny ** 0.5
     for n, needed in enumerate(_bounds_for_terms(left.dtype)[1:], start=2):
         while rows and bounds[rows - 1] < needed:
             rows -= 1
         if not rows:
             break
-        power_left, power_right = power_left[:rows] * left[:rows], power_right[:rows] * right[:rows]
+        power_left = hardshrink(power_left[:rows] * left[:rows], negligible)
+        power_right = hardshrink(power_right[:rows] * right[:rows], negligible)
         (odd if n % 2 else even).append((power_left / n, power_right))
     return _summed(odd), _summed(even) if even else None
 

@@ -76,12 +76,16 @@ class _Several(click.ParamType):
 )
 @click.option("--hidden", type=_Several(int), help="Width of hidden layers; several: all are run.  [default: 100]")
 @click.option("--layers", type=click.IntRange(1), help="Hidden layers of an MLP.  [default: 2]")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of each task.  [default: 2]")
-@click.option("--batch", type=click.IntRange(1), help="Examples of an update.  [default: 128]")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of each task.  [default: 2; spiking: 4]")
+@click.option("--batch", type=click.IntRange(1), help="Examples of an update.  [default: 128; spiking: 16]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of tasks, weights and order.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Run so many, from --seed on.")
 @click.option("--lr", type=float, help="Learning rate; of nte the strength of the likelihood.  [default: the recipe's]")
-@click.option("--momentum", type=_Several(float), help="Of gradient descent; several: all are run.  [default: 0]")
+@click.option(
+    "--momentum",
+    type=_Several(float),
+    help="Of gradient descent; several: all are run.  [default: 0; of the method momentum 0.9]",
+)
 @click.option("--reset", is_flag=True, default=None, help="Forget momentum at the beginning of each task.")
 @click.option("--tempering", type=float, help="Of nte: power of the likelihood.  [default: 1]")
 @click.option(
@@ -93,7 +97,7 @@ class _Several(click.ParamType):
     help="Of nte: at the present parameters, or at those of the beginning.  [default: current]",
 )
 @click.option("--reseed-every", type=click.IntRange(1), help="Of gradients at the seed: move it after so many updates.")
-@click.option("--strength", type=float, help="Of the penalty of ewc, si and lwf.  [default: 100, 0.1 and 1]")
+@click.option("--strength", type=float, help="Of the penalty of ewc, si and lwf.  [default: the recipe's]")
 @click.option("--examples", type=click.IntRange(1), help="That replay and agem keep, and ewc looks at.  [default: 500]")
 @click.option("--pixels", type=click.IntRange(1), help="Make pictures smaller, so many pixels high and wide.")
 @click.option("--train-limit", type=click.IntRange(1), help="Train on so many pictures only, for a quick look.")
