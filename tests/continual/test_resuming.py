@@ -199,3 +199,23 @@ def test_what_is_refused():
         learning.task()
     with pytest.raises(ParameterError, match="all 3 tasks of the stream are done"):
         learning.task()
+
+
+def test_a_task_that_was_interrupted_is_not_begun_again_on_top_of_itself():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 4)), np.arange(12) % 2
+    module = torch.nn.Linear(4, 2)
+    method = Descent(module, torch.optim.SGD(module.parameters(), lr=0.1))
+    learning = Learning(method, permuted(Arrays(x, y, x, y), 2, seed=0), epochs=2, batch=4)
+    state, weights = learning.state(), {name: value.clone() for name, value in module.state_dict().items()}
+
+    def stop(epoch):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learning.task(stop)
+    with pytest.raises(ParameterError, match="task 0 was interrupted"):
+        learning.task()
+    module.load_state_dict(weights)
+    learning.restore(state)
+    assert learning.task().shape == (2,)

@@ -158,7 +158,7 @@ class Learning:
         self._batch = integer("learn", "batch", batch, minimum=1)
         self._generator = torch.Generator().manual_seed(integer("learn", "seed", seed))
         n = len(stream)
-        self._done = 0
+        self._done, self._interrupted = 0, False
         self._untrained = np.zeros(n)
         self._accuracies, self._losses = np.zeros((n, n)), np.zeros((n, epochs))
         self._updates, self._seconds = np.zeros(n, np.int64), np.zeros(n)
@@ -189,16 +189,23 @@ class Learning:
         Raises
         ------
         ParameterError
-            If there is none left, or the module has not one output for each label of the stream.
+            If there is none left, the last call did not end, or the module has not one output for each label of the
+            stream.
         GradientError
             If the loss is not finite any more.
         """
         i, method = self._done, self._method
+        if self._interrupted:
+            raise ParameterError(
+                f"Learning.task: task {i} was interrupted, and module and method are where it left them; begin anew, "
+                "or restore what state() gave before it"
+            )
         if i == len(self._stream):
             raise ParameterError(f"Learning.task: all {i} tasks of the stream are done already; see Learning.learned")
         if not i:
             self._untrained = _accuracies(method.module, self._stream)
         task = examples(method.module, self._stream, i, "train")
+        self._interrupted = True  # until the task is done
         begin = time.perf_counter()
         method.module.train()
         given = method.begin(task)
@@ -218,6 +225,7 @@ class Learning:
         self._seconds[i] = time.perf_counter() - begin
         self._accuracies[i] = _accuracies(method.module, self._stream)
         self._done += 1
+        self._interrupted = False
         return self._accuracies[i].copy()
 
     def learned(self) -> Learned:
@@ -264,7 +272,7 @@ class Learning:
         earlier = (examples(self._method.module, self._stream, i, "train") for i in range(done))
         self._method.restore(state["method"], earlier)
         self._generator.set_state(state["order"])
-        self._done = done
+        self._done, self._interrupted = done, False
 
 
 def examples(module: nn.Module, stream: Stream, task: int, part: Part) -> Batch:
