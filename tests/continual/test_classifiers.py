@@ -114,3 +114,10 @@ def test_all_public_names_exist():
     assert all(hasattr(continual, name) for name in continual.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         getattr(continual, "nothing")  # noqa: B009  an attribute alone is no statement
+
+
+def test_active_dropout_is_refused():
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Dropout(0.5), torch.nn.Linear(4, 2))
+    with pytest.raises(ParameterError, match=r"dropout '1' in training"):
+        torch_classifier(module)
+    assert torch_classifier(module.eval()).size == 26

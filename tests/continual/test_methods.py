@@ -364,12 +364,18 @@ def test_spiking_networks_learn_by_every_method(make):
 
 def test_outputs_that_are_not_finite_are_no_answers():
     module = torch.nn.Linear(4, 2)
-    x, y = np.zeros((6, 4)), np.arange(6) % 2
+    x, y = 10.0 * np.ones((6, 4)), np.array([0, 0, 0, 0, 0, 1])
+    method = Descent(module, torch.optim.SGD(module.parameters(), lr=3e38))
+    with pytest.raises(GradientError, match="outputs are not finite on the test set of task 0"):
+        learn(method, permuted(Arrays(x, y, x, y), 1, seed=0), epochs=1, batch=6)
+
+
+def test_inputs_must_be_finite():
+    x, y = np.ones((6, 4)), np.arange(6) % 2
     bad = x.copy()
     bad[3, 1] = np.nan
-    method = Descent(module, torch.optim.SGD(module.parameters(), lr=0.1))
-    with pytest.raises(GradientError, match="outputs are not finite on the test set of task 0"):
-        learn(method, permuted(Arrays(x, y, bad, y), 1, seed=0), epochs=1, batch=3)
+    with pytest.raises(ParameterError, match=r"Arrays\.x_test must be finite"):
+        Arrays(x, y, bad, y)
 
 
 def test_a_training_that_diverges_is_told():
@@ -379,3 +385,17 @@ def test_a_training_that_diverges_is_told():
     method = Descent(module, torch.optim.SGD(module.parameters(), lr=1e20))
     with pytest.raises(GradientError, match=r"the loss is .* in epoch 1 of task 0"):
         learn(method, permuted(Arrays(x, y, x, y), 2, seed=0), epochs=2, batch=8)
+
+
+def test_an_optimiser_of_another_module_is_refused():
+    module, other = torch.nn.Linear(4, 2), torch.nn.Linear(4, 2)
+    with pytest.raises(ParameterError, match=r"Descent\.optimiser must have parameters of the module"):
+        Descent(module, torch.optim.SGD(other.parameters(), lr=0.1))
+
+
+def test_a_module_is_left_in_the_mode_it_was_in():
+    module = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.Dropout(0.5))
+    x, y = np.zeros((6, 4)), np.arange(6) % 2
+    method = Descent(module, torch.optim.SGD(module.parameters(), lr=0.1))
+    learn(method, permuted(Arrays(x, y, x, y), 2, seed=0), epochs=1, batch=3)
+    assert module.training

@@ -6,6 +6,7 @@ from typing import Any, final
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from saltation.continual.classifier import Classifier, Floats, Ints
 from saltation.continual.gradients import check_vmap, per_example_function
@@ -41,7 +42,7 @@ def torch_classifier(module: nn.Module) -> Classifier:
     Raises
     ------
     ParameterError
-        If nothing is trained, or examples depend on each other.
+        If nothing is trained, examples depend on each other, or dropout is active.
 
     References
     ----------
@@ -63,6 +64,12 @@ def torch_classifier(module: nn.Module) -> Classifier:
     if isinstance(module, SpikingModule):
         return _Spiking(module, _Packing(shapes))
     check_vmap("torch_classifier", module)
+    noisy = [name for name, part in module.named_modules() if isinstance(part, _DropoutNd) and part.training and part.p]
+    if noisy:
+        raise ParameterError(
+            f"torch_classifier: probabilities must be the same each time; got dropout {noisy[0]!r} in training: call "
+            "module.eval() before"
+        )
     return _Differentiable(module, _Packing(shapes))
 
 

@@ -290,7 +290,8 @@ def examples(module: nn.Module, stream: Stream, task: int, part: Part) -> Batch:
 
 @torch.no_grad()
 def _accuracies(module: nn.Module, stream: Stream) -> Floats:
-    """Accuracy on the test set of every task."""
+    """Accuracy on the test set of every task; the module is left in the mode it was in."""
+    training = module.training
     module.eval()
     found = np.zeros(len(stream))
     for j in range(len(stream)):
@@ -311,4 +312,5 @@ def _accuracies(module: nn.Module, stream: Stream) -> Floats:
                 )
             right += int((competing(logits, batch.mask).argmax(dim=1) == batch.y).sum())
         found[j] = right / len(task)
+    module.train(training)
     return found

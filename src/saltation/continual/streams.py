@@ -65,6 +65,8 @@ class Arrays:
             ):
                 must = "numbers [n, ...] and integers >= 0 [n], at least one"
                 raise ParameterError(explain(f"Arrays.x{name} and y{name}", must, f"{describe(x)} and {describe(y)}"))
+            if x.dtype.kind == "f" and not np.isfinite(x).all():
+                raise ParameterError(f"Arrays.x{name} must be finite; got NaN or infinity in it")
             object.__setattr__(self, f"x{name}", x)
             object.__setattr__(self, f"y{name}", y.astype(np.int64))
         if self.x.shape[1:] != self.x_test.shape[1:]:

@@ -170,6 +170,12 @@ def check_method(owner: str, module: object, optimiser: object) -> None:
         raise ParameterError(f"{owner}.module must be a torch.nn.Module; got {type(module).__name__}")
     if not isinstance(optimiser, torch.optim.Optimizer):
         raise ParameterError(f"{owner}.optimiser must be a torch.optim.Optimizer; got {type(optimiser).__name__}")
+    own = {*module.parameters()}
+    if not any(p in own for group in optimiser.param_groups for p in group["params"]):
+        raise ParameterError(
+            f"{owner}.optimiser must have parameters of the module; got none of them: it would train another one, such "
+            "as that of which this is a copy"
+        )
 
 
 def check_strength(owner: str, strength: float) -> float:

@@ -131,6 +131,8 @@ def command(ctx: click.Context, **options: Any) -> None:
         name: value for name, value in options.items() if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
     }
     settings, varied = _configuration(options, given)
+    if options["resume"] and options["out"] is not None and not (options["out"] / "config.json").exists():
+        tell(f"Nothing to resume in {options['out']}: a new run of {settings.method} on {settings.stream} begins.")
     READERS[check_stream(settings.stream, settings.tasks)[1]]("test")  # misses the data now, before a folder is made
     config = {**dataclasses.asdict(settings), "varied": varied}
     folder = open_folder(options["out"], "continual", config, resume=options["resume"])

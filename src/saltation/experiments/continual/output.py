@@ -13,6 +13,9 @@ from saltation.experiments.results import SCHEMA_VERSION, ResultFolder
 
 __all__ = ["in_words", "write_figures", "write_results"]
 
+_HARDLY = 0.1
+"""Gain of accuracy below which a task counts as hardly learned."""
+
 _DESCRIBED = ("stream", "method", "network", "backend", "hidden", "tasks", "epochs", "seed", "lr", "momentum")
 
 
@@ -26,6 +29,7 @@ def write_results(folder: ResultFolder, settings: Settings, done: Outcome, threa
         "scenario": done.stream.scenario,
         "parameters": done.parameters,
         **scores(learned),
+        "untrained_accuracy": float(learned.untrained.mean()),
         "nte": done.history[-1]["nte"],
         "cost": beside_descent(settings, done.stream),
         "out": str(folder.path),
@@ -59,8 +63,10 @@ def in_words(result: dict[str, Any]) -> str:
     first, lost = result["first_task"], result["forgetting"]
     lines = [
         f"Average accuracy {100 * result['average_accuracy']:.2f} % after {result['tasks']} tasks; on each right after "
-        f"it {100 * result['learning_accuracy']:.2f} %.",
+        f"it {100 * result['learning_accuracy']:.2f} %, before training {100 * result['untrained_accuracy']:.2f} %.",
     ]
+    if result["learning_accuracy"] < result["untrained_accuracy"] + _HARDLY:
+        lines.append("Tasks were hardly learned, so that forgetting tells nothing: more epochs, or a larger --lr.")
     if lost is not None:
         each = ", ".join(f"{100 * value:.2f} ({name})" for name, value in lost.items())
         lines += [
