@@ -172,7 +172,7 @@ _OF_METHOD: dict[str, dict[str, Any]] = {
     "si": {"strength": 0.1},
 }
 
-_SPIKING = {"batch": 16, "epochs": 4}
+_SPIKING: dict[str, Any] = {"batch": 16, "epochs": 4}
 # Voltages are small and weights about 1: steps are larger than those of an MLP.
 _OF_SPIKING_METHOD: dict[str, dict[str, Any]] = {
     **{method: {"lr": 0.1} for method in ENSEMBLES},
@@ -206,9 +206,8 @@ def recipe(method: str = "nte", network: str = "mlp") -> Settings:
     (0.1, 0.001, 0.9)
     """
     if network == "spiking":
-        return Settings(
-            method=method, network=network, **_SPIKING, **({"lr": 1.0} | _OF_SPIKING_METHOD.get(method, {}))
-        )
+        of_method: dict[str, Any] = {"lr": 1.0} | _OF_SPIKING_METHOD.get(method, {})
+        return Settings(method=method, network=network, **_SPIKING, **of_method)
     changed = dict(_OF_METHOD.get(method, {}))
     if method in ENSEMBLES:
         changed["max_delta"] = 0.1
