@@ -2,8 +2,8 @@
 
     python benchmarks/continual_cost.py
 
-A dense network, one thread of PyTorch; per-example products over the batch, their sum, and SGD on the same batch.  The
-best of some repeats counts.
+A dense network, one thread of PyTorch; per-example products over the batch, by outer products and with gradients that
+are formed, their sum, and SGD on the same batch.  The best of some repeats counts.
 """
 
 import time
@@ -38,7 +38,7 @@ def measure(hidden: int, repeats: int) -> dict[str, Any]:
     torch.manual_seed(0)
     x, y = torch.rand(BATCH, SIZES), torch.randint(0, LABELS, (BATCH,))
     found: dict[str, float] = {}
-    for way in ("sgd", "sum", "product"):
+    for way in ("sgd", "sum", "product", "formed"):
         layers = [nn.Linear(SIZES, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, LABELS)]
         module = nn.Sequential(*layers)
         descent = torch.optim.SGD(module.parameters(), lr=0.01)
@@ -50,8 +50,8 @@ def measure(hidden: int, repeats: int) -> dict[str, Any]:
             ensemble: NTE = ensemble,
             way: str = way,
         ) -> None:
-            if way == "product":
-                per_example_gradients(module, x, y)
+            if way in ("product", "formed"):
+                per_example_gradients(module, x, y, dense=way == "formed")
                 ensemble.step()
                 return
             module.zero_grad()

@@ -47,3 +47,18 @@ def test_tables_of_the_chip_are_what_is_recorded(name, monkeypatch):
     between = page.split(f"<!-- {name}:begin -->")[1].split(f"<!-- {name}:end -->")[0]
     assert between.strip() == chip_report.block(name).strip()
     assert len(chip_report.BLOCKS) == 6
+
+
+@pytest.mark.parametrize(
+    "name", ["momentum", "width", "reseed", "matched", "tempering", "table", "tests", "spiking", "chip"]
+)
+def test_tables_of_continual_learning_are_what_is_recorded(name, monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("scipy")
+    monkeypatch.syspath_prepend(str(Path(pages.__file__).parent))
+    report = importlib.import_module("continual_report")
+    monkeypatch.setattr(report, "IMAGES", tmp_path)
+    page = report.PAGE.read_text(encoding="utf-8")
+    between = page.split(f"<!-- {name}:begin -->")[1].split(f"<!-- {name}:end -->")[0]
+    assert between.strip() == report.BLOCKS[name](report.read(report.RESULTS)).strip()
+    assert len(report.BLOCKS) == 9
