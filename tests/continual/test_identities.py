@@ -215,3 +215,7 @@ def test_what_is_refused(case):
         ensemble.factors(case.x, case.y.astype(float))
     with pytest.raises(ParameterError, match="not all zero"):
         Posterior.from_weights([-1.0, 2.0])
+    prior = Posterior.from_weights([1.0, 0.0])
+    with pytest.raises(ParameterError, match="an expert must be left; got -inf"):
+        prior.times(np.array([[-np.inf, 0.0]]))
+    assert prior.times(np.array([[0.0, -np.inf]])).weights.tolist() == [1.0, 0.0]

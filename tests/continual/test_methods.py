@@ -252,6 +252,29 @@ def test_a_reservoir_keeps_each_example_with_the_same_probability():
         Reservoir(3).draw(1)
 
 
+def test_examples_with_and_without_a_mask_stand_together():
+    masked = Batch(torch.zeros(2, 6), torch.tensor([0, 1]), torch.tensor([[True, True, False, False]] * 2))
+    for first, second in ((masked, batch_of(n=3)), (batch_of(n=3), masked)):
+        reservoir = Reservoir(5)
+        joint = Joint(network(), sgd(network()))
+        for part in (first, second):
+            part = Batch(part.x.float(), part.y, part.mask)
+            reservoir.add(part)
+            given = joint.begin(part)
+        for kept in (reservoir._kept, given):
+            assert kept.mask.sum(dim=1).tolist() == [
+                2 if b.mask is not None else 4 for b in (first, second) for _ in b.y
+            ]
+    reservoir.add(Batch(torch.zeros(0, 6), torch.zeros(0, dtype=torch.int64), None))
+    assert len(reservoir) == 5
+
+
+def test_a_task_without_examples_leaves_no_parabola():
+    module = network()
+    with pytest.raises(ParameterError, match="an example or more"):
+        EWC(module, sgd(module), strength=1.0).end(batch_of(n=0))
+
+
 def test_replay_averages_new_and_kept_examples():
     module, other = network(), network()
     method = Replay(module, sgd(module, lr=0.1), capacity=10, seed=5)

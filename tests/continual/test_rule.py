@@ -337,6 +337,18 @@ def test_a_mask_keeps_arrays_as_they_are():
     np.testing.assert_allclose(W + steps["w"], expected, rtol=1e-12)
 
 
+def test_what_is_masked_is_no_expert():
+    params = {"scale": jnp.full(9, 100.0), "w": jnp.asarray(W)}
+    mask = {"scale": False, "w": True}
+    found = nte_statistics(nte(mask=mask).init(params), params, mask)
+    alone = nte_statistics(nte().init(params["w"]), params["w"])
+    assert float(found["effective"]) == pytest.approx(float(alone["effective"])) and int(found["dead"]) == 0
+    counted = {"scale": jnp.arange(9), "w": jnp.asarray(W)}
+    assert nte(mask=mask).init(counted).radius == nte().init(params["w"]).radius
+    with pytest.raises(ParameterError, match="must be floating-point numbers; got int"):
+        nte().init(counted)
+
+
 def test_where_gradients_are_taken():
     p = torch.nn.Parameter(torch.tensor(W))
     optimiser = NTE([p], seed_point="initial", gradient_at="seed", noise=0.01)

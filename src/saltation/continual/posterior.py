@@ -78,9 +78,20 @@ class Posterior:
         return float(np.exp(-np.sum(np.where(pi > 0, pi * np.where(pi > 0, self.log_weights, 0.0), 0.0))))
 
     def times(self, log_likelihoods: Floats, tempering: float = 1.0, clamped: int = 0) -> "Posterior":
-        """Multiply by the likelihoods of some examples, ``[example, expert]`` as logarithms, to the power of beta."""
+        """Multiply by the likelihoods of some examples, ``[example, expert]`` as logarithms, to the power of beta.
+
+        Raises
+        ------
+        ParameterError
+            If no expert is left.
+        """
         log_weights = self.log_weights + tempering * log_likelihoods.sum(axis=0)
         top = log_weights.max()
+        if not np.isfinite(top):
+            raise ParameterError(
+                f"Posterior.times: an expert must be left; got {top} as the largest logarithm: each expert with a "
+                "weight gave some example the likelihood 0, or one is not a number"
+            )
         total = float(top + np.log(np.exp(log_weights - top).sum()))
         return Posterior(
             log_weights - total,

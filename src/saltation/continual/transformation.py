@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax.core import Tracer
 
+from saltation.continual.factors import check_floor, log_product
 from saltation.errors import ParameterError
 from saltation.model.checks import number
 
@@ -108,6 +109,7 @@ def nte(
         seed = None if at_origin else jax.tree.map(jnp.asarray, seed_point)
         delta = jax.tree.map(jnp.asarray, params) if seed is None else jax.tree.map(jnp.subtract, params, seed)
         taking_part = _select(mask, params, delta)
+        _check_numbers(taking_part)
         _check_limit(max_delta, taking_part)
         radius = _norm(taking_part)
         if not isinstance(radius, Tracer) and not float(radius):
@@ -121,20 +123,17 @@ def nte(
     def update(updates: Any, state: NTEState, params: Any = None) -> tuple[Any, NTEState]:
         if params is None:
             raise ParameterError("nte.update needs the parameters: rule.update(gradients, state, params)")
-        gradients = jax.tree.map(lambda g: g[None], updates) if batch == "sum" else updates
+        gradients = updates if batch == "product" else jax.tree.map(lambda g: g[None], updates)
         n = _batch_of(gradients, params)
         delta = _delta(state, params)
-        minus = jax.tree.map(lambda g, d: -lr * jnp.sign(d) * g, gradients, delta)
-        exponents = jax.tree.map(lambda m: tempering * jnp.log1p(jnp.maximum(m, floor - 1.0)).sum(axis=0), minus)
-        clamped = sum(jnp.sum(m < floor - 1.0) for m in jax.tree.leaves(_select(mask, params, minus)))
-        top = 0.0
-        if renormalise:  # cancels below, and without it a large factor would overflow
-            top = jnp.max(jnp.stack([jnp.max(e) for e in jax.tree.leaves(_select(mask, params, exponents))]))
-        moved = jax.tree.map(lambda d, e: d * jnp.exp(e - top), delta, exponents)
-        scale = state.radius / _norm(_select(mask, params, moved)) if renormalise else 1.0
+        minus = jax.tree.map(lambda g, d: (-lr * jnp.sign(d)) * g.astype(_working(d)), gradients, delta)
+        rule = _at_once if batch == "sum" and tempering == 1.0 else _in_logarithms
+        chosen = (_select(mask, params, tree) for tree in (delta, minus))
+        moved, clamped = rule(*chosen, floor=floor, tempering=tempering, rescaled=renormalise)
+        scale = state.radius / _norm(moved) if renormalise else 1.0
         limit = jnp.inf if max_delta is None else max_delta
-        moved = jax.tree.map(lambda d: jnp.clip((d * scale).astype(d.dtype), -limit, limit), moved)
-        moved = _merge(mask, params, moved, delta)
+        moved = _merge(mask, params, jax.tree.map(lambda d: jnp.clip(d * scale, -limit, limit), moved), delta)
+        moved = jax.tree.map(lambda d, before: d.astype(before.dtype), moved, delta)
         seed = state.seed if state.seed is not None else jax.tree.map(jnp.zeros_like, params)
         steps = jax.tree.map(_difference, params, seed, moved)
         after = jax.tree.map(jnp.add, params, steps)
@@ -206,9 +205,13 @@ def revived(params: Any, key: jax.Array, by: float = 1e-3) -> Any:
     return jax.tree.map(lambda p, r: jnp.where(p == 0, r, p), params, _random(params, key, by))
 
 
-def nte_statistics(state: NTEState, params: Any) -> dict[str, jax.Array]:
-    """Numbers of steps, examples and clamped factors, of displacements that are zero, and effective experts."""
-    sizes = jnp.concatenate([jnp.abs(d).ravel() for d in jax.tree.leaves(_delta(state, params))])
+def nte_statistics(state: NTEState, params: Any, mask: Any = None) -> dict[str, jax.Array]:
+    """Numbers of steps, examples and clamped factors, of displacements that are zero, and effective experts.
+
+    The mask is that of `nte`: what takes no part is no expert.
+    """
+    taking_part = _select(mask, params, _delta(state, params))
+    sizes = jnp.concatenate([jnp.abs(d).ravel() for d in jax.tree.leaves(taking_part)])
     pi = sizes / sizes.sum()
     return {
         "steps": state.steps,
@@ -238,6 +241,35 @@ def _delta(state: NTEState, params: Any) -> Any:
     return jax.tree.map(of, params, state.params, seed, state.delta)
 
 
+def _in_logarithms(delta: Any, minus: Any, *, floor: float, tempering: float, rescaled: bool) -> tuple[Any, jax.Array]:
+    """Displacements times the products of all examples, up to a common factor, and how many factors were raised."""
+    leaves, tree = jax.tree.flatten(minus)
+    found = [log_product(m, floor) for m in leaves]
+    exponents = [tempering * exponent for exponent, _ in found]
+    top = 0.0
+    if rescaled:  # the common factor cancels, and without it a large product would overflow
+        top = jnp.max(jnp.stack([jnp.max(e) for e in exponents if e.size]))
+    factors = jax.tree.unflatten(tree, [jnp.exp(e - top) for e in exponents])
+    return jax.tree.map(jnp.multiply, delta, factors), sum((raised for _, raised in found), jnp.zeros((), int))
+
+
+def _at_once(delta: Any, minus: Any, *, floor: float, tempering: float, rescaled: bool) -> tuple[Any, jax.Array]:
+    """The same of one factor each, whose logarithms would cost more than the gradient."""
+    del tempering, rescaled
+    check_floor(floor, *jax.tree.leaves(minus))
+
+    def moved(d: jax.Array, m: jax.Array) -> jax.Array:
+        return d + d * jnp.where(jnp.isfinite(m[0]), jnp.maximum(m[0], floor - 1.0), jnp.nan)
+
+    raised = (jnp.sum(m < floor - 1.0) for m in jax.tree.leaves(minus))
+    return jax.tree.map(moved, delta, minus), sum(raised, jnp.zeros((), int))
+
+
+def _working(array: jax.Array) -> Any:
+    """Dtype to compute in: that of the array, or float32 where it has fewer digits."""
+    return jnp.promote_types(array.dtype, jnp.float32)
+
+
 def _difference(p: jax.Array, seed: jax.Array, delta: jax.Array) -> jax.Array:
     """What is to be added; where the addition would round across the seed point, it ends there."""
     step = (seed + delta) - p
@@ -261,7 +293,7 @@ def _merge(mask: Any, params: Any, moved: Any, still: Any) -> Any:
     if mask is None:
         return moved
     chosen = mask(params) if callable(mask) else mask
-    return jax.tree.map(lambda m, a, b: a if m else b, chosen, moved, still)
+    return jax.tree.map(lambda m, a, b: a if m else b, chosen, moved, still, is_leaf=lambda leaf: leaf is None)
 
 
 def _batch_of(gradients: Any, params: Any) -> int:
@@ -283,6 +315,15 @@ def _batch_of(gradients: Any, params: Any) -> int:
             "makes them; with batch='sum' they are as the parameters are"
         )
     return shapes[0][0][0]
+
+
+def _check_numbers(delta: Any) -> None:
+    kinds = [leaf.dtype for leaf in jax.tree.leaves(delta) if not jnp.issubdtype(leaf.dtype, jnp.floating)]
+    if kinds:
+        raise ParameterError(
+            f"nte.init: parameters must be floating-point numbers; got {kinds[0]}; convert them, or leave them out "
+            "(mask)"
+        )
 
 
 def _check_limit(limit: float | None, delta: Any) -> None:

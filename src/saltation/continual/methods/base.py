@@ -53,6 +53,23 @@ class Batch:
         return {"x": self.x, "y": self.y, "mask": self.mask}
 
 
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Make one batch of several; where only some of them say which labels compete, all do in the others.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saltation.continual.methods.base import Batch, joined
+    >>> x, y = torch.zeros(1, 2), torch.tensor([1])
+    >>> joined([Batch(x, y, None), Batch(x, y, torch.tensor([[False, True]]))]).mask.tolist()
+    [[True, True], [False, True]]
+    """
+    known = [each.mask for each in batches if each.mask is not None]
+    masks = [known[0].new_ones(len(b), known[0].shape[1]) if b.mask is None else b.mask for b in batches if known]
+    x, y = torch.cat([each.x for each in batches]), torch.cat([each.y for each in batches])
+    return Batch(x, y, torch.cat(masks) if masks else None)
+
+
 class Method(ABC):
     """A way to learn one task after another; abstract. `saltation.continual.learn` runs it.
 

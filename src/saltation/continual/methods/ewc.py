@@ -24,6 +24,7 @@ from saltation.continual.methods.base import (
     trained,
 )
 from saltation.continual.outer import OuterProducts
+from saltation.errors import ParameterError
 from saltation.model.checks import integer
 
 __all__ = ["EWC"]
@@ -114,7 +115,15 @@ class EWC(Method):
         self._tasks += 1
 
     def fisher(self, task: Batch) -> list[Tensor]:
-        """Estimate the diagonal of the Fisher information at the present parameters."""
+        """Estimate the diagonal of the Fisher information at the present parameters.
+
+        Raises
+        ------
+        ParameterError
+            If there are no examples.
+        """
+        if not len(task):
+            raise ParameterError("EWC.fisher needs an example or more; got a task of none")
         chosen = torch.randperm(len(task), generator=self._generator)[: self._examples]
         found = [torch.zeros_like(p) for p in trained(self.module)]
         for part in chosen.split(_AT_ONCE):

@@ -12,6 +12,7 @@ from saltation.continual.methods.base import (
     check_method,
     cross_entropy,
     descend,
+    joined,
     restore_optimiser,
     size_of,
     state_of,
@@ -49,12 +50,7 @@ class Joint(Method):
     def begin(self, task: Batch) -> Batch:
         """Add the task's examples to all before."""
         self._tasks.append(task)
-        masks = [each.mask for each in self._tasks if each.mask is not None]
-        return Batch(
-            torch.cat([each.x for each in self._tasks]),
-            torch.cat([each.y for each in self._tasks]),
-            torch.cat(masks) if masks else None,
-        )
+        return joined(self._tasks)
 
     def step(self, batch: Batch) -> Tensor:
         """Make one step along the gradient of the mean loss."""

@@ -5,7 +5,7 @@ from typing import Any, final
 
 import torch
 
-from saltation.continual.methods.base import Batch, size_of
+from saltation.continual.methods.base import Batch, joined, size_of
 from saltation.errors import ParameterError
 from saltation.model.checks import integer
 
@@ -58,10 +58,12 @@ class Reservoir:
             place = int(torch.randint(self._seen, (), generator=self._generator))
             if place < self._capacity:
                 places[place] = k
+        if not len(batch):
+            return
         before = len(self)
         size = min(self._seen, self._capacity)
-        fresh = torch.tensor([before + places[i] if i in places else i for i in range(size)])
-        everything = batch if self._kept is None else _joined(self._kept, batch)
+        fresh = torch.tensor([before + places[i] if i in places else i for i in range(size)], dtype=torch.int64)
+        everything = batch if self._kept is None else joined([self._kept, batch])
         self._kept = everything[fresh]
 
     def draw(self, n: int) -> Batch:
@@ -93,8 +95,3 @@ class Reservoir:
         self._kept = None if state["kept"] is None else Batch(**state["kept"])
         self._seen = int(state["seen"])
         self._generator.set_state(state["generator"])
-
-
-def _joined(a: Batch, b: Batch) -> Batch:
-    mask = None if a.mask is None or b.mask is None else torch.cat([a.mask, b.mask])
-    return Batch(torch.cat([a.x, b.x]), torch.cat([a.y, b.y]), mask)
