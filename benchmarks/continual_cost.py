@@ -72,12 +72,7 @@ def measure(hidden: int, repeats: int) -> dict[str, Any]:
             (descent if way == "sgd" else ensemble).step()
 
         found[way] = best(repeats, step)
-    return {
-        "front_end": "torch",
-        "hidden": hidden,
-        "batch": BATCH,
-        **{f"{way}_seconds": seconds for way, seconds in found.items()},
-    }
+    return row("torch", hidden, found)
 
 
 def measure_jax(hidden: int, repeats: int) -> dict[str, Any]:
