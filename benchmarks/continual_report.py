@@ -132,12 +132,18 @@ def interpolated(rows: Sequence[Row], at: float) -> float:
     return float("nan")
 
 
-def matched(rows: Sequence[Row]) -> str:
+def _curves(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Runs at many learning rates, of the seeds that all methods have."""
     usual = {"stream": "permuted-mnist", "hidden": 100, "train_limit": None, "momentum": 0.0, "tempering": 1.0}
     mine = chosen(final(rows), gradient_at="current", **usual)
     curves = {method: chosen(mine, method=method) for method in ("nte", "scaled-sgd", "sgd", "adam")}
+    seeds = {row["settings"]["seed"] for row in curves["scaled-sgd"]}
+    return {name: [row for row in curve if row["settings"]["seed"] in seeds] for name, curve in curves.items()}
+
+
+def matched(rows: Sequence[Row]) -> str:
+    curves = _curves(rows)
     seeds = sorted({row["settings"]["seed"] for row in curves["scaled-sgd"]})
-    curves = {name: [row for row in curve if row["settings"]["seed"] in seeds] for name, curve in curves.items()}
     lines = []
     for level in (0.85, 0.88, 0.90, 0.92, 0.94, 0.95):
         found = {
@@ -221,7 +227,7 @@ def tests(rows: Sequence[Row]) -> str:
         share = measure is not _effective
         scale, unit = (100.0, " points") if share else (1.0, "")
         found = f"{scale * mean:+.1f} ± {scale * error:.1f}{unit}"
-        lines.append((what, f"more than {scale * least:g}{unit}", found, f"{p:.1e}", "yes" if mean > least else "no"))
+        lines.append((what, f"more than {scale * least:g}{unit}", found, f"{p:.1e}", _verdict(mean > least, p)))
 
     still, moving = (of_paper(rows, "sgd", hidden=316, momentum=value) for value in (0.0, 0.9))
     line("B1: kept without momentum, less that with 0.9", still, moving, kept, 0.1)
@@ -249,7 +255,32 @@ def tests(rows: Sequence[Row]) -> str:
     for lr, how in ((0.01, "the same learning rate"), (0.1, "the same product of both")):
         tempered = of_paper(rows, "nte", hidden=100, tempering=0.1, lr=lr, max_delta=0.1)
         line(f"B4: effective experts with tempering 0.1, less those with 1, at {how}", tempered, current, _effective, 0)
+    for other in ("sgd", "scaled-sgd", "adam"):
+        lines += _at_equal(rows, other, 0.92)
     return markdown(("", "expected", "found, standard error", "p, paired t test", "holds"), lines)
+
+
+def _at_equal(rows: Sequence[Row], other: str, level: float) -> list[tuple[str, ...]]:
+    """What NTE keeps more than another, where both have learned the first task equally well, seed by seed."""
+    from scipy.stats import ttest_1samp
+
+    curves = _curves(rows)
+    seeds = sorted({row["settings"]["seed"] for row in curves["scaled-sgd"]})
+    differences = [
+        interpolated(chosen(curves["nte"], seed=seed), level) - interpolated(chosen(curves[other], seed=seed), level)
+        for seed in seeds
+    ]
+    values = 100 * np.array(differences)
+    if len(values) < 2 or not np.isfinite(values).all():
+        return []
+    error = values.std(ddof=1) / len(values) ** 0.5
+    what = f"B5: kept by NTE, less by {METHODS[other]}, where both learn the first task to {100 * level:g} %"
+    p = ttest_1samp(values, 0.0).pvalue
+    return [(what, "to be told", f"{values.mean():+.1f} ± {error:.1f} points", f"{p:.1e}", "")]
+
+
+def _verdict(found: bool, p: float) -> str:
+    return "no" if not found else "yes" if p < 0.05 else "not shown"
 
 
 def _effective(row: Row) -> float:
@@ -260,13 +291,14 @@ def _gains(narrow: list[Row], wide: list[Row], adam_narrow: list[Row], adam_wide
     """Half of one gain, less another, seed by seed."""
     from scipy.stats import ttest_1samp
 
-    groups = [[kept(row) for row in rows] for rows in (narrow, wide, adam_narrow, adam_wide)]
-    a, b, c, d = (np.array(group) for group in groups)
+    groups = [{row["settings"]["seed"]: kept(row) for row in rows} for rows in (narrow, wide, adam_narrow, adam_wide)]
+    seeds = sorted(set.intersection(*(set(group) for group in groups)))
+    a, b, c, d = (np.array([group[seed] for seed in seeds]) for group in groups)
     values = 100 * (0.5 * (b - a) - (d - c))
     error = np.std(values, ddof=1) / len(values) ** 0.5
-    holds = "yes" if values.mean() > 0 else "no"
     p = ttest_1samp(values, 0.0).pvalue
-    return "more than 0 points", f"{values.mean():+.1f} ± {error:.1f} points", f"{p:.1e}", holds
+    found = f"{values.mean():+.1f} ± {error:.1f} points"
+    return "more than 0 points", found, f"{p:.1e}", _verdict(values.mean() > 0, p)
 
 
 BLOCKS: dict[str, Callable[[Sequence[Row]], str]] = {

@@ -256,7 +256,8 @@ def test_examples_with_and_without_a_mask_stand_together():
     masked = Batch(torch.zeros(2, 6), torch.tensor([0, 1]), torch.tensor([[True, True, False, False]] * 2))
     for first, second in ((masked, batch_of(n=3)), (batch_of(n=3), masked)):
         reservoir = Reservoir(5)
-        joint = Joint(network(), sgd(network()))
+        module = network()
+        joint = Joint(module, sgd(module))
         for part in (first, second):
             part = Batch(part.x.float(), part.y, part.mask)
             reservoir.add(part)
