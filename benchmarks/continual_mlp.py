@@ -6,7 +6,7 @@
 Each run is added to the results when it is done, and one that is there is not run again; several processes may work at
 different files, which ``python benchmarks/continual_report.py`` brings together.  In the studies ``tune-*`` tests are
 on training pictures that were held out; ``table`` takes the learning rate and strength that were best there, by average
-accuracy, for each method out of the same number.
+accuracy, out of six settings of each method, and of nine where it has a strength.
 """
 
 import itertools

@@ -42,6 +42,11 @@ def test_json_is_all_there_is_on_stdout(run, tmp_path):
     assert record["nte"]["steps"] == record["updates"] == 8 and record["nte"]["experts"] == record["parameters"]
     assert not (tmp_path / "run" / "losses.png").exists()
     assert stored["threads"] == 1 and record["train_seconds"] > 0
+    # 8 wide: initial values of the upper layers are up to 0.35, and 0.1 cuts most of them
+    assert 20 < record["cut_to_max_delta"] < record["parameters"]
+    unlimited = run(*SMALL, "--no-figures", "--max-delta", "inf", out=tmp_path / "unlimited")
+    assert "beyond --max-delta" not in unlimited.stdout
+    assert "initial values were beyond --max-delta" in run(*SMALL, "--no-figures", out=tmp_path / "again").stdout
     cost = record["cost"]
     assert cost["ratio"] == pytest.approx(cost["update_seconds"] / cost["descent_seconds"]) and cost["ratio"] > 0.2
 

@@ -32,7 +32,7 @@ def per_example_gradients(
         parameter.grad_sample[k] = d loss(module(x_k), y_k) / d parameter
 
     `NTE` takes them from there. Where all trained parameters are those of dense layers, each called once with [batch,
-    input], gradients of their weights are `OuterProducts`: they cost what gradient descent does. Otherwise they are
+    input], gradients of their weights are `OuterProducts`, out of one forward and one backward pass. Otherwise they are
     tensors, which need as much memory as the batch has examples times the parameters: where that is too much, take the
     batch in pieces, and call `NTE.accumulate` after each.
 

@@ -28,6 +28,7 @@ def write_results(folder: ResultFolder, settings: Settings, done: Outcome, threa
         **{name: getattr(settings, name) for name in _DESCRIBED},
         "scenario": done.stream.scenario,
         "parameters": done.parameters,
+        "cut_to_max_delta": done.cut,
         **scores(learned),
         "untrained_accuracy": float(learned.untrained.mean()),
         "nte": done.history[-1]["nte"],
@@ -83,6 +84,10 @@ def in_words(result: dict[str, Any]) -> str:
         lines.append(
             f"Of {nte['experts']:,} experts {nte['effective']:,.0f} count; {nte['clamped']:,} factors clamped, "
             f"{nte['limited']:,} experts at their limit, {nte['dead']:,} dead."
+        )
+    if result["cut_to_max_delta"]:
+        lines.append(
+            f"{result['cut_to_max_delta']:,} initial values were beyond --max-delta and cut to it; inf leaves them."
         )
     if result["cost"] is not None:
         cost = result["cost"]

@@ -13,7 +13,7 @@ from saltation.errors import GradientError, SimulationError
 from saltation.experiments.continual.networks import make_network
 from saltation.experiments.continual.problems import make_stream
 from saltation.experiments.continual.settings import Settings, sub_seed
-from saltation.experiments.continual.ways import make_method
+from saltation.experiments.continual.ways import beyond_limit, make_method
 from saltation.experiments.results import ResultFolder
 from saltation.experiments.torch_support import tensors
 from saltation.experiments.training import Progress, Trained, run_epochs
@@ -38,6 +38,8 @@ class Outcome:
         Of the module, after the last task.
     parameters : int
         How many numbers are trained.
+    cut : int
+        How many of them were beyond `max_delta` in the beginning, and were cut to it.
     """
 
     stream: Stream
@@ -45,6 +47,7 @@ class Outcome:
     history: list[dict[str, Any]]
     weights: dict[str, npt.NDArray[Any]]
     parameters: int
+    cut: int
 
 
 def train(
@@ -101,6 +104,7 @@ def train(
         test_limit=settings.test_limit,
     )
     module, backend = make_network(settings, stream)
+    cut = beyond_limit(settings, module)
     method = make_method(settings, module)
     order = sub_seed(settings.seed, "order")
     learning = Learning(method, stream, epochs=settings.epochs, batch=settings.batch, seed=order)
@@ -123,7 +127,7 @@ def train(
 
     learner = _Learner(module, learning, backend)
     progress = run_epochs("continual", settings.tasks, learner, None, folder, lambda: task, on_task)
-    return Outcome(stream, learning.learned(), progress.history, progress.weights, _parameters(method))
+    return Outcome(stream, learning.learned(), progress.history, progress.weights, _parameters(method), cut)
 
 
 def _parameters(method: Method) -> int:

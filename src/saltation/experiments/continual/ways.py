@@ -4,9 +4,16 @@ import torch
 from torch import nn
 
 from saltation.continual import AGEM, EWC, NTE, SI, Descent, Ensemble, Joint, LwF, Method, Replay, expert_parameters
-from saltation.experiments.continual.settings import Settings, sub_seed
+from saltation.experiments.continual.settings import ENSEMBLES, Settings, sub_seed
 
-__all__ = ["make_method"]
+__all__ = ["beyond_limit", "make_method"]
+
+
+def beyond_limit(settings: Settings, module: nn.Module) -> int:
+    """Count the initial values that `make_method` cuts to `max_delta`; 0 where there is no such limit."""
+    if settings.method not in ENSEMBLES or settings.max_delta is None:
+        return 0
+    return sum(int((p.detach().abs() > settings.max_delta).sum()) for p in expert_parameters(module))
 
 
 def make_method(settings: Settings, module: nn.Module) -> Method:
@@ -25,7 +32,7 @@ def make_method(settings: Settings, module: nn.Module) -> Method:
     'EWC'
     """
     name, seed = settings.method, sub_seed(settings.seed, "method")
-    if name in ("nte", "nte-sum", "scaled-sgd"):
+    if name in ENSEMBLES:
         return _ensemble(settings, module, seed)
     optimiser = _optimiser(settings, module)
     if name in ("sgd", "momentum", "adam"):
