@@ -2,7 +2,8 @@
 
 import importlib.util
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -15,6 +16,7 @@ __all__ = [
     "EXIT_INTERRUPTED",
     "check_imperfections",
     "chip_options",
+    "folder_options",
     "interrupted",
     "refuse_idle",
     "require_frontend",
@@ -55,13 +57,28 @@ def chip_options(rows: int) -> Callable[[Command], Command]:
             "that is set.",
         ),
     ]
+    return lambda command: _with(command, options)
 
-    def add(command: Command) -> Command:
-        for option in reversed(options):  # click lists the last one that is added first
-            command = option(command)
-        return command
 
-    return add
+def folder_options(experiment: str) -> Callable[[Command], Command]:
+    """Add the options of a run and its folder to a command: out, resume, no-figures and json."""
+    options = [
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path, file_okay=False),
+            help=f"Folder for the results.  [default: runs/{experiment}-<date-time>]",
+        ),
+        click.option("--resume", is_flag=True, help="Go on with the run in --out, with its settings, or start it."),
+        click.option("--no-figures", is_flag=True, help="Draw no figures."),
+        click.option("--json", "as_json", is_flag=True, help="Write one line of JSON and nothing else to stdout."),
+    ]
+    return lambda command: _with(command, options)
+
+
+def _with(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    for option in reversed(options):  # click lists the last one that is added first
+        command = option(command)
+    return command
 
 
 def refuse_idle(given: Mapping[str, Any], names: tuple[str, ...], used: bool, owner: str, remedy: str) -> None:

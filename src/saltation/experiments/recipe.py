@@ -3,16 +3,36 @@
 import dataclasses
 import math
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from saltation.errors import ParameterError
+from saltation.model.checks import integer
 
-__all__ = ["SCHEDULES", "Recipe", "from_values"]
+__all__ = ["SCHEDULES", "Recipe", "check_fields", "from_values"]
 
 SCHEDULES = ("exponential", "cosine")
 
 Kind = TypeVar("Kind")
+
+
+def check_fields(settings: Any, choices: Mapping[str, Sequence[str]], integers: Mapping[str, int]) -> None:
+    """Check fields that are one of some words, and those that are integers of at least so much; None passes there.
+
+    Raises
+    ------
+    ParameterError
+        With the name of the field, what is allowed, and what it is.
+    """
+    for name, allowed in choices.items():
+        if getattr(settings, name) not in allowed:
+            raise ParameterError(
+                f"Settings.{name} must be one of {', '.join(allowed)}; got {getattr(settings, name)!r}"
+            )
+    for name, least in integers.items():
+        if getattr(settings, name) is not None:
+            # a frozen dataclass, in its own __post_init__
+            object.__setattr__(settings, name, integer("Settings", name, getattr(settings, name), minimum=least))
 
 
 class Recipe(ABC):

@@ -5,7 +5,6 @@ import math
 import shlex
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from saltation.experiments.commands import (
     EXIT_INTERRUPTED,
     check_imperfections,
     chip_options,
+    folder_options,
     interrupted,
     refuse_idle,
     require_packages,
@@ -111,14 +111,7 @@ class _Several(click.ParamType):
 )
 @chip_options(rows=1)
 @click.option("--threads", type=click.IntRange(1), help="Of PyTorch; sums round differently.  [default: PyTorch's]")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the results.  [default: runs/continual-<date-time>]",
-)
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, with its settings, or start it.")
-@click.option("--no-figures", is_flag=True, help="Draw no figures.")
-@click.option("--json", "as_json", is_flag=True, help="Write one line of JSON and nothing else to stdout.")
+@folder_options("continual")
 @click.pass_context
 def command(ctx: click.Context, **options: Any) -> None:
     """Train a network on one task after another, and test it on all of them after each.

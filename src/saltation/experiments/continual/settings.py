@@ -7,7 +7,8 @@ import numpy as np
 
 from saltation.errors import ParameterError
 from saltation.experiments.continual.problems import check_stream
-from saltation.model.checks import integer, number
+from saltation.experiments.recipe import check_fields
+from saltation.model.checks import number
 
 __all__ = ["BACKENDS", "METHODS", "NETWORKS", "Settings", "recipe", "sub_seed"]
 
@@ -141,14 +142,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check the values that are not checked where they are used."""
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ParameterError(
-                    f"Settings.{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}"
-                )
-        for name, least in _INTEGERS.items():
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, integer("Settings", name, getattr(self, name), minimum=least))
+        check_fields(self, _CHOICES, _INTEGERS)
         check_stream(self.stream, self.tasks)
         number("Settings", "degrees", self.degrees)
         number("Settings", "lr", self.lr, minimum=0.0, strict=True)

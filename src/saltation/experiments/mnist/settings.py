@@ -4,8 +4,8 @@ import dataclasses
 from typing import Any, final
 
 from saltation.errors import ParameterError
-from saltation.experiments.recipe import SCHEDULES, Recipe
-from saltation.model.checks import integer, number
+from saltation.experiments.recipe import SCHEDULES, Recipe, check_fields
+from saltation.model.checks import number
 
 __all__ = ["BACKENDS", "DATASETS", "NETS", "SIDE", "Settings", "recipe"]
 
@@ -142,14 +142,7 @@ class Settings(Recipe):
 
     def __post_init__(self) -> None:
         """Check the values that are not checked where they are used."""
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ParameterError(
-                    f"Settings.{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}"
-                )
-        for name, least in _INTEGERS.items():
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, integer("Settings", name, getattr(self, name), minimum=least))
+        check_fields(self, _CHOICES, _INTEGERS)
         if self.side > SIDE[self.dataset]:
             raise ParameterError(
                 f"Settings.pixels must be at most {SIDE[self.dataset]}, which the pictures of {self.dataset!r} have; "

@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from saltation.experiments.commands import (
     EXIT_INTERRUPTED,
     check_imperfections,
     chip_options,
+    folder_options,
     interrupted,
     refuse_idle,
     require_frontend,
@@ -102,16 +102,9 @@ _SETTINGS = (
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads; the result does not depend on it.  [default: all]")
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the results.  [default: runs/yinyang-<date-time>]",
-)
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, with its settings, or start it.")
-@click.option(
     "--no-fresh", is_flag=True, help=f"Leave out the accuracy on {FRESH:,} fresh points, {_FRESH_ON_CHIP:,} on a chip."
 )
-@click.option("--no-figures", is_flag=True, help="Draw no figures.")
-@click.option("--json", "as_json", is_flag=True, help="Write one line of JSON and nothing else to stdout.")
+@folder_options("yinyang")
 @click.pass_context
 def command(ctx: click.Context, **options: Any) -> None:
     """Train a spiking network on the Yin-Yang data set.
