@@ -157,11 +157,8 @@ def plain():
 
 
 def images():
-    return torch.nn.Sequential(torch.nn.Unflatten(1, (1, 4)), torch.nn.Conv1d(1, 2, 2), torch.nn.Flatten(), plain_end())
-
-
-def plain_end():
-    return torch.nn.Linear(6, 4)
+    end = torch.nn.Linear(6, 4)
+    return torch.nn.Sequential(torch.nn.Unflatten(1, (1, 4)), torch.nn.Conv1d(1, 2, 2), torch.nn.Flatten(), end)
 
 
 def both(module):

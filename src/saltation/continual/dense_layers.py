@@ -4,7 +4,7 @@ One forward and one backward pass of the whole batch, as for gradient descent, g
 gradients of what it gave; those of the weights of one example are their outer product.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, final
 
 import torch
@@ -20,34 +20,13 @@ Factored = Tensor | OuterProducts
 
 
 @final
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Call:
     """What a layer got, and where in the graph its output is."""
 
     x: Tensor
     version: int
     edge: GradientEdge
-    calls: int = 1
-
-
-@final
-@dataclass(slots=True)
-class _Layers:
-    """The dense layers of a module, and their calls in a forward pass."""
-
-    called: dict[nn.Linear, _Call] = field(default_factory=dict)
-
-    def note(self, layer: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> None:
-        """Forward hook."""
-        assert isinstance(layer, nn.Linear)
-        if layer in self.called:
-            self.called[layer].calls += 1
-            return
-        x = given[0] if given else named["input"]
-        if not output.requires_grad or output.dtype != layer.weight.dtype or x.dtype != output.dtype:
-            return  # called without gradients, or in another dtype
-        # An edge, and not the output: activations may work in place, and then the output is another one.
-        self.called[layer] = _Call(x.detach(), x._version, get_gradient_edge(output))
 
 
 def factored_gradients(module: nn.Module, loss: Loss, x: Any, y: Any) -> tuple[dict[str, Factored], Tensor] | None:
@@ -70,12 +49,19 @@ def factored_gradients(module: nn.Module, loss: Loss, x: Any, y: Any) -> tuple[d
     names = {p: name for name, p in module.named_parameters() if p.requires_grad}
     layers = _dense_layers(module)
     owned = [p for layer in layers for p in layer.parameters(recurse=False) if p.requires_grad]
-    own = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None and p in names]
-    if not names or len(owned) != len(names) or {*owned} != {*names} or len(own) != len(owned):
+    known = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None and p in names]
+    if not names or len(owned) != len(names) or {*owned} != {*names} or len(known) != len(owned):
         return None  # also where two layers share a parameter, or a weight is made of others, as by pruning
-    seen = _Layers()
+    seen: dict[nn.Module, list[_Call]] = {layer: [] for layer in layers}
+
+    def note(layer: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> None:
+        got = given[0] if given else named["input"]
+        if output.requires_grad and got.dtype == output.dtype == layer.weight.dtype:
+            # An edge, and not the output: activations may work in place, and then the output is another one.
+            seen[layer].append(_Call(got.detach(), got._version, get_gradient_edge(output)))
+
     # before all other hooks, which may put something else in the place of the output
-    hooks = [layer.register_forward_hook(seen.note, prepend=True, with_kwargs=True) for layer in layers]
+    hooks = [layer.register_forward_hook(note, prepend=True, with_kwargs=True) for layer in layers]
     try:
         with torch.enable_grad():
             losses = loss(module(x), y, reduction="none")
@@ -83,8 +69,7 @@ def factored_gradients(module: nn.Module, loss: Loss, x: Any, y: Any) -> tuple[d
     finally:
         for hook in hooks:
             hook.remove()
-    calls = [seen.called.get(layer) for layer in layers]
-    plain = [call for call in calls if call is not None and _is_plain(call, len(losses))]
+    plain = [calls[0] for calls in seen.values() if len(calls) == 1 and _is_plain(calls[0], len(losses))]
     uses = _uses(total)
     if len(plain) != len(layers) or any(uses.get(p, 0) > 1 for p in names):
         return None
@@ -109,7 +94,7 @@ def _dense_layers(module: nn.Module) -> list[nn.Linear]:
 
 
 def _is_plain(call: _Call, batch: int) -> bool:
-    return call.calls == 1 and call.x.ndim == 2 and len(call.x) == batch
+    return call.x.ndim == 2 and len(call.x) == batch
 
 
 def _uses(total: Tensor) -> dict[Tensor, int]:
