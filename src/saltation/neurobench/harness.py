@@ -1,0 +1,1 @@
+"""Our models in the harness of the benchmark."""
