@@ -93,7 +93,7 @@ class Layers:
             if not whole or self._inside or output is None:
                 return
             if isinstance(module, NetworkModule):
-                self._events(name, module, args, output, add)
+                self._events(name, module, args, kwargs, output, add)
                 return
             first = output[0] if isinstance(output, tuple | list) else output
             if not isinstance(first, Tensor):
@@ -122,7 +122,7 @@ class Layers:
         self.membrane_updates = (self.membrane_updates or 0) + int((old.expand_as(after) != after).sum())
 
     def _events(
-        self, name: str, module: NetworkModule, args: Any, output: Any, add: Callable[[LayerCount], None]
+        self, name: str, module: NetworkModule, args: Any, kwargs: Any, output: Any, add: Callable[[LayerCount], None]
     ) -> None:
         """A layer of ours: its operations by the events that went in and came out."""
         backend = module._specification.backend
@@ -132,7 +132,7 @@ class Layers:
                 "by saltation.simulate, and count the run: count_run(run, parts=backend.parts(network))"
             )
         grid = backend.dt if isinstance(backend, Grid) and backend.surrogate_gradients else None
-        net, spikes, duration = _events_of(module, args, output)
+        net, spikes, duration = events_of(module, args, kwargs, output)
         found = count_spikes(
             net.populations,
             net.projections,
@@ -152,13 +152,15 @@ class Layers:
             self.zeros = self.zeros + found.activity.zeros if defined else None  # type: ignore[operator]
 
 
-def _events_of(module: NetworkModule, args: Any, output: Any) -> tuple[plain.Network, dict[str, Spikes], float]:
+def events_of(
+    module: NetworkModule, args: Any, kwargs: Any, output: Any
+) -> tuple[plain.Network, dict[str, Spikes], float]:
     """Network, spikes of its populations, and duration, of a call of a module of ours."""
     net = module.network()
     sizes = {name: population.size for name, population in net.populations.items()}
     if isinstance(output, Output):
-        return net, dict(output.spikes), float(args[1])
-    spikes = {"in": as_spikes(args[0], sizes["in"])}
+        return net, dict(output.spikes), float(args[1] if len(args) > 1 else kwargs["duration"])
+    spikes = {"in": as_spikes(args[0] if args else kwargs["spikes"], sizes["in"])}
     if isinstance(output, Spikes):
         spikes["out"] = output
     return net, spikes, float(module.duration)  # type: ignore[arg-type]

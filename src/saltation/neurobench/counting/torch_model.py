@@ -1,7 +1,8 @@
 """`count_torch`: what a PyTorch model costs on some inputs, whatever it is built of."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -93,42 +94,75 @@ def count_torch(
                 f"count_torch.model must be plain modules; got a compiled one, {name or 'the model itself'!r}; count "
                 "the module that was compiled"
             )
-    static = count_static(model)
-    layers = Layers(model, step, activations)
-    counts: dict[str, LayerCount] = {}
-
-    def add(layer: LayerCount) -> None:
-        counts[layer.name] = counts[layer.name] + layer if layer.name in counts else layer
-
-    def product(kind: str, found: Products) -> None:
-        add(LayerCount(layers.name, kind, found.macs, found.acs, found.dense))
-
+    counter = Counter(model, step, activations, uncounted)
     total = 0
-    weights = [*model.parameters(), *model.buffers()]
-    run = model if forward is None else forward
-    with layers.hooked(add), torch.no_grad():
-        watch = Watch(weights, product, layers.activated, uncounted)
+    with counter.hooked():
         for batch in inputs:
             total += _samples_of(batch) if samples is None else integer("count_torch", "samples", samples(batch))
-            with watch:
-                run(batch)
-    check_samples("count_torch", total)
-    _something(counts, layers)
-    extra: dict[str, Any] = {"torch": torch.__version__, "uncounted": dict(watch.passed)}
-    rules = [*_RULES, *(_OF_EVENTS if layers.neuron_updates is not None else ()), "learning"]
-    activity = Activity(layers.outputs, layers.zeros, tuple(layers.seen)) if layers.seen else Activity(None, None, ())
-    return Complexity(
-        "torch",
-        total,
-        tuple(counts.values()),
-        static,
-        activity,
-        layers.membrane_updates,
-        layers.neuron_updates,
-        declared_rate("count_torch", execution_rate),
-        extra,
-        rules_of(*rules),
-    )
+            counter.call(model if forward is None else forward, batch)
+    return counter.result(total, declared_rate("count_torch", execution_rate))
+
+
+@final
+class Counter:
+    """The counts of a model, over calls that are made while it is hooked."""
+
+    def __init__(
+        self, model: nn.Module, step: float | None, activations: Sequence[type[nn.Module]], uncounted: Sequence[str]
+    ) -> None:
+        self.static = count_static(model)
+        self.layers = Layers(model, step, activations)
+        self.counts: dict[str, LayerCount] = {}
+        self._watch = Watch([*model.parameters(), *model.buffers()], self._product, self.layers.activated, uncounted)
+
+    @contextmanager
+    def hooked(self) -> Iterator[None]:
+        """Hooks on the modules of the model, which is in evaluation mode as long."""
+        with self.layers.hooked(self._add):
+            yield
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function, and count what the model does in it."""
+        with torch.no_grad(), self._watch:
+            return function(*args)
+
+    def result(self, samples: int, execution_rate: float | None) -> Complexity:
+        """What was counted in so many samples.
+
+        Raises
+        ------
+        ParameterError
+            If there are none, or no operation was seen.
+        """
+        check_samples("count_torch", samples)
+        layers = self.layers
+        if not self.counts:
+            raise ParameterError(
+                "count_torch.model: no synaptic operation was seen in the forward pass, and 0 would be a result that "
+                f"nobody meant; it has {layers.modules} modules, but called no linear map, convolution or recurrent "
+                "cell; is the network run by `forward`?"
+            )
+        rules = [*_RULES, *(_OF_EVENTS if layers.neuron_updates is not None else ()), "learning"]
+        seen = tuple(layers.seen)
+        return Complexity(
+            "torch",
+            samples,
+            tuple(self.counts.values()),
+            self.static,
+            Activity(layers.outputs, layers.zeros, seen) if seen else Activity(None, None, ()),
+            layers.membrane_updates,
+            layers.neuron_updates,
+            execution_rate,
+            {"torch": torch.__version__, "uncounted": dict(self._watch.passed)},
+            rules_of(*rules),
+        )
+
+    def _add(self, layer: LayerCount) -> None:
+        before = self.counts.get(layer.name)
+        self.counts[layer.name] = layer if before is None else before + layer
+
+    def _product(self, kind: str, found: Products) -> None:
+        self._add(LayerCount(self.layers.name, kind, found.macs, found.acs, found.dense))
 
 
 def over_time(model: nn.Module, reset: Callable[[], Any]) -> Callable[[Tensor], Tensor]:
@@ -170,12 +204,3 @@ def _samples_of(batch: Any) -> int:
         raise ParameterError(
             f"count_torch.inputs: cannot tell how many samples {type(batch).__name__} holds; pass samples="
         ) from None
-
-
-def _something(counts: dict[str, LayerCount], layers: Layers) -> None:
-    if not counts:
-        raise ParameterError(
-            "count_torch.model: no synaptic operation was seen in the forward pass, and 0 would be a result that "
-            f"nobody meant; it has {layers.modules} modules, but called no linear map, convolution or recurrent cell; "
-            "is the network run by `forward`?"
-        )

@@ -70,18 +70,21 @@ class Watch:
     def call(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call a function, and count it if it is one that is known."""
         name = getattr(function, "__name__", "")
-        counted = None if self.silent else self._count(name, args, kwargs)
-        passes = name in self.uncounted
-        if passes and not self.silent:
+        outermost = not self.silent
+        passes = outermost and name in self.uncounted
+        count = self._counter(name, args, kwargs) if outermost and not passes else None
+        if passes:
             self.passed[name] = self.passed.get(name, 0) + 1
-        self.silent += counted is not None or passes
+        self.silent += passes or count is not None
         try:
             result = function(*args, **kwargs)
+            # after the call, so that what is wrong with its arguments is said by the function itself
+            if count is not None:
+                with torch.no_grad():
+                    self.add(name, count())
         finally:
-            self.silent -= counted is not None or passes
-        if counted is not None:
-            self.add(name, counted)
-        if name in _ACTIVATIONS and not self.silent and isinstance(result, Tensor):
+            self.silent -= passes or count is not None
+        if outermost and name in _ACTIVATIONS and isinstance(result, Tensor):
             self.activated(name, result)
         return result
 
@@ -100,38 +103,31 @@ class Watch:
             f"such a layer, or pass uncounted=({name!r},), which the result then names"
         )
 
-    def _count(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Products | None:
-        """Operations of a call, or None if it is not a layer's."""
-        if name in self.uncounted:
-            return None
-        # counting computes too, and is not watched
-        self.silent += 1
-        try:
-            with torch.no_grad():
-                if name == "linear":
-                    given = {**dict(zip(("input", "weight", "bias"), args, strict=False)), **kwargs}
-                    return linear(given["input"], given["weight"])
-                if name in _CONVOLUTIONS or name in _TRANSPOSED:
-                    return convolution_call(args, kwargs, transposed=name in _TRANSPOSED)
-                if name in _CELLS:
-                    return cell_call(name.removesuffix("_cell"), args)
-                if name in _LAYERS:
-                    return layer_call(name, args)
-                if name in _MATRICES:
-                    return self._matrix(name, *args[:2])
-        finally:
-            self.silent -= 1
+    def _counter(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Callable[[], Products] | None:
+        """What counts a call, or None if it is not a layer's."""
+        if name == "linear":
+            given = {**dict(zip(("input", "weight"), args, strict=False)), **kwargs}
+            return lambda: linear(given["input"], given["weight"])
+        if name in _CONVOLUTIONS or name in _TRANSPOSED:
+            return lambda: convolution_call(args, kwargs, transposed=name in _TRANSPOSED)
+        if name in _CELLS:
+            return lambda: cell_call(name.removesuffix("_cell"), args)
+        if name in _LAYERS:
+            return lambda: layer_call(name, args)
+        if name in _MATRICES and len(args) > 1:
+            return self._matrix(*(args[1::-1] if name == "__rmatmul__" else args[:2]))
         return None
 
-    def _matrix(self, name: str, a: Any, b: Any) -> Products | None:
+    def _matrix(self, a: Any, b: Any) -> Callable[[], Products] | None:
         """A product with a matrix of weights, one of the model's own parameters or buffers, maybe transposed."""
-        if name == "__rmatmul__":
-            a, b = b, a
-        if isinstance(b, Tensor) and b.ndim == 2 and b.data_ptr() in self._weights:
-            return linear(a, b.T)
-        if isinstance(a, Tensor) and a.ndim == 2 and a.data_ptr() in self._weights and b.ndim <= 2:
-            return linear(b if b.ndim == 1 else b.T, a)
+        if self._is_weight(b):
+            return lambda: linear(a, b.T)
+        if self._is_weight(a) and isinstance(b, Tensor) and b.ndim <= 2:
+            return lambda: linear(b if b.ndim == 1 else b.T, a)
         return None
+
+    def _is_weight(self, value: Any) -> bool:
+        return isinstance(value, Tensor) and value.ndim == 2 and value.data_ptr() in self._weights
 
 
 class _Functions(TorchFunctionMode):
