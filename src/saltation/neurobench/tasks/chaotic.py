@@ -70,8 +70,8 @@ def window(values: npt.ArrayLike, run: int = 0, *, train: int = TRAIN, test: int
     >>> import numpy as np
     >>> from saltation.neurobench.tasks import window
     >>> last = window(np.arange(2588), 29)
-    >>> last.known[0], last.known[-1], last.future[0], last.future[-1]
-    (1087.0, 1837.0, 1838.0, 2587.0)
+    >>> last.known[[0, -1]], last.future[[0, -1]]
+    (array([1087., 1837.]), array([1838., 2587.]))
     """
     series = np.asarray(values, np.float64)
     first = integer("window", "run", run) * POINTS_PER_LYAPUNOV_TIME // 2
