@@ -1,0 +1,1 @@
+"""Counting: exact whole numbers of operations, of weights, of zeros."""

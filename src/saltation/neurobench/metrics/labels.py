@@ -1,0 +1,48 @@
+"""Accuracy."""
+
+import numpy as np
+import numpy.typing as npt
+
+from saltation.errors import ParameterError
+from saltation.model.checks import to_array
+
+__all__ = ["accuracy"]
+
+
+def accuracy(predictions: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Fraction of predictions that are their label.
+
+    ::
+
+        accuracy = (number of n with predictions[n] = labels[n]) / N
+
+    Parameters
+    ----------
+    predictions, labels : array_like of int, of one shape
+        Of all samples together: a mean over batches weighs the last, smaller one wrongly.
+
+    Raises
+    ------
+    ParameterError
+        If shapes differ, there are no samples, or values are no integers.
+
+    References
+    ----------
+    Yik et al., NeuroBench, arXiv:2304.04640.
+
+    Examples
+    --------
+    >>> from saltation.neurobench import accuracy
+    >>> accuracy([0, 2, 1, 1], [0, 2, 1, 0])
+    0.75
+    """
+    found, wanted = to_array("accuracy.predictions", predictions), to_array("accuracy.labels", labels)
+    if found.shape != wanted.shape or not found.size:
+        raise ParameterError(
+            "accuracy.predictions must be of the shape of labels, with one sample or more; got "
+            f"{found.shape} and {wanted.shape}; scores become predictions by argmax over the classes"
+        )
+    for name, values in (("predictions", found), ("labels", wanted)):
+        if values.dtype.kind not in "iub":
+            raise ParameterError(f"accuracy.{name} must be integers, a class each; got dtype {values.dtype}")
+    return int(np.count_nonzero(found == wanted)) / found.size

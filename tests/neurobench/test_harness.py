@@ -1,0 +1,210 @@
+"""Our models in the package itself, and what its runner must not let pass; skipped where the package is not installed."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("neurobench")
+# what the harness and snnTorch warn of is theirs
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+from neurobench.metrics.static import ConnectionSparsity, Footprint, ParameterCount  # noqa: E402
+from neurobench.metrics.workload import (  # noqa: E402
+    R2,
+    SMAPE,
+    ActivationSparsity,
+    ClassificationAccuracy,
+    MembraneUpdates,
+    SynapticOperations,
+)
+from neurobench.models import SNNTorchModel, TorchModel  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
+
+import saltation as sal  # noqa: E402
+from saltation.errors import ParameterError  # noqa: E402
+from saltation.neurobench import SaltationModel, count_run, run_benchmark  # noqa: E402
+from saltation.torch import LI, LIF, SNN, Spikes  # noqa: E402
+
+STATIC = [Footprint, ConnectionSparsity, ParameterCount]
+DURATION = 30e-3
+
+
+def data(samples=10, features=4, classes=3, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(samples, features, generator=generator, dtype=torch.float64)
+    return TensorDataset(x, torch.randint(0, classes, (samples,), generator=generator))
+
+
+def spiking():
+    rng = np.random.default_rng(3)
+    first = rng.uniform(1.0, 6.0, (4, 12))
+    first[rng.uniform(size=first.shape) < 0.3] = 0.0
+    layers = nn.Sequential(
+        LIF(4, 12, duration=DURATION, weight=first, tau_mem=10e-3, delay=2e-3),
+        LI(12, 3, duration=DURATION, weight=rng.normal(size=(12, 3))),
+    )
+    return layers, lambda x: layers(Spikes.from_latencies(0.9 * DURATION * x)).argmax(1)
+
+
+def test_layers_of_ours_give_exact_acs_in_the_harness():
+    layers, forward = spiking()
+    loader = DataLoader(data(), batch_size=4)
+    workload = [ClassificationAccuracy, ActivationSparsity, SynapticOperations]
+    found = run_benchmark(SaltationModel(layers, forward, step=1e-3), loader, STATIC, workload)
+    x = data().tensors[0]
+    spikes = Spikes.from_latencies(0.9 * DURATION * x)
+    hidden = layers[0](spikes)
+    total = 0
+    for layer, events in ((layers[0], spikes), (layers[1], hidden)):
+        net = layer.network()
+        projection = net.projections["in", "out"]
+        fans = (projection.weight != 0).sum(axis=1)
+        arrive = events.to_numpy().times + float(projection.delay) <= DURATION
+        total += int(fans[events.to_numpy().units[arrive]].sum())
+    operations = found.results["SynapticOperations"]
+    assert operations["Effective_ACs"] == total / 10 and operations["Effective_MACs"] == 0.0
+    assert operations["Dense"] == 30 * (48 + 36) and found.differences == {}
+    occupied = hidden.to_numpy().to_dense(1e-3, DURATION, multiple="clip")
+    assert np.isclose(found.results["ActivationSparsity"], 1 - occupied.mean(), atol=1e-12)
+    assert found.results["Footprint"] == found.counted.footprint
+    assert found.results["ClassificationAccuracy"] == float((forward(x) == data().tensors[1]).double().mean())
+    assert set(found.versions) == {"neurobench", "snntorch", "torch"}
+
+
+@pytest.mark.parametrize("backend", [sal.Exact(), sal.Grid(1e-3)])
+def test_a_network_with_a_convolution_and_a_loop(backend):
+    rng = np.random.default_rng(4)
+    net = sal.Network()
+    conv = sal.Conv2d((1, 4, 4), out_channels=2, kernel_size=3, padding=1)
+    net.add("in", sal.Input(16))
+    net.add("maps", sal.LIF(32, tau_mem=10e-3, tau_syn=5e-3))
+    net.add("out", sal.LI(3))
+    weight = rng.uniform(2, 6, conv.weight_shape)
+    weight[0, 0, 0] = 0.0
+    net.connect("in", "maps", weight=weight, connectivity=conv)
+    net.connect("maps", "maps", weight=rng.normal(0, 0.1, (32, 32)), delay=2e-3)
+    links, listed = sal.Sparse.from_matrix(np.where(rng.uniform(size=(32, 3)) < 0.4, 1.0, 0.0))
+    net.connect("maps", "out", weight=listed, connectivity=links)
+    snn = SNN(net, backend=backend)
+
+    def encode(x):
+        return {"in": Spikes.from_latencies(20e-3 * x)}
+
+    model = SaltationModel(snn, lambda x: snn(encode(x), duration=DURATION).voltage("out").argmax(1), step=1e-3)
+    loader = DataLoader(data(9, 16), batch_size=4)
+    found = run_benchmark(model, loader, [ConnectionSparsity], [SynapticOperations, ActivationSparsity])
+    run = sal.simulate(net, {"in": encode(data(9, 16).tensors[0])["in"].to_numpy()}, DURATION, backend=backend)
+    costs = count_run(run, step=1e-3)
+    assert found.results["SynapticOperations"]["Effective_ACs"] == costs.effective_acs > 100
+    assert found.results["SynapticOperations"]["Dense"] == costs.dense
+    assert np.isclose(found.results["ActivationSparsity"], costs.activation_sparsity, atol=1e-12)
+    assert found.results["ConnectionSparsity"] == round(costs.connection_sparsity, 4) and found.differences == {}
+
+
+def test_a_mixed_model():
+    layers, _ = spiking()
+    net = nn.Sequential(*layers, nn.Linear(3, 5).double(), nn.ReLU(), nn.Linear(5, 3).double())
+    model = SaltationModel(net, lambda x: net(Spikes.from_latencies(20e-3 * x)).argmax(1), step=1e-3)
+    found = run_benchmark(model, DataLoader(data(), batch_size=5), STATIC, [SynapticOperations, ActivationSparsity])
+    assert found.differences == {} and 0 < found.results["SynapticOperations"]["Effective_MACs"] <= 30
+
+
+def test_a_torch_model_agrees_and_a_trap_is_told():
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)).double()
+    loader = DataLoader(data(), batch_size=4)
+    found = run_benchmark(TorchModel(net), loader, STATIC, [SynapticOperations, ActivationSparsity])
+    assert set(found.differences) <= {"ActivationSparsity"} and found.counted.samples == 10
+    mixed = TensorDataset(torch.tensor([[1.0, 0.0, 1.0, 1.0], [0.5, 0.0, 0.0, 0.2]]).double(), torch.zeros(2))
+    found = run_benchmark(TorchModel(nn.Sequential(net[0])), DataLoader(mixed, batch_size=2), [], [SynapticOperations])
+    assert found.differences["SynapticOperations.Effective_ACs"] == (0.0, 12.0)
+
+
+class Functional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3, 4, dtype=torch.float64))
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.weight)
+
+
+def test_silent_zeros_are_refused():
+    loader = DataLoader(data(), batch_size=4)
+
+    def run(net, *workload, loader=loader, wrap=TorchModel, static=()):
+        return run_benchmark(wrap(net), loader, list(static), list(workload))
+
+    linear = nn.Sequential(nn.Linear(4, 3).double())
+    with pytest.raises(ParameterError, match="would be 0: the harness finds no Linear"):
+        run(nn.Linear(4, 3).double(), SynapticOperations)
+    with pytest.raises(ParameterError, match="would be 0: the harness finds no Linear"):
+        run(Functional(), SynapticOperations)
+    with pytest.raises(ParameterError, match="finds no activation layer; name its class"):
+        run(linear, ActivationSparsity)
+    with pytest.raises(ParameterError, match="membranes of snnTorch's neurons alone"):
+        run(nn.Sequential(nn.Linear(4, 3).double(), nn.ReLU()), MembraneUpdates)
+    with pytest.raises(ParameterError, match=r"a metric failed.*SynapticOperations"):
+        run(nn.Sequential(nn.GRU(4, 3).double()), SynapticOperations)
+    with pytest.raises(ParameterError, match=r"a metric failed.*ConnectionSparsity"):
+        run(Functional(), SMAPE, static=[ConnectionSparsity])
+    with pytest.raises(ParameterError, match=r"a metric failed.*R2"):
+        run(linear, R2)
+    with pytest.raises(ParameterError, match="all 10 samples.*got 8; set drop_last=False"):
+        run(linear, SynapticOperations, loader=DataLoader(data(), batch_size=4, drop_last=True))
+    used = TorchModel(linear)
+    used.register_hooks()
+    with pytest.raises(ParameterError, match="hooks of another benchmark"):
+        run_benchmark(used, loader, [], [SynapticOperations])
+    with pytest.raises(ParameterError, match="NeuroBenchModel; got Sequential"):
+        run_benchmark(linear, loader, [], [SynapticOperations])
+    with pytest.raises(ParameterError, match="classes of neurobench"):
+        run_benchmark(TorchModel(linear), loader, ["footprint"], [])
+
+
+def test_what_a_wrapper_cannot_say_is_refused():
+    with pytest.raises(ParameterError, match="layer of saltation.torch; got none"):
+        SaltationModel(nn.Sequential(nn.Linear(4, 3)))
+    layers, forward = spiking()
+    with pytest.raises(ParameterError, match="reference step"):
+        run_benchmark(SaltationModel(layers, forward), DataLoader(data()), [], [ActivationSparsity])
+    net = sal.Network()
+    net.add("in", sal.Input(2))
+    net.add("out", sal.LI(2))
+    net.connect("in", "out", weight=[1.0, 1.0], connectivity=sal.Sparse([0, 0], [1, 1], shape=(2, 2)))
+    with pytest.raises(ParameterError, match="connect a pair a second time"):
+        SaltationModel(SNN(net))
+    late = SNN(_late())
+    model = SaltationModel(late, lambda x: late({"in": Spikes.from_latencies(x)}, duration=10e-3).voltage("out"))
+    x = TensorDataset(torch.full((1, 1), 5e-3, dtype=torch.float64), torch.zeros(1, 2))
+    with pytest.raises(ParameterError, match="after it through others"):
+        run_benchmark(model, DataLoader(x), [], [SynapticOperations])
+
+
+def _late():
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("out", sal.LI(2))
+    net.connect("in", "out", weight=[[1.0, 1.0]], delay=[[1e-3, 8e-3]])
+    return net
+
+
+def test_a_snntorch_model_agrees():
+    snntorch = pytest.importorskip("snntorch")
+    torch.manual_seed(2)
+    net = nn.Sequential(
+        nn.Linear(4, 20),
+        snntorch.Leaky(beta=0.9, init_hidden=True),
+        nn.Linear(20, 3),
+        snntorch.Leaky(beta=0.9, init_hidden=True, output=True),
+    )
+    x = (torch.rand(7, 12, 4) < 0.4).float()
+    x[:, 0] = 1.0  # so that the first step changes all membranes, as the harness takes it to
+    loader = DataLoader(TensorDataset(x, torch.zeros(7)), batch_size=3)
+    workload = [ActivationSparsity, SynapticOperations, MembraneUpdates]
+    found = run_benchmark(SNNTorchModel(net), loader, STATIC, workload, postprocessors=[lambda s: s.sum(1).argmax(1)])
+    assert set(found.differences) <= {"ActivationSparsity"}
+    assert found.results["SynapticOperations"]["Effective_ACs"] > 50 and found.results["MembraneUpdates"] > 100
+    again = run_benchmark(SNNTorchModel(net), loader, STATIC, [SynapticOperations])
+    assert again.results["Footprint"] > again.counted.footprint == found.counted.footprint
