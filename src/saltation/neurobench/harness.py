@@ -231,8 +231,8 @@ def run_benchmark(
     ------
     ParameterError
         If a metric fails, which the harness prints and counts as 0; if it has nothing to look at; if the model carries
-        hooks of an earlier benchmark; if samples of the data set are left out, by whose number it divides; or if the
-        ACs of events are not those of the harness.
+        hooks of an earlier benchmark; if samples of the data set are left out, by whose number it divides; if a
+        preprocessor changes targets; or if the ACs of events are not those of the harness.
 
     References
     ----------
@@ -251,7 +251,8 @@ def run_benchmark(
     counter = Counter(network, step, tuple(model.activation_modules), uncounted)
     seen = _Seen(model, counter)
     said = io.StringIO()
-    benchmark = Benchmark(seen, dataloader, list(preprocessors), list(postprocessors), [list(static), list(workload)])
+    before = _same_targets(preprocessors)
+    benchmark = Benchmark(seen, dataloader, before, list(postprocessors), [list(static), list(workload)])
     try:
         quiet = contextlib.redirect_stderr(io.StringIO())
         with torch.no_grad(), counter.hooked(), contextlib.redirect_stdout(said), quiet:
@@ -261,8 +262,8 @@ def run_benchmark(
     errors = [line for line in said.getvalue().splitlines() if line.startswith("Error running")]
     if errors:
         raise ParameterError(
-            "run_benchmark: a metric failed, which the harness counts as 0 or None: "
-            f"{'; '.join(dict.fromkeys(errors))}; leave it out of the metrics, or change what it cannot read; count_torch may be able to"
+            f"run_benchmark: a metric failed, which the harness counts as 0 or None: {'; '.join(dict.fromkeys(errors))}"
+            "; leave it out of the metrics, or change what it cannot read; count_torch may be able to"
         )
     wanted = len(dataloader.dataset)
     if seen.samples != wanted:
@@ -300,6 +301,27 @@ class _Seen:
 
     def __net__(self) -> nn.Module:
         return self._model.__net__()
+
+
+def _same_targets(preprocessors: Sequence[Any]) -> list[Any]:
+    """Preprocessors, and a refusal of those that change the targets: the metrics of the harness get the first ones."""
+    kept: list[Any] = [None]
+
+    def keep(data: Any) -> Any:
+        kept[0] = data[1]
+        return data
+
+    def check(data: Any) -> Any:
+        before, after = kept[0], data[1]
+        same = after is before or (isinstance(after, Tensor) and isinstance(before, Tensor) and after.equal(before))
+        if not same:
+            raise ParameterError(
+                "run_benchmark.preprocessors must leave the targets as they are, since the metrics of the harness get "
+                "those of the data set; change them in the data set"
+            )
+        return data
+
+    return [keep, *preprocessors, check] if preprocessors else []
 
 
 def _check_metrics(static: Sequence[type], workload: Sequence[type]) -> None:

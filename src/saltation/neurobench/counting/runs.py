@@ -93,9 +93,11 @@ def count_run(
     chip = "chips" in run.conditions
     if parts is not None and not chip:
         raise ParameterError("count_run.parts are those of a run on an emulated chip; got a run of another backend")
+    # not run.plan, which has the weights that were asked for: on a chip those are others than were written
+    plan = trace.job.plan
     return count_spikes(
-        run.plan.populations,
-        run.plan.projections,
+        plan.populations,
+        plan.projections,
         run.spikes,
         run.duration,
         drive=trace.job.drive,

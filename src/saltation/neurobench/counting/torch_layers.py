@@ -114,12 +114,13 @@ class Layers:
             self.zeros += output.numel() - int(torch.count_nonzero(output))
 
     def _membrane(self, name: str, module: nn.Module, output: Any) -> None:
-        """Entries that a step has changed; a membrane that was not there before was 0."""
+        """Entries that a step has changed; a membrane that was not there before, or of another batch, was 0."""
         before, after = self._before.pop(name, None), _membrane_after(module, output)
         if after is None:
             return
-        old = torch.zeros_like(after) if before is None or before.numel() == 0 else before
-        self.membrane_updates = (self.membrane_updates or 0) + int((old.expand_as(after) != after).sum())
+        fits = before is not None and (before.shape == after.shape or before.numel() == 1)
+        old = before if before is not None and fits else torch.zeros_like(after)
+        self.membrane_updates = (self.membrane_updates or 0) + int((old != after).sum())
 
     def _events(
         self, name: str, module: NetworkModule, args: Any, kwargs: Any, output: Any, add: Callable[[LayerCount], None]

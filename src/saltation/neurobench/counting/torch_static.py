@@ -13,7 +13,7 @@ from saltation.torch.module import NetworkModule
 
 _PLAIN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 # Buffers in which neurons of snnTorch keep what they were last at: none of the model, and as large as the last batch.
-_STATES = frozenset(("mem", "syn", "syn_exc", "syn_inh", "spk", "a", "b"))
+_STATES = frozenset(("mem", "syn", "syn_exc", "syn_inh", "spk"))
 
 
 def is_neuron(module: nn.Module) -> bool:
@@ -39,25 +39,24 @@ def weights_of(module: nn.Module) -> list[Tensor]:
 
 
 def footprint_of(model: nn.Module) -> dict[str, int]:
-    """Bytes of parameters, of buffers, and of what spiking layers of ours keep between events.
+    """Bytes of parameters, of buffers, and of all that layers of events need.
 
     Membranes that snnTorch keeps of the last batch are left out, so that the result does not depend on what ran.
     """
-    states = {
+    ours = [module for module in model.modules() if isinstance(module, NetworkModule)]
+    out = {id(tensor) for module in ours for tensor in (*module.parameters(), *module.buffers())}
+    out |= {
         id(buffer)
         for module in model.modules()
         if is_neuron(module)
         for name, buffer in module.named_buffers(recurse=False)
         if name in _STATES
     }
-    events = sum(
-        static_of(net.populations, net.projections).bytes_of["state"]
-        for net in (module.network() for module in model.modules() if isinstance(module, NetworkModule))
-    )
+    networks = [module.network() for module in ours]
     return {
-        "parameters": sum(p.numel() * p.element_size() for p in model.parameters()),
-        "buffers": sum(b.numel() * b.element_size() for b in model.buffers() if id(b) not in states),
-        "state": events,
+        "parameters": sum(p.numel() * p.element_size() for p in model.parameters() if id(p) not in out),
+        "buffers": sum(b.numel() * b.element_size() for b in model.buffers() if id(b) not in out),
+        "layers of events": sum(static_of(net.populations, net.projections).footprint for net in networks),
     }
 
 
