@@ -13,7 +13,7 @@ is not made again; several processes may work at different files, brought togeth
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -131,9 +131,9 @@ def operations(row: Row) -> float:
     return 0.0 if row["costs"] is None else row["costs"]["Eff_MACs"] + row["costs"]["Eff_ACs"]
 
 
-def tune(done: dict[str, Row], series: int, runs: int) -> Iterator[Row]:
-    for model, trials in TRIALS.items():
-        for settings in trials:
+def tune(done: dict[str, Row], series: int, runs: int, models: Sequence[str]) -> Iterator[Row]:
+    for model in models:
+        for settings in TRIALS.get(model, ()):
             for which in range(series):
                 yield {"study": "tune", "model": model, "settings": settings, "series": which, "run": 0}
 
@@ -153,8 +153,8 @@ def best(done: dict[str, Row], model: str) -> dict[str, Any] | None:
     return json.loads(min(fitting, key=lambda name: fitting[name])) if fitting else None
 
 
-def table(done: dict[str, Row], series: int, runs: int) -> Iterator[Row]:
-    chosen = {model: best(done, model) if model in TUNED else {} for model in MODELS}
+def table(done: dict[str, Row], series: int, runs: int, models: Sequence[str]) -> Iterator[Row]:
+    chosen = {model: best(done, model) if model in TUNED else {} for model in models}
     for which in range(series):
         for run in range(runs):
             for model, settings in chosen.items():
@@ -246,8 +246,9 @@ def main(
             replace_block(PAGE, "mackey-glass", text)
         return
     made = 0
-    for wanted in STUDIES[study](load(out), series or (TUNING_SERIES if study == "tune" else 20), runs):
-        if (only and wanted["model"] not in only) or key(wanted) in load(out):
+    count = series or (TUNING_SERIES if study == "tune" else 20)
+    for wanted in STUDIES[study](load(out), count, runs, only or tuple(MODELS)):
+        if key(wanted) in load(out):
             continue
         if made == at_most:
             break
