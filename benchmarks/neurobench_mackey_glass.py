@@ -77,7 +77,7 @@ _SPIKING += [
 ]
 _SPIKING += [
     {"hidden": hidden, "weight_mean": 1.0, "iterations": iterations}
-    for hidden, iterations in ((200, 3000), (400, 1000), (400, 3000))
+    for hidden, iterations in ((200, 3000), (400, 1000))
 ]
 TRIALS: dict[str, list[dict[str, Any]]] = {
     "linear": [{"lags": lags, "ridge": ridge} for lags in (10, 25, 50) for ridge in (1e-6, 1e-8, 1e-10)],
