@@ -75,10 +75,7 @@ _SPIKING += [
         {"rate": 0.05},
     )
 ]
-_SPIKING += [
-    {"hidden": hidden, "weight_mean": 1.0, "iterations": iterations}
-    for hidden, iterations in ((200, 3000), (400, 1000))
-]
+_SPIKING += [{"hidden": 200, "weight_mean": 1.0, "iterations": 3000}]
 TRIALS: dict[str, list[dict[str, Any]]] = {
     "linear": [{"lags": lags, "ridge": ridge} for lags in (10, 25, 50) for ridge in (1e-6, 1e-8, 1e-10)],
     "spiking": _SPIKING,
