@@ -8,11 +8,12 @@ import pytest
 import saltation as sal
 from saltation.errors import ParameterError
 from saltation.neurobench.tasks import Constant, Linear, Spiking, SpikingSettings, mackey_glass, window
+from saltation.neurobench.tasks.closed_loop import free_run, run_points
 from saltation.neurobench.tasks.simple import lagged, ridge_regression, with_constant
 from saltation.neurobench.tasks.spiking import first_values, loss_and_gradient
 from saltation.neurobench.tasks.spiking_network import encode, features, hidden_network, response, whole_network
 
-SMALL = SpikingSettings(lags=(0, 3, 5), hidden=7, iterations=15, ridge=1e-8, seed=3)
+SMALL = SpikingSettings(lags=(0, 3, 5), hidden=7, iterations=15, ridge=1e-8, networks=1, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,41 @@ def test_the_network_kept_is_the_one_of_the_smallest_loss(run):
     unit = float(response(np.array(0.5 * SMALL.duration), SMALL))
     loss = np.mean((design @ readout - targets) ** 2) + SMALL.ridge * np.sum((unit * readout[1:]) ** 2)
     np.testing.assert_allclose(loss, min(spiking.losses), rtol=1e-6)
+
+
+def test_free_runs_are_predictions_from_each_start(run):
+    """One start after another, a point at a time."""
+    spiking = Spiking(SMALL, networks=1)
+    spiking.fit(run.known)
+    starts = (10, 200)
+    seen = np.stack([run.known[start - 5 : start + 1][::-1] for start in starts])
+    found, inputs = free_run(spiking.network, SMALL, seen, 4)
+    for row, start in enumerate(starts):
+        points = list(run.known[: start + 1])
+        for k in range(4):
+            now = np.array([points[-1 - lag] for lag in SMALL.lags])
+            assert np.array_equal(inputs[row, k], now)
+            points.append(run_points(spiking.network, now[None], SMALL).voltage["out"][0, 0, 0])
+            assert found[row, k] == points[-1]
+
+
+def test_of_several_networks_the_one_that_does_best_by_itself_is_taken(run):
+    one_by_one, known = [], run.known[:121]
+    for which in range(3):
+        weight = first_values(SMALL, which)["weight"]
+        assert (which == 0) == np.array_equal(weight, first_values(SMALL)["weight"])
+    several = Spiking(SMALL, networks=3, iterations=4)
+    several.fit(known)
+    for which in range(3):
+        network, losses = several._trained(known, which)
+        starts = np.unique(np.linspace(5, 120 - 60, 16).astype(int))
+        errors = []
+        for start in starts:
+            found, _ = free_run(network, SMALL, known[start - 5 : start + 1][::-1][None], 60)
+            wanted = known[start + 1 : start + 61]
+            errors.append(np.mean(200.0 * np.abs(found[0] - wanted) / (np.abs(found[0]) + np.abs(wanted))))
+        one_by_one.append((float(np.mean(errors)), losses))
+    assert several.losses == min(one_by_one)[1]
 
 
 def test_costs_of_spikes_by_a_loop(run):

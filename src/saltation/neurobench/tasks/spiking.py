@@ -19,19 +19,17 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from saltation.engine import Exact, simulate
-from saltation.engine.run import Run
 from saltation.errors import ParameterError
 from saltation.kernels.adam import adam
-from saltation.model import Network, Spikes, Voltage
+from saltation.model import Network
 from saltation.model.checks import integer
 from saltation.neurobench.counting.runs import count_run
 from saltation.neurobench.report import Complexity
 from saltation.neurobench.tasks.chaotic import Predictor
+from saltation.neurobench.tasks.closed_loop import closed_loop_error, free_run, run_points
 from saltation.neurobench.tasks.simple import lagged, ridge_regression
 from saltation.neurobench.tasks.spiking_network import (
     SpikingSettings,
-    encode,
     features,
     hidden_network,
     response,
@@ -64,7 +62,7 @@ class Spiking(Predictor):
     network : Network
         After `fit`: what predicts.
     losses : list of float
-        ``F`` at each step of training.
+        ``F`` at each step of its training.
 
     References
     ----------
@@ -91,16 +89,26 @@ class Spiking(Predictor):
         self.losses: list[float] = []
 
     def fit(self, known: Floats) -> None:
-        """Train on all samples at once."""
+        """Train on all samples at once, and take the network that does best by itself over the known points."""
+        settings = self.settings
+        trained = [self._trained(known, which) for which in range(settings.networks)]
+        errors = [0.0]
+        if len(trained) > 1:
+            errors = [closed_loop_error(network, settings, known) for network, _ in trained]
+        self.network, self.losses = trained[int(np.argmin(errors))]
+        longest = max(settings.lags) + 1
+        self._last = known[-longest:][::-1].copy()
+
+    def _trained(self, known: Floats, which: int) -> tuple[Network, list[float]]:
         settings = self.settings
         points, targets = lagged(known, settings.lags)
-        values = first_values(settings)
+        values = first_values(settings, which)
         moments = {name: (np.zeros(value.size), np.zeros(value.size)) for name, value in values.items()}
-        self.losses, best = [], np.inf
+        losses, best = [], np.inf
         readout = kept = None
         for step in range(settings.iterations + 1):
             loss, found, gradient = loss_and_gradient(settings, values, points, targets)
-            self.losses.append(loss)
+            losses.append(loss)
             if loss < best:
                 best, kept, readout = loss, values, found
             cosine = 0.5 * (1.0 + np.cos(np.pi * step / max(settings.iterations, 1)))
@@ -115,43 +123,31 @@ class Spiking(Predictor):
             values = moved | {"v_leak": np.maximum(moved["v_leak"], _LEAST_LEAK)}
         if kept is None or readout is None:
             raise ParameterError("Spiking.fit: the loss was never finite; are the known points?")
-        self.network = whole_network(settings, kept["weight"], kept["v_leak"], readout)
-        longest = max(settings.lags) + 1
-        self._last = known[-longest:][::-1].copy()
+        return whole_network(settings, kept["weight"], kept["v_leak"], readout), losses
 
     def predict(self, steps: int) -> Floats:
         """Step by step, each point a run of the network."""
         steps = integer("Spiking.predict", "steps", steps, minimum=1)
         if self.network is None:
             raise ParameterError("Spiking.predict: nothing was learned yet; call fit first")
-        seen, inputs = self._last.copy(), np.empty((steps, len(self.settings.lags)))
-        found = np.empty(steps)
-        for k in range(steps):
-            inputs[k] = seen[list(self.settings.lags)]
-            found[k] = self._run(self.network, inputs[k : k + 1]).voltage["out"][0, 0, 0]
-            seen = np.concatenate([found[k : k + 1], seen[:-1]])
-        self._inputs = inputs
-        return found
+        found, inputs = free_run(self.network, self.settings, self._last[None], steps)
+        self._inputs = inputs[0]
+        return found[0]
 
     def costs(self) -> Complexity:
         """Events of the last prediction, a point as the reference step; with the points it keeps in the footprint."""
         if self.network is None or not len(self._inputs):
             raise ParameterError("Spiking.costs: nothing was predicted yet; call fit and predict first")
-        run = self._run(self.network, self._inputs)
+        run = run_points(self.network, self._inputs, self.settings)
         counted = count_run(run, step=self.settings.duration, trainable=("weight", "v_leak"))
         kept = {**counted.static.bytes_of, "points": self._last.nbytes}
         static = dataclasses.replace(counted.static, footprint=sum(kept.values()), bytes_of=kept)
         return dataclasses.replace(counted, static=static)
 
-    def _run(self, network: Network, points: Floats) -> Run:
-        stimulus = {"in": Spikes.from_latencies(encode(points, self.settings))}
-        probe = {"out": Voltage([self.settings.duration])}
-        return simulate(network, stimulus, self.settings.duration, backend=Exact(threads=1), record=probe)
 
-
-def first_values(settings: SpikingSettings) -> dict[str, Floats]:
-    """Weights and leak potentials to begin with."""
-    rng = np.random.default_rng(settings.seed)
+def first_values(settings: SpikingSettings, which: int = 0) -> dict[str, Floats]:
+    """Weights and leak potentials to begin with, of one of several networks."""
+    rng = np.random.default_rng([settings.seed, which])
     n = len(settings.lags)
     v_leak = rng.uniform(*settings.v_leak, settings.hidden)
     weight = rng.normal(settings.weight_mean / n, settings.weight_std / n**0.5, (n, settings.hidden))

@@ -48,6 +48,9 @@ class SpikingSettings:
         Steps of training.
     rate : float
         Learning rate at the first step; it falls to zero along a cosine. Leak potentials have a fifth of it.
+    networks : int
+        Networks that are trained, each from other first weights; the one that stays closest to the known points by
+        itself is taken.
     seed : int
         Of the first weights.
 
@@ -76,11 +79,12 @@ class SpikingSettings:
     ridge: float = 1e-11
     iterations: int = 300
     rate: float = 0.1
+    networks: int = 4
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check all values."""
-        for name, minimum in (("hidden", 1), ("iterations", 0), ("seed", 0)):
+        for name, minimum in (("hidden", 1), ("iterations", 0), ("networks", 1), ("seed", 0)):
             integer("SpikingSettings", name, getattr(self, name), minimum=minimum)
         for name in ("largest", "latest", "duration", "tau_mem", "tau_syn", "ridge", "rate", "weight_std"):
             number("SpikingSettings", name, getattr(self, name), minimum=0.0, strict=True, hint=SECONDS)
