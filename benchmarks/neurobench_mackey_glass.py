@@ -175,6 +175,20 @@ def one_network(done: dict[str, Row], series: int, runs: int, models: Sequence[s
     return table(done, series, runs, models, "one-network", 1)
 
 
+def alike(rows: list[Row]) -> list[Row]:
+    """The rows, if each model has one setting, and all have the same series and runs: means of others say nothing."""
+    shared = {(row["series"], row["run"]) for row in rows}
+    for model in dict.fromkeys(row["model"] for row in rows):
+        own = [row for row in rows if row["model"] == model]
+        settings = {json.dumps(row["settings"], sort_keys=True) for row in own}
+        if len(settings) > 1:
+            raise click.ClickException(f"{model}: rows of {len(settings)} settings; remove those of an earlier choice")
+        missing = shared - {(row["series"], row["run"]) for row in own}
+        if missing:
+            raise click.ClickException(f"{model}: {len(missing)} series or runs are not done yet, {min(missing)} first")
+    return rows
+
+
 def of_series(rows: list[Row], model: str) -> dict[int, float]:
     """Mean over the runs of each series."""
     found: dict[int, list[float]] = {}
@@ -186,7 +200,7 @@ def of_series(rows: list[Row], model: str) -> dict[int, float]:
 
 def summary(rows: list[Row], study: str = "table") -> str:
     """The table: mean and standard error over series, operations, and what each is worth beside the LSTM."""
-    rows = [row for row in rows if row["study"] == study]
+    rows = alike([row for row in rows if row["study"] == study])
     rival = of_series(rows, RIVAL)
     heads = [
         "model",
