@@ -118,6 +118,9 @@ def test_level_crossing_is_what_small_steps_find():
     spikes = level_crossing([values], interval=10e-3, threshold=0.3)
     expected = by_small_steps(values, 10e-3, 0.3)
     assert spikes.n_units == 4 and spikes.n_events == len(expected) > 20
+    # an array of signals is as good as a list
+    both = level_crossing(np.stack([values, -values]), interval=10e-3, threshold=0.3)
+    assert both[0].times.tolist() == spikes.times.tolist() and both.batch == 2
     for channel in range(4):
         wanted = [t for t, c in expected if c == channel]
         np.testing.assert_allclose(spikes.times[spikes.units == channel], wanted, atol=10e-3 / 4000)

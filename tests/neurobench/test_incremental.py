@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from saltation.errors import ParameterError
+from saltation.model import Spikes
 from saltation.neurobench.tasks import Learner, Prototypes, digit_groups, few_shot, few_shot_sessions
 
 TRAINING = np.repeat(np.arange(9), 12)
@@ -124,6 +125,21 @@ def test_prototypes_are_nearest_means_of_what_was_shown():
     assert few_shot(learner, sessions, (training, TRAINING), (test, TEST), seed=1) == result
     with pytest.raises(ParameterError, match="give features"):
         learner.scores([[1.0]])
+
+
+def test_examples_may_be_spikes():
+    latencies = np.random.default_rng(7).random((len(TRAINING), 3))
+    spikes = Spikes.from_latencies(latencies)
+
+    class Reads(Learner):
+        def learn(self, examples, labels, session):
+            np.testing.assert_array_equal(examples.first(), latencies[session.support])
+
+        def scores(self, examples):
+            return np.zeros((examples.batch, 9))
+
+    sessions = few_shot_sessions(TRAINING, TEST, BASE, GROUPS)
+    assert few_shot(Reads(), sessions, (spikes, TRAINING), (spikes[: len(TEST)], TEST)).base == 0.25
 
 
 def test_digit_groups_are_all_digits_once():

@@ -97,7 +97,7 @@ def gestures(
     most = None if at_most is None else integer("gestures", "at_most", at_most, minimum=1)
     unpacked = f"ibmGesture{part.capitalize()}"
     listed = f"DvsGesture/trials_to_{part}.txt"
-    place = find("DVS128 Gesture", [f"DVSGesture/{unpacked}", unpacked, listed], _HOW, root)
+    place = find("DVS128 Gesture", [f"DVSGesture/{unpacked}", f"dvs_gesture/DVSGesture/{unpacked}", listed], _HOW, root)
     samples: list[npt.NDArray[Any]] = []
     labels: list[int] = []
     for events, label in _unpacked(place) if place.is_dir() else _original(place):

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from saltation.data.frames import Frame, read_pickle
 from saltation.data.idx import uncompressed
-from saltation.data.search import find, read_checked
+from saltation.data.search import checked, find
 from saltation.data.windows import Windows, cut
 from saltation.errors import FileFormatError, ParameterError
 from saltation.model.checks import explain
@@ -95,8 +95,9 @@ def hapt_recordings(root: str | Path | None = None, *, original: bool = True) ->
     True
     """
     path = find(_TITLE, ["hapt/HAPT.pkl.gz"], _HOW, root, _PACKAGE)
-    content = read_checked(path, _TITLE, _SHA256, _HOW) if original else path.read_bytes()
-    people = read_pickle(uncompressed(content, str(path)), str(path))
+    if original:
+        checked(path, _TITLE, _SHA256, _HOW)
+    people = read_pickle(uncompressed(path.read_bytes(), str(path)), str(path))
     if not isinstance(people, dict) or not all(isinstance(several, list) for several in people.values()):
         raise FileFormatError(f"{path} must hold a dict from subjects to lists of recordings; got something else")
     return [_recording(path, int(subject), one) for subject, several in people.items() for one in several]

