@@ -200,8 +200,8 @@ def main(what: str, only: tuple[str, ...], out: Path) -> None:
                 click.echo(f"{name}: left out. {error}")
                 continue
             click.echo(f"{name}: {time.perf_counter() - start:.0f} s")
-        record = header("neurobench_data", installation()) | {"schema_version": SCHEMA_VERSION}
-        write_json(out, record | {"parts": {name: done[name] for name in PARTS if name in done}})
+            record = header("neurobench_data", installation()) | {"schema_version": SCHEMA_VERSION}
+            write_json(out, record | {"parts": {name: done[name] for name in PARTS if name in done}})
     record = load_record(out, SCHEMA_VERSION)
     text = summary([row for rows in record["parts"].values() for row in rows])
     click.echo(text)
