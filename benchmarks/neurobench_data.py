@@ -206,7 +206,7 @@ def main(what: str, only: tuple[str, ...], out: Path) -> None:
     text = summary([row for rows in record["parts"].values() for row in rows])
     click.echo(text)
     if out == RESULTS and what == "report":
-        machine = f"{record['machine'].get('cpu', 'a machine')}, {record['date'][:10]}"
+        machine = f"{record['machine']['processor']}, {record['machine']['cores']} cores, {record['date'][:10]}"
         replace_block(PAGE, "data-floors", f"{text}\n\n`benchmarks/results/neurobench_data.json`: {machine}.")
 
 
