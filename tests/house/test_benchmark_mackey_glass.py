@@ -38,7 +38,7 @@ def test_the_best_settings_are_those_within_the_limit_on_all_tuning_series(study
     done = {study.key(each): each for each in rows}
     assert study.best(done, "spiking") == {"hidden": 20} and study.best(done, "linear") is None
     with pytest.raises(click.ClickException, match="not tuned yet"):
-        list(study.table(done, 1, 1))
+        list(study.table(done, 1, 1, tuple(study.MODELS)))
 
 
 def test_errors_are_over_series_and_differences_are_paired(study):
@@ -53,9 +53,26 @@ def test_errors_are_over_series_and_differences_are_paired(study):
     assert "| 3 | 11.00 ± 0.58 | -4.00 ± 1.73 | 3 of 3 |" in spiking
 
 
+def test_the_spiking_predictor_of_the_table_is_the_best_of_several(study):
+    done = {study.key(each): each for each in [row("tune", "spiking", {"hidden": 5, "networks": 1}, 0, 0, 9.0)]}
+    (wanted,) = study.table(done, 1, 1, ("spiking",))
+    assert wanted["settings"] == {"hidden": 5, "networks": study.NETWORKS}
+    (first,) = study.one_network(done, 1, 1, ("spiking",))
+    assert first["settings"] == {"hidden": 5, "networks": 1}
+
+
+def test_means_over_different_series_or_settings_are_refused(study):
+    rows = [row("table", model, {}, series, 0, 10.0) for model in ("spiking", "lstm 100") for series in range(3)]
+    study.summary(rows)
+    with pytest.raises(click.ClickException, match=r"lstm 100: 1 series or runs are not done yet"):
+        study.summary(rows[:-1])
+    with pytest.raises(click.ClickException, match="rows of 2 settings"):
+        study.summary([*rows, row("table", "spiking", {"hidden": 3}, 0, 0, 8.0)])
+
+
 def test_series_of_the_table_are_not_those_of_tuning_and_do_not_depend_on_their_number(study):
     assert study.pasts(3, study.PAST_SEEDS["table"])[1] == study.pasts(2, study.PAST_SEEDS["table"])[1]
-    tuned = set(study.pasts(100, study.PAST_SEEDS["tune"]))
-    assert not tuned & set(study.pasts(100, study.PAST_SEEDS["table"]))
-    wanted = list(study.tune({}, 2, 1))
+    sets = [set(study.pasts(100, seed)) for seed in study.PAST_SEEDS.values()]
+    assert len(set.union(*sets)) == 100 * len(study.PAST_SEEDS)
+    wanted = list(study.tune({}, 2, 1, tuple(study.MODELS)))
     assert len({study.key(each) for each in wanted}) == len(wanted) == 2 * sum(map(len, study.TRIALS.values()))
