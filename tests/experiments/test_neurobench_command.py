@@ -84,6 +84,7 @@ def test_numbers_are_those_of_the_parts(first, trained, out):
 def test_what_is_printed_and_written(first, out):
     result, _ = first
     assert "5-12-3, first spike" in result.stdout and "Eff_ACs" in result.stdout and str(out) in result.stdout
+    assert "…" not in result.stdout  # no number is cut off
     found = ResultFolder(out).read_json("results")
     assert found["config"]["step"] == STEP and found["machine"]["numpy"] == np.__version__ and found["date"]
     each = found["measurements"][0]
