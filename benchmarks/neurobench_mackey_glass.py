@@ -68,7 +68,7 @@ _SPIKING: list[dict[str, Any]] = [
     {"hidden": hidden, "weight_mean": mean, "iterations": 1000} for hidden in (60, 120, 200) for mean in (1.0, 3.0)
 ]
 _SPIKING += [
-    {"hidden": 120, "iterations": 1000, **changed}
+    {"hidden": 120, "weight_mean": 3.0, "iterations": 1000, **changed}
     for changed in (
         {"lags": (0, 4, 5, 6, 7)},
         {"lags": (0, 3, 4, 5, 6, 7, 8)},

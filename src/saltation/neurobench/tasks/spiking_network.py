@@ -67,17 +67,17 @@ class SpikingSettings:
     """
 
     lags: tuple[int, ...] = (0, 4, 5, 6, 7, 8)
-    hidden: int = 60
+    hidden: int = 200
     largest: float = 1.6
     latest: float = 10e-3
     duration: float = 60e-3
     tau_mem: float = 20e-3
     tau_syn: float = 10e-3
     v_leak: tuple[float, float] = (1.1, 1.5)
-    weight_mean: float = 3.0
+    weight_mean: float = 1.0
     weight_std: float = 3.0
     ridge: float = 1e-11
-    iterations: int = 300
+    iterations: int = 1000
     rate: float = 0.1
     networks: int = 4
     seed: int = 0
