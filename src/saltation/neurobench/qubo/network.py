@@ -90,8 +90,8 @@ def spiking_network(problem: MISProblem, settings: SpikingSettings | None = None
     --------
     >>> from saltation.neurobench.qubo import mis_problem, spiking_network
     >>> net = spiking_network(mis_problem(100, 0.05, seed=0))
-    >>> [key[-1] for key in net.projections]
-    ['nodes', 'fatigue', 'edges']
+    >>> list(net.projections)
+    [('noise', 'nodes'), 'fatigue', 'edges']
     """
     own = SpikingSettings() if settings is None else settings
     n = problem.nodes

@@ -14,6 +14,7 @@ BETA_RANGE = (1.0, 6.0)
 """Inverse temperatures at the begin and at the end that suit these problems: a node is worth 1, a conflict 8."""
 
 _PILOT = 20  # sweeps of the first try
+_SWEEPS = 50  # of a read, for each node; where there is time for more, it begins anew
 _STEP = 20.0  # by which a try may have more sweeps than the one before
 _ENOUGH = 0.75  # of the limit: with so much it is done
 _TRIES = 12
@@ -52,10 +53,11 @@ def solve_tabu(problem: MISProblem, limit: float = 1.0, *, seed: int = 0) -> Sol
 def solve_annealing(
     problem: MISProblem, limit: float = 1.0, *, seed: int = 0, beta_range: tuple[float, float] | None = BETA_RANGE
 ) -> Solution:
-    """Solve a problem by the simulated annealing of dwave-samplers, one read with as many sweeps as the limit allows.
+    """Solve a problem by the simulated annealing of dwave-samplers, with as many sweeps as the limit allows.
 
-    How many these are is found by tries with more and more, of which the last counts: it takes three quarters of the
-    limit or more, by the time of its sampling; the others are loading.
+    They are one read up to 50 sweeps a node, and several beyond. How many these are is found by tries with more and
+    more, of which the last counts: it takes three quarters of the limit or more, by the time of its sampling; the
+    others are loading.
 
     Parameters
     ----------
@@ -87,20 +89,24 @@ def solve_annealing(
     wanted = check_limit("solve_annealing", limit)
     samplers = _samplers("solve_annealing")
     model = _quadratic(problem, "solve_annealing")
-    given: dict[str, Any] = {"num_reads": 1, "seed": seed + 1}  # it has no seed 0
+    given: dict[str, Any] = {"seed": seed + 1}  # it has no seed 0
     if beta_range is not None:
         given["beta_range"] = beta_range
     sampler = samplers.SimulatedAnnealingSampler()
-    sweeps = _PILOT
+    sweeps, most = _PILOT, _SWEEPS * problem.nodes
     for _ in range(_TRIES):
-        found = sampler.sample(model, num_sweeps=sweeps, **given)
+        reads = max(1, round(sweeps / most))
+        given |= {"num_reads": reads, "num_sweeps": max(1, sweeps // reads)}
+        found = sampler.sample(model, **given)
         seconds = found.info["timing"]["sampling_ns"] * 1e-9
         if seconds >= _ENOUGH * wanted:
             break
         # sweeps while it is hot take longer, and a short try may be interrupted: towards the limit in steps
         sweeps = max(1, int(sweeps * min(wanted / seconds, _STEP)))
     name = "annealing" if beta_range is not None else "annealing, default range"
-    return solution_of(name, problem, _vector(found, problem), seconds, extra={"sweeps": sweeps})
+    return solution_of(
+        name, problem, _vector(found, problem), seconds, extra={"reads": reads, "sweeps": given["num_sweeps"]}
+    )
 
 
 def solve_random(problem: MISProblem, *, seed: int = 0) -> Solution:

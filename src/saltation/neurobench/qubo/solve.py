@@ -48,7 +48,7 @@ def solve(problem: MISProblem, solver: str = "spiking", *, limit: float = 1.0, s
     >>> from saltation.neurobench.qubo import mis_problem, solve
     >>> solution = solve(mis_problem(25, 0.1, seed=0), "greedy")
     >>> solution.cost, solution.feasible
-    (-14, True)
+    (-12, True)
     """
     if solver not in SOLVERS:
         raise ParameterError(f"solve.solver must be one of {', '.join(SOLVERS)}; {suggest(solver, SOLVERS)}")
