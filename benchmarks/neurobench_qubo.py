@@ -14,6 +14,7 @@ to the results when it is done, and one that is there is not made again; ``--add
 
 import json
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def load(out: Path) -> dict[str, Row]:
 
 def save(out: Path, done: dict[str, Row]) -> None:
     record = header("neurobench_qubo", installation()) | {"schema_version": SCHEMA_VERSION}
+    record["rivals"] = {name: version(name) for name in ("dwave-samplers", "networkx")}
     write_json(out, record | {"rows": [done[name] for name in sorted(done)]})
 
 
@@ -115,27 +117,34 @@ def optimal(rows: list[Row]) -> str:
 
 
 def table(rows: list[Row], limit: float) -> list[str]:
-    heads = ["nodes", "density", "problems", *TIMED, *UNTIMED, "better than tabu", "worse"]
-    lines = [f"Mean gap in % after {limit:g} s; below zero is better than the published target.", ""]
-    lines += [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     scores = {solver: score(rows, solver, limit) for solver in TIMED}
     scores |= {solver: score(rows, solver, None) for solver in UNTIMED}
-    there = False
-    for nodes in NODES:
-        for density in DENSITIES:
-            which = [w for w in scores["spiking"] if w[:2] == (nodes, density) and w in scores["tabu"]]
-            if nodes <= 50 or not which:
-                continue
-            there = True
-            cells = []
-            for solver in (*TIMED, *UNTIMED):
-                own = [100 * scores[solver][w] for w in which if w in scores[solver]]
-                cells.append(f"{np.mean(own):.1f}" if len(own) == len(which) else "–")
-            ours, theirs = ([scores[solver][w] for w in which] for solver in ("spiking", "tabu"))
-            better = sum(a < b for a, b in zip(ours, theirs, strict=True))
-            worse = sum(a > b for a, b in zip(ours, theirs, strict=True))
-            lines.append(f"| {nodes} | {density:g} | {len(which)} | {' | '.join(cells)} | {better} | {worse} |")
-    return ["\n".join(lines)] if there else []
+    large = [w for w in sorted(scores["spiking"]) if w[0] > 50 and w in scores["tabu"]]
+    if not large:
+        return []
+    shown = [solver for solver in (*TIMED, *UNTIMED) if any(w in scores[solver] for w in large)]
+    heads = ["nodes", "density", "problems", *shown, "better than tabu", "worse"]
+    lines = [f"Mean gap in % after {limit:g} s; below zero is better than the published target.", ""]
+    lines += [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for nodes, density in sorted({w[:2] for w in large}):
+        which = [w for w in large if w[:2] == (nodes, density)]
+        cells = []
+        for solver in shown:
+            own = [100 * scores[solver][w] for w in which if w in scores[solver]]
+            cells.append(f"{np.mean(own):.1f}" if len(own) == len(which) else "–")
+        better, worse = compared(scores["spiking"], scores["tabu"], which)
+        lines.append(f"| {nodes} | {density:g} | {len(which)} | {' | '.join(cells)} | {better} | {worse} |")
+    parts = []
+    for solver in ("tabu", "annealing"):
+        both = [w for w in large if w in scores[solver]]
+        better, worse = compared(scores["spiking"], scores[solver], both)
+        parts.append(f"better than {solver} on {better} of {len(both)} and worse on {worse}")
+    return ["\n".join(lines), f"The spiking network is {', '.join(parts)}."]
+
+
+def compared(ours: dict[Any, float], theirs: dict[Any, float], which: list[Any]) -> tuple[int, int]:
+    """On how many problems ours is better, and worse."""
+    return sum(ours[w] < theirs[w] for w in which), sum(ours[w] > theirs[w] for w in which)
 
 
 def operations(rows: list[Row]) -> str:
