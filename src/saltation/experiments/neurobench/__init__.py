@@ -23,6 +23,7 @@ __all__ = ["TASKS", "task_of"]
 TASKS = {
     "mackey-glass": "saltation.experiments.neurobench.mackey_glass",
     "mnist": "saltation.experiments.neurobench.mnist",
+    "qubo": "saltation.experiments.neurobench.qubo",
     "yinyang": "saltation.experiments.neurobench.yinyang",
 }
 """Each task by its name, and the module it is in."""

@@ -1,0 +1,132 @@
+"""Maximum independent sets in the table: spiking networks, exactly and on a chip, and rivals at equal time."""
+
+import importlib.util
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Final
+
+from saltation.bss2 import Backend, Chip
+from saltation.experiments.neurobench.task import Measured, Options, Piece, Plan, Task
+from saltation.model import Network
+from saltation.neurobench.counting.network import static_of
+from saltation.neurobench.counting.record import Activity, LayerCount
+from saltation.neurobench.qubo import (
+    MISProblem,
+    Solution,
+    chip_network,
+    mis_problem,
+    solve,
+    solve_chip,
+    solve_spiking,
+    spiking_network,
+)
+from saltation.neurobench.report import Complexity
+from saltation.neurobench.rules import rules_of
+
+__all__ = ["TASK"]
+
+_NODES, _QUICK_NODES = (50, 100, 250, 500, 1000), (10, 50)
+_DENSITIES, _QUICK_DENSITIES = (0.05, 0.25), (0.25,)
+_GRAPHS, _QUICK_GRAPHS = 3, 2
+_LIMIT, _QUICK_LIMIT = 1.0, 0.1
+_CHIP_LIMIT: Final = 5e-3
+_CHIP_NODES: Final = 252
+"""The largest network of a chip: what limits it is the fan-in of its circuits."""
+_RULES = ("per-sample", "synapse", "events", "sparse", "window", "event-footprint", "learning")
+
+Solver = Callable[[MISProblem], Solution]
+
+
+def _plan(options: Options, folder: Path, tell: Callable[[str], object]) -> Plan:
+    if importlib.util.find_spec("networkx") is None:
+        return Plan((), ('qubo: problems need networkx: pip install "saltation[qubo]"',))
+    quick = options.quick
+    limit, graphs = (_QUICK_LIMIT, _QUICK_GRAPHS) if quick else (_LIMIT, _GRAPHS)
+    pieces: list[Piece] = []
+    for nodes in _QUICK_NODES if quick else _NODES:
+        for density in _QUICK_DENSITIES if quick else _DENSITIES:
+            for model, backend, settings, measure in _solvers(options, nodes, limit):
+                about = f"{nodes} nodes, density {density:g}, {settings['limit']:g} s"
+                pieces += [
+                    Piece(model, about, backend, f"graph {which}", settings, partial(measure, nodes, density, which))
+                    for which in range(options.series or graphs)
+                ]
+    notes = () if _has_rivals() else ('qubo: tabu search and annealing need pip install "saltation[qubo]"',)
+    return Plan(tuple(pieces), notes)
+
+
+def _has_rivals() -> bool:
+    return importlib.util.find_spec("dwave") is not None and importlib.util.find_spec("dwave.samplers") is not None
+
+
+def _solvers(
+    options: Options, nodes: int, limit: float
+) -> list[tuple[str, str, dict[str, float], Callable[[int, float, int], Measured]]]:
+    """Name, where it runs, settings, and what measures it on a graph."""
+    seed = options.seeds[0]
+    settings = {"limit": limit, "seed": seed}
+    found: list[tuple[str, str, dict[str, float], Callable[[int, float, int], Measured]]] = []
+    if "exact" in options.backends:
+        found.append(("spiking", "exact", settings, partial(_exactly, limit, seed)))
+    if "chip" in options.backends and nodes <= _CHIP_NODES and not options.quick:
+        serial = 1 if options.serial is None else options.serial
+        on_chip = {"limit": _CHIP_LIMIT, "seed": seed}
+        found.append(("spiking", f"chip {serial}, modelled time", on_chip, partial(_on_chip, serial, seed)))
+    if _has_rivals():
+        found += [
+            (name, "dwave-samplers", settings, partial(_by_rival, name, limit, seed)) for name in ("tabu", "annealing")
+        ]
+    found.append(("greedy", "NumPy", settings, partial(_by_rival, "greedy", limit, seed)))
+    return found
+
+
+def _exactly(limit: float, seed: int, nodes: int, density: float, graph: int) -> Measured:
+    problem = mis_problem(nodes, density, graph)
+    solution = solve_spiking(problem, limit, seed=seed)
+    return Measured(_gap(solution), _costs(spiking_network(problem), solution, None), {})
+
+
+def _on_chip(serial: int, seed: int, nodes: int, density: float, graph: int) -> Measured:
+    problem = mis_problem(nodes, density, graph)
+    solution = solve_chip(problem, _CHIP_LIMIT, backend=_backend(serial), seed=seed)
+    costs = _costs(chip_network(problem, seed=seed)[0], solution, 1)
+    return Measured(_gap(solution), costs, {"Modelled_Hardware_Time": solution.seconds})
+
+
+@lru_cache(maxsize=1)
+def _backend(serial: int) -> Backend:
+    """One calibration for all graphs."""
+    return Backend(Chip(serial=serial))
+
+
+def _by_rival(name: str, limit: float, seed: int, nodes: int, density: float, graph: int) -> Measured:
+    return Measured(_gap(solve(mis_problem(nodes, density, graph), name, limit=limit, seed=seed)), None, {})
+
+
+def _gap(solution: Solution) -> float:
+    assert solution.gap is not None  # all these problems have published targets
+    return solution.gap
+
+
+def _costs(net: Network, solution: Solution, weight_bytes: int | None) -> Complexity:
+    """Operations of the whole solution, and the network at rest."""
+    layer = LayerCount("all projections", "events", 0, solution.operations or 0, None, None)
+    static = static_of(net.populations, net.projections, weight_bytes=weight_bytes)
+    kind = "event-driven" if weight_bytes is None else "emulated chip"
+    rules = rules_of(*_RULES, *(() if weight_bytes is None else ("chip",)))
+    return Complexity(kind, 1, (layer,), static, Activity(None, None, ()), None, None, None, {}, rules)
+
+
+TASK: Final = Task(
+    title="Maximum independent sets (system track, QUBO)",
+    metric="BKS-Gap",
+    higher_is_better=False,
+    percent=True,
+    about="The gap is that of the cost to the published best one, (c - c_target) / |c_target|; below zero is better. "
+    "Targets are optimal up to 50 nodes; beyond they are of a tabu search. Each graph is a published problem, and the "
+    "error is over graphs. Solvers have the same wall time of one core; that of the chip is modelled, and how long the "
+    "emulator took is no result. Operations are those of the whole solution.",
+    published=None,
+    plan=_plan,
+)
