@@ -122,7 +122,7 @@ class Physics(Table):
     madc_volt_per_lsb: float = constant(1.2 / 1023, "V", "demos: linear over 0..1.2 V")
     amplifier_low: float = constant(0.1725, "V", "derived: tests of hxtorch see rails at 128 - 103 LSB, to 20 %")
     amplifier_high: float = constant(1.086, "V", "derived: and at 128 + 100 LSB")
-    hagen_pulse: float = constant(0.0433, "1", "derived: part of a usual pulse; 59 LSB of 15 x 21 x 100 at gm 450")
+    hagen_pulse: float = constant(0.0457, "1", "derived: part of a usual pulse; 59 LSB of 15 x 21 x 100 at gm 450")
     hagen_offset_per_code: float = constant(0.2, "step", "assumed: 63 codes reach 6 steps each way")
     hagen_drift_runs: float = constant(1000.0, "run", "assumed: over which strengths of pulses drift")
     stp_utilization: float = constant(20.0, "code", "assumed: calix asks for 0.2 of the way; here at utilization 4")

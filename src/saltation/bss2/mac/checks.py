@@ -88,6 +88,6 @@ def _check_numbers(name: str, array: NDArray[Any], low: int, high: int) -> None:
         return
     at = tuple(int(i) for i in np.argwhere((array < low) | (array > high))[0])
     raise ConfigurationError(
-        f"{name} must be {low}..{high}; got {int(array[at])} at {at}; nothing is cut silently: scale them, or clip them "
-        "yourself"
+        f"{name} must be {low}..{high}; got {int(array[at])} at {at}; nothing is cut silently: scale them, or clip "
+        "them yourself"
     )

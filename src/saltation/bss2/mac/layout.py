@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
@@ -66,14 +67,19 @@ class Schedule(NamedTuple):
         """Seconds of the section."""
         return self.reading + _END * g.TICK
 
-    def remaining(self, tau: Floats) -> Floats:
-        """What part of the events of each input is left when the result is read: ``[input, ...]``, for ``tau [...]``.
+    def remaining(self, tau: float) -> Floats:
+        """What part of the events of each input is left when the result is read, ``[input]``.
 
         The mean over sends of ``exp(-(t_reading - t_event) / tau)``.
         """
-        age = self.reading - self.times()
-        shape = (*age.shape, *(1,) * np.ndim(tau))
-        return np.exp(-age.reshape(shape) / np.asarray(tau)).mean(axis=0)
+        return np.exp((self.times() - self.reading) / tau).mean(axis=0)
+
+    def mean_remaining(self, tau: npt.ArrayLike) -> Floats:
+        """The mean of `remaining` over inputs, for each of several time constants: a geometric series."""
+        step = self.wait * g.TICK / np.asarray(tau, np.float64)
+        events = self.inputs * self.sends
+        last = np.exp(-_SETTLE * g.TICK / np.asarray(tau, np.float64))
+        return last * np.expm1(-events * step) / (events * np.expm1(-step))
 
 
 def wire(configuration: Configuration) -> None:
