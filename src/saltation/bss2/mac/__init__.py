@@ -3,7 +3,7 @@
 from saltation.bss2.mac.calibration import calibrate_hagen
 from saltation.bss2.mac.circuits import Circuits, configure
 from saltation.bss2.mac.fast import Fast
-from saltation.bss2.mac.measure import measure
+from saltation.bss2.mac.measuring import measure
 from saltation.bss2.mac.model import FastModel
 from saltation.bss2.mac.ranges import ACTIVATION_MAX, INPUTS, OUTPUT_MAX, OUTPUT_MIN, OUTPUTS, WEIGHT_MAX
 from saltation.bss2.mac.result import HagenCalibration

@@ -52,8 +52,8 @@ class Fast:
     >>> column = np.zeros(512)
     >>> model = FastModel(
     ...     1, offset=np.zeros((2, 128)), gain=np.full((2, 2, 128, 256), 0.002), deviation=np.zeros((2, 2, 128, 256)),
-    ...     strength=np.full(2, 100.0), tau_syn=np.full((2, 512), 3e-7), low=column - 100, high=column + 100, rest=column,
-    ...     tau_mem=column + 1.0, noise=column, growth=0.0)
+    ...     strength=np.full(2, 100.0), tau_syn=np.full((2, 512), 3e-7), tau_mem=column + 1.0, noise=column, growth=0.0,
+    ...     low=column - 100, high=column + 100, rest=column)
     >>> Fast(model).multiply([Tile(0, np.array([[50, -50]]))], [np.array([[31]])], num_sends=10)
     [array([[ 29, -29]], dtype=int8)]
     """

@@ -39,8 +39,8 @@ def own_tau_syn(model: FastModel, tile: Tile) -> Floats:
 def lacking_of(tau_syn: Floats, sums: Floats, strength: float | Floats, schedule: Schedule) -> Floats:
     r"""What saturation takes from each line on average, ``[line]`` in LSB.
 
-    ``4/27 S \int E[x^3] dt / tau`` of a line to which an event adds ``x``, and to the membrane ``S x``, for activations of
-    0 to 31 alike.
+    ``4/27 S \int E[x^3] dt / tau`` of a line that would add ``S x`` to the membrane by an event that adds ``x`` to it,
+    for activations of 0 to 31 alike.
 
     Parameters
     ----------

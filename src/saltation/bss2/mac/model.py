@@ -34,8 +34,8 @@ class FastModel:
         y_j = round(c_j + h_j r((m_j - c_j) / h_j) + o_j + noise_j),   r(x) = x / (1 + x^8)^(1/8)
 
     over inputs with ``a_i > 0``, cut to -128..127; with ``|w| + deviation`` in the place of ``|w|`` where it is not 0.
-    Readouts saturate between ``low_j`` and ``high_j``; ``s_j`` is by how much more of all is left with the time constant
-    of the column than with the median one, and ``o_j`` is ``rest``.  A line saturates at the sum ``L+_j`` or ``L-_j``,
+    Readouts saturate between ``low_j`` and ``high_j``; ``s_j`` is by how much more is left with the time constant of
+    the column than with the median one, and ``o_j`` is ``rest``.  A line saturates at the sum ``L+_j`` or ``L-_j``,
     such that activations that are even between 0 and 31 lack what the integral of the expected cube of the line says.
 
     Attributes
@@ -103,7 +103,7 @@ class FastModel:
             "format": _FORMAT,
             "schema_version": SCHEMA_VERSION,
             "serial": self.serial,
-            **{n: getattr(self, n) for n in _NUMBERS},
+            "growth": self.growth,
         }
         arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in _SHAPES}
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)

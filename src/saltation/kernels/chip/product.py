@@ -44,9 +44,9 @@ def cubes(jump, moments, keep, sends, out):
     """Integrals ``[line]`` of the expected cube of lines, in time constants of theirs.
 
     Inputs come one after another, the whole of it ``sends`` times; each makes a line jump by ``jump [input, line]``
-    times its activation, which is random with the cumulants ``moments [3]``.  Between events a line keeps a part of it,
-    ``keep [line]``.  Cumulants of a sum are sums: those of a line after an event are what is left of them, and the event's.
-    The second time is as all those after it.
+    times its activation, which is random with the cumulants ``moments [3]``.  Between events a line keeps the part
+    ``keep [line]``.  Cumulants of a sum are sums: those of a line after an event are what is left of them, and those of
+    the event.  The second time is as all those after it.
     """
     inputs, lines = jump.shape
     for c in range(lines):

@@ -19,15 +19,15 @@ from saltation.bss2.mac.model import FastModel
 from saltation.bss2.mac.ranges import ACTIVATION_MAX, INPUTS, OUTPUTS, WEIGHT_MAX
 from saltation.bss2.mac.result import HagenCalibration
 from saltation.bss2.mac.unit import Tile
+from saltation.errors import ParameterError
 
 Floats = NDArray[np.float64]
 
 # one driver at a time, its events so far apart that lines hardly add up: of a long pulse 45 LSB, of a short one 25
 _LONG, _SHORT = Schedule(1, 12, 100), Schedule(1, 26, 100)
 _SHORT_ACTIVATION = 8
-_REPEATS = 8
 # and with small weights, of which what does not go with the weight is a large part: about 45 LSB
-_SMALL, _SMALL_WEIGHT, _SMALL_REPEATS = Schedule(1, 100, 40), 8, 4
+_SMALL, _SMALL_WEIGHT = Schedule(1, 100, 40), 8
 # vectors of zeros, read soon and late
 _SILENT = 200
 _SOON, _LATE = Schedule(INPUTS), Schedule(INPUTS, 8)
@@ -36,7 +36,7 @@ _DENSE, _DENSE_WEIGHT, _DENSE_VECTORS = Schedule(INPUTS, 1, 1), 42, 48
 _RAIL_VECTORS = 16
 
 
-def measure(chip: Chip, calibration: HagenCalibration, *, seed: int = 0) -> FastModel:
+def measure(chip: Chip, calibration: HagenCalibration, *, seed: int = 0, repeats: int = 6) -> FastModel:
     """Measure the numbers of a `FastModel`; the chip is left as it was, and nothing hidden of it is looked at.
 
     Parameters
@@ -47,11 +47,15 @@ def measure(chip: Chip, calibration: HagenCalibration, *, seed: int = 0) -> Fast
         Of this chip, with which it is measured.
     seed : int
         Of the noise of the measurements, and of the vectors played.
+    repeats : int
+        How often each synapse is measured: its gain is then known to about 5 % over the root of it.
 
     Raises
     ------
     CalibrationError
         If the calibration is of another chip.
+    ParameterError
+        If ``repeats`` is not a whole number of at least 1.
 
     Examples
     --------
@@ -61,18 +65,21 @@ def measure(chip: Chip, calibration: HagenCalibration, *, seed: int = 0) -> Fast
     >>> fast = Fast(measure(chip, calibrate_hagen(chip)))  # doctest: +SKIP
     """
     calibration.check(chip.serial)
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise ParameterError(f"measure.repeats must be a whole number of at least 1; got {repeats!r}")
     bench, before = Bench(chip, seed), chip.state
     try:
-        return _measured(bench, configure((), calibration), calibration, seed)
+        return _measured(bench, configure((), calibration), calibration, seed, repeats)
     finally:
         chip.restore(before)
 
 
-def _measured(bench: Bench, base: Configuration, calibration: HagenCalibration, seed: int) -> FastModel:
+def _measured(bench: Bench, base: Configuration, calibration: HagenCalibration, seed: int, repeats: int) -> FastModel:
     tau = np.asarray(calibration.report["tau_mem"][1])
     tau = np.where(np.isnan(tau), np.nanmedian(tau), tau)
     rest, noise, growth = _silent(bench, base, tau)
-    offset, gain, deviation = _synapses(bench, base, tau)
+    seen = np.sqrt(noise + growth * (1.0 - np.exp(-2.0 * _SMALL.reading / tau)))
+    offset, gain, deviation = _synapses(bench, base, tau, seen, repeats)
     high, low = (
         differences(bench, *_all_driven(base, sign * WEIGHT_MAX, _RAIL_VECTORS)).mean(axis=0) - rest for sign in (1, -1)
     )
@@ -97,22 +104,30 @@ def _silent(bench: Bench, base: Configuration, tau: Floats) -> tuple[Floats, Flo
     return np.mean(np.concatenate(read), axis=0), np.maximum(noise, 0.0), growth
 
 
-def _synapses(bench: Bench, base: Configuration, tau: Floats) -> tuple[Floats, Floats, Floats]:
-    """Offsets of drivers ``[hemisphere, 128]``, gains and deviations of synapses ``[2, hemisphere, 128, 256]``."""
-    full, small = [], []
+def _synapses(
+    bench: Bench, base: Configuration, tau: Floats, sigma: Floats, repeats: int
+) -> tuple[Floats, Floats, Floats]:
+    """Offsets of drivers ``[hemisphere, 128]``, gains and deviations of synapses ``[2, hemisphere, 128, 256]``.
+
+    ``sigma [512]`` is the noise of the measurement of small weights.  What of the variance of deviations it explains
+    is taken out of them.
+    """
+    full, small, often = [], [], max(1, repeats // 3)
     short = np.empty(0)
     for sign in (1, -1):
         own = matrix(base, _both(np.full((INPUTS, OUTPUTS), sign * WEIGHT_MAX)))
-        full.append(sign * _alone(bench, own, tau, ACTIVATION_MAX, _LONG, _REPEATS))
+        full.append(sign * _alone(bench, own, tau, ACTIVATION_MAX, _LONG, repeats))
         if sign > 0:
-            short = _alone(bench, own, tau, _SHORT_ACTIVATION, _SHORT, _REPEATS)
+            short = _alone(bench, own, tau, _SHORT_ACTIVATION, _SHORT, 1)
         own = matrix(base, _both(np.full((INPUTS, OUTPUTS), sign * _SMALL_WEIGHT)))
-        small.append(sign * _alone(bench, own, tau, ACTIVATION_MAX, _SMALL, _SMALL_REPEATS))
+        small.append(sign * _alone(bench, own, tau, ACTIVATION_MAX, _SMALL, often))
     ratio = short.mean(axis=2) / full[0].mean(axis=2)
     # (8 + o) / (31 + o) is the ratio
     offset = (ACTIVATION_MAX * ratio - _SHORT_ACTIVATION) / (1.0 - ratio)
     gain = (np.stack(full) - np.stack(small)) / (WEIGHT_MAX - _SMALL_WEIGHT)
     deviation = np.stack(small) / gain - _SMALL_WEIGHT
+    chance = (sigma / (_SMALL.sends * _SMALL.mean_remaining(tau))).reshape(g.HEMISPHERES, 1, g.COLUMNS) / gain
+    deviation *= max(0.0, 1.0 - float((chance**2).mean() / often / max(deviation.var(), 1e-12)))
     return offset, np.stack(full) / (WEIGHT_MAX + deviation) / (ACTIVATION_MAX + offset)[:, :, None], deviation
 
 
