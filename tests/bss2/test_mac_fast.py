@@ -165,12 +165,18 @@ def test_what_remains_of_events():
 
 
 def test_noise_of_the_fast_model_is_seeded(model):
-    tiles, vectors = [Tile(h, np.zeros((4, 256), int)) for h in range(2)], [np.ones((2000, 4), int)] * 2
+    tiles, vectors = (
+        [Tile(h, np.full((4, 256), h) * (np.arange(256) > 99)) for h in range(2)],
+        [np.ones((2000, 4), int)] * 2,
+    )
     fast = Fast(model, seed=3, threads=1)
     first, second = fast.multiply(tiles, vectors), fast.multiply(tiles, vectors)
     again = Fast(model, seed=3, threads=3).multiply(tiles, vectors)
     other = Fast(model, seed=4).multiply(tiles, vectors)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    narrow = [Tile(tile.hemisphere, tile.weights.astype(np.uint8)) for tile in tiles]
+    small = Fast(model, seed=3).multiply(narrow, [each.astype(np.uint8) for each in vectors])
+    assert np.array_equal(small[1], first[1])
     for unlike in (second[0], other[0], first[1]):
         assert abs(np.corrcoef(first[0].reshape(-1), unlike.reshape(-1))[0, 1]) < 0.01
     sigma = model.sigma(Schedule(4).reading)[:256]
