@@ -108,9 +108,10 @@ def quiet(model, **more):
     return FastModel(**fields | {"noise": np.zeros(512), "growth": 0.0} | more)
 
 
-def test_the_fast_model_follows_its_equations(model):
+def test_the_fast_model_follows_its_equations(model, monkeypatch):
     rng = np.random.default_rng(7)
     tile = Tile(1, rng.integers(-63, 64, (30, 5)), row=70, column=200)
+    monkeypatch.setattr("saltation.bss2.mac.fast._BLOCK", 512)  # so that there are several
     vectors, schedule = rng.integers(0, 32, (700, 30)), Schedule(30, 3, 2)
     (got,) = Fast(quiet(model)).multiply([tile], [vectors], num_sends=3, wait_between_events=2)
     level = levels_of(model, tile, step_sums(model, tile), schedule)
