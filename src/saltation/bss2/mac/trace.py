@@ -69,8 +69,8 @@ class Traced:
     def time(self, timing: ChipTiming) -> RunTime:
         """What all runs take together, and the host for the numbers."""
         times = [time for _, time in self.of_runs(timing)]
-        *chip, host = (sum(getattr(time, column) for time in times) for column in COLUMNS)
-        return RunTime(*chip, host + timing.values(self.values))
+        events, readout, weights, host = (sum(getattr(time, column) for time in times) for column in COLUMNS)
+        return RunTime(events, readout, weights, host + timing.values(self.values))
 
     def seconds(self, timing: ChipTiming) -> float:
         """Until it is done, chips working at the same time."""
