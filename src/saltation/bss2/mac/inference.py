@@ -2,6 +2,8 @@
 
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,7 +183,7 @@ def _packed(steps: list[Step]) -> bytes:
 
 def _unpacked(path: Path) -> list[Step]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
             if header["schema_version"] != SCHEMA_VERSION:
                 raise FileFormatError(
@@ -192,7 +194,7 @@ def _unpacked(path: Path) -> list[Step]:
         raise FileFormatError(f"{path} does not exist; InferenceTracer.stop() writes it") from None
     except FileFormatError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FileFormatError(
             f"{path} is damaged, or was not written by InferenceTracer ({type(error).__name__}: {error})"
         ) from error

@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 _ACTIVATION, _WEIGHT = (ACTIVATION_MAX + 1) // 2, WEIGHT_MAX // 3
 _STEPS, _THINNING = 20, 0.85
 _BATCH = 50
-# Results are linear to about 80; those of fewer steps than this do not make a line.
-_LINEAR, _LEAST = 80.0, 3
+# Results are linear to about 80; fewer than this do not make a line.
+_LINEAR, _LEAST = 80.0, 2 * _BATCH
 _OF_ROUNDING = 1.0 / 12.0
 
 
@@ -29,8 +29,8 @@ def measure(units: Sequence[MatrixUnit], *, seed: int = 0) -> MockParameter:
         result of column j = gain_j (x @ weights) + offset_j + noise
 
     Full hemispheres with a weight of 21 get random patterns of inputs of 16, of which fewer and fewer are active. Each
-    column has a straight line, from the steps whose median is within 80 LSB; the gain is the median of the slopes, the
-    noise that of the standard deviations from the lines, less that of rounding.
+    column has a straight line, from the patterns whose median is within 80 LSB; the gain is the median of the slopes,
+    the noise that of the standard deviations from the lines, less that of rounding.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def measure(units: Sequence[MatrixUnit], *, seed: int = 0) -> MockParameter:
     Raises
     ------
     SimulationError
-        If the results of nearly all steps saturate, or do not grow with the inputs.
+        If the results of nearly all patterns saturate, or do not grow with the inputs.
 
     References
     ----------
@@ -66,13 +66,13 @@ def measure(units: Sequence[MatrixUnit], *, seed: int = 0) -> MockParameter:
     tiles = [Tile(hemisphere, weights) for hemisphere in range(g.HEMISPHERES)]
     results = [result for unit in units for result in unit.multiply(tiles, [x] * len(tiles))]
     found = np.concatenate(results, axis=1).astype(np.float64)
-    steps = np.median(found.reshape(_STEPS, -1), axis=1)
-    linear = np.repeat(np.abs(steps) <= _LINEAR, _BATCH)
-    if linear.sum() < _LEAST * _BATCH:
+    medians = np.median(found, axis=1)
+    linear = np.abs(medians) <= _LINEAR
+    if linear.sum() < _LEAST:
         raise SimulationError(
-            f"measure_mock_parameter: results must be within {_LINEAR:.0f} LSB for at least {_LEAST} of {_STEPS} "
-            f"numbers of active inputs; their medians are {steps.min():.0f} to {steps.max():.0f}; the gain is far "
-            "above 0.002, or the units are not calibrated for the matrix mode"
+            f"measure_mock_parameter: results must be within {_LINEAR:.0f} LSB for at least {_LEAST} of {density.size} "
+            f"patterns; their medians are {medians.min():.0f} to {medians.max():.0f}; the gain is far above 0.002, or "
+            "the units are not calibrated for the matrix mode"
         )
     slopes, deviations = _lines(weights[0, 0] * x.sum(axis=1)[linear].astype(np.float64), found[linear])
     gain = float(np.median(slopes))

@@ -105,7 +105,7 @@ def matmul(
         wait_between_events,
         unit=unit,
     )
-    return flat.reshape(*x.shape[:-1], *matrix.shape[1:])
+    return flat.reshape((*x.shape[:-1], *matrix.shape[1:]))
 
 
 def conv1d(

@@ -124,7 +124,7 @@ def matmul(
         madc_recording_neuron_id,
         madc_recording_path,
     )
-    return flat.reshape(*input.shape[:-1], *other.shape[1:])
+    return flat.reshape((*input.shape[:-1], *other.shape[1:]))
 
 
 def add(input: Tensor, other: Tensor, alpha: float = 1.0, mock: bool = False) -> Tensor:
@@ -336,4 +336,6 @@ def _digital(
 
 
 def _numpy(values: Tensor) -> NDArray[Any]:
-    return values.detach().cpu().numpy()
+    own = values.detach().cpu()
+    # NumPy has no bfloat16
+    return (own.float() if own.dtype == torch.bfloat16 else own).numpy()
