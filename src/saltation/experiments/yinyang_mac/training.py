@@ -19,7 +19,7 @@ from saltation.bss2.mac import (
     hardware,
     set_mock_parameter,
 )
-from saltation.bss2.mac.measuring import measure
+from saltation.bss2.mac.gain import gain_and_noise
 from saltation.bss2.perceptron import use_mock
 from saltation.bss2.perceptron.nn import ConvertingReLU, Linear
 from saltation.data import yinyang
@@ -118,7 +118,7 @@ def train(
     >>> [record["on_chip"] for record in outcome.progress.history]
     [False, True]
     """
-    parameter = measure([make_unit(settings)])
+    parameter = gain_and_noise([make_unit(settings)])
     with _gain(parameter):
         learner = _Learner(settings)
         before = learner.weights()
