@@ -1,4 +1,4 @@
-"""`gain_and_noise`: what the ideal mode needs to know of units, found by multiplying patterns whose products are known."""
+"""`gain_and_noise`: gain and noise of units, found by multiplying patterns whose products are known."""
 
 from collections.abc import Sequence
 
