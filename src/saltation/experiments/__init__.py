@@ -13,4 +13,5 @@ EXPERIMENTS = {
     "continual": "saltation.experiments.continual",
     "mnist": "saltation.experiments.mnist",
     "yinyang": "saltation.experiments.yinyang",
+    "yinyang-mac": "saltation.experiments.yinyang_mac",
 }
