@@ -268,7 +268,12 @@ def test_costs_are_those_of_a_prediction_and_known_points_are_finite(run):
     pytest.importorskip("torch")
     from saltation.neurobench.tasks import LSTM, EchoState
 
-    predictors = [Linear(lags=3), EchoState(20), LSTM(4, window=3, epochs=1), Spiking(SMALL, iterations=1)]
+    predictors = [
+        Linear(lags=3),
+        EchoState(20, probability=0.5),
+        LSTM(4, window=3, epochs=1),
+        Spiking(SMALL, iterations=1),
+    ]
     for predictor in predictors:
         name = type(predictor).__name__
         with pytest.raises(ParameterError, match=f"{name}.predict: nothing was learned yet"):
