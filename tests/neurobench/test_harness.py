@@ -286,6 +286,21 @@ def test_what_a_mixed_model_types_by_the_batch_is_refused():
             assert found.results["SynapticOperations"]["Effective_MACs"] == 2 * 3 / 2
 
 
+def test_macs_that_the_harness_does_not_know_are_refused():
+    layers, _ = spiking()
+
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers, self.side = layers, Functional()
+
+        def forward(self, x):
+            return self.side(x) + self.layers(Spikes.from_latencies(20e-3 * x))
+
+    with pytest.raises(ParameterError, match=r"has 0.0 Effective_MACs a sample, our counters 12.0"):
+        run_benchmark(SaltationModel(Both()), DataLoader(data()), [], [SynapticOperations])
+
+
 def test_values_on_a_grid_are_refused_in_the_harness():
     net = sal.Network()
     net.add("in", sal.Input(4))
