@@ -1,11 +1,13 @@
 """The grid backend by itself: convergence to the exact one, runs in pieces, threads, EventProp, refusals."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 import saltation as sal
 from reference import networks
-from saltation.errors import GradientError, ParameterError, SimulationError, UnknownNameError
+from saltation.errors import GradientError, NetworkError, ParameterError, SimulationError, UnknownNameError
 
 DURATION = 0.03
 BATCH = 3
@@ -82,6 +84,82 @@ def test_a_run_in_pieces_is_the_run(model):
     assert whole.spikes["a"].n_events > 5
     np.testing.assert_allclose(last[0], whole.voltage["out"][:, 2], rtol=1e-10, atol=1e-13)
     np.testing.assert_allclose(state.voltage("out"), last[-1], rtol=1e-10, atol=1e-13)
+
+
+def driven():
+    rng = np.random.default_rng(2)
+    net = sal.Network()
+    net.add("in", sal.Input(3))
+    net.add("too", sal.Input(2))
+    net.add("hid", sal.LIF(4, tau_mem=10e-3, tau_syn=5e-3))
+    net.add("out", sal.LI(2))
+    net.connect("in", "hid", weight=rng.normal(1.0, 1.0, (3, 4)), delay=[0.0, 3e-3, 7e-3])
+    net.connect("too", "hid", weight=rng.normal(1.0, 1.0, (2, 4)), delay=2e-3)
+    net.connect("in", "out", weight=rng.normal(size=(3, 2)), delay=1e-3)
+    net.connect("hid", "out", weight=rng.normal(size=(4, 2)), delay=1e-3)
+    return net, {"in": rng.normal(size=(2, 21, 3)), "too": rng.normal(size=(2, 21, 2))}
+
+
+@pytest.mark.parametrize("cuts", [(0, 10, 20), (0, 2, 4, 5, 20), tuple(range(21))])
+def test_values_on_their_way_arrive_in_the_next_piece(cuts):
+    net, values = driven()
+    points = {"out": lambda n: sal.Voltage(1e-3 * np.arange(n + 1)), "hid": lambda _: sal.SpikeTrain()}
+    backend = sal.Grid(1e-3)
+    whole = sal.simulate(net, values, 20e-3, backend=backend, record={k: v(20) for k, v in points.items()})
+    state, found, spikes = None, [], 0
+    for first, last in itertools.pairwise(cuts):
+        part = {name: value[:, first : last + (last == 20)] for name, value in values.items()}
+        record = {k: v(last - first) for k, v in points.items()}
+        run = sal.simulate(net, part, (last - first) * 1e-3, backend=backend, record=record, state=state)
+        state, spikes = run.state, spikes + run.spikes["hid"].n_events
+        found.append(run.voltage["out"][:, first > 0 :])
+    assert np.allclose(np.concatenate(found, axis=1), whole.voltage["out"], rtol=0.0, atol=1e-12)
+    assert spikes == whole.spikes["hid"].n_events > 5
+
+
+def test_the_gradient_of_a_piece_takes_values_on_their_way():
+    net, values = driven()
+    first = sal.simulate(net, {k: v[:, :5] for k, v in values.items()}, 5e-3, backend=sal.Grid(1e-3))
+    assert {name: kept.shape[1] for name, kept in first.state.values.items()} == {"in": 7, "too": 2}
+    rest = {"in": values["in"][:, 5:9], "too": sal.Spikes.empty(2, 2)}
+    bar = np.random.default_rng(3).normal(size=(2, 2))
+
+    def second(weight):
+        changed = net.replace(weight={("in", "out"): weight})
+        return sal.simulate(
+            changed, rest, 4e-3, backend=sal.Grid(1e-3), record={"out": sal.Voltage([4e-3])}, state=first.state
+        )
+
+    weight = net.projections["in", "out"].weight
+    run = second(weight)
+    gradient = run.gradient(voltage={"out": bar[:, None]})
+    for at in np.ndindex(weight.shape):
+        moved = weight.copy()
+        moved[at] += 1.0
+        # the voltage is linear in its weights
+        wanted = float((bar * (second(moved).voltage["out"][:, 0] - run.voltage["out"][:, 0])).sum())
+        assert np.isclose(gradient.weight["in", "out"][at], wanted, rtol=1e-9)
+    each = run.gradient(voltage={"out": bar[:, None]}, per_sample=True)
+    assert np.allclose(each.weight["in", "out"].sum(axis=0), gradient.weight["in", "out"])
+
+
+def test_values_on_their_way_are_of_one_grid():
+    net, values = driven()
+    state = sal.simulate(net, values, 20e-3, backend=sal.Grid(1e-3)).state
+    assert "values on their way of ['in', 'too']" in repr(state)
+    rest = {"in": sal.Spikes.empty(2, 3), "too": sal.Spikes.empty(2, 2)}
+    with pytest.raises(ParameterError, match=r"go on with the same Grid.dt; got 0.0005 s"):
+        sal.simulate(net, rest, 5e-3, backend=sal.Grid(0.5e-3), state=state)
+    for backend in (sal.Exact(), sal.Grid(1e-3, gradient="eventprop")):
+        with pytest.raises(ParameterError, match=r"values of in, too on their way, which only a grid delivers"):
+            sal.simulate(net, rest, 5e-3, backend=backend, state=state)
+    other = sal.Network()
+    other.add("too", sal.Input(2))
+    for name in ("hid", "out"):
+        other.add(name, net.populations[name])
+        other.connect("too", name, weight=np.ones((2, net.populations[name].size)))
+    with pytest.raises(NetworkError, match="values of 'in', which is no Input of 3 units"):
+        sal.simulate(other, {"too": rest["too"]}, 5e-3, backend=sal.Grid(1e-3), state=state)
 
 
 def test_threads_change_nothing_and_samples_know_nothing_of_one_another():

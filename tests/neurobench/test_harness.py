@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("neurobench")
+pytest.importorskip("neurobench.metrics")  # and not the folder of these tests, which has its name
 # what the harness and snnTorch warn of is theirs
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 from neurobench.metrics.static import ConnectionSparsity, Footprint, ParameterCount  # noqa: E402
 from neurobench.metrics.workload import (  # noqa: E402
+    MSE,
     R2,
     SMAPE,
     ActivationSparsity,
@@ -19,7 +20,15 @@ from neurobench.metrics.workload import (  # noqa: E402
 )
 from neurobench.models import SNNTorchModel, TorchModel  # noqa: E402
 from torch import nn  # noqa: E402
-from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
+from torch.nn.utils import prune  # noqa: E402
+from torch.utils.data import (  # noqa: E402
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+)
 
 import saltation as sal  # noqa: E402
 from saltation.errors import ParameterError  # noqa: E402
@@ -213,3 +222,127 @@ def test_a_snntorch_model_agrees():
     assert found.results["SynapticOperations"]["Effective_ACs"] > 50 and found.results["MembraneUpdates"] > 100
     again = run_benchmark(SNNTorchModel(net), loader, STATIC, [SynapticOperations])
     assert again.results["Footprint"] > again.counted.footprint == found.counted.footprint
+
+
+def test_parameters_are_those_that_are_trained():
+    net = spiking()[0][0].network()
+    for trainable in ((), ("weight",), ("weight", "tau_mem", "delay")):
+        snn = SNN(net, trainable=trainable)
+
+        def run(x, snn=snn):
+            return snn({"in": Spikes.from_latencies(0.9 * DURATION * x)}, DURATION).counts("out").argmax(1)
+
+        loader = DataLoader(data(), batch_size=5)
+        found = run_benchmark(SaltationModel(snn, run), loader, STATIC, [SynapticOperations])
+        assert found.results["ParameterCount"] == sum(p.numel() for p in snn.parameters())
+        assert found.differences == {} and found.results["Footprint"] == found.counted.footprint
+        assert found.batch_sizes == (5,) and found.to_dict()["batch_sizes"] == [5]
+
+
+def test_a_layer_in_two_containers_is_hooked_once():
+    layers, _ = spiking()
+    shared, act = nn.Linear(3, 3).double(), nn.ReLU()
+    net = nn.Sequential(*layers, nn.Sequential(shared, act), nn.Sequential(shared, act))
+    model = SaltationModel(net, lambda x: net(Spikes.from_latencies(20e-3 * x)).argmax(1), step=1e-3)
+    workload = [SynapticOperations, ActivationSparsity]
+    found = run_benchmark(model, DataLoader(data(), batch_size=1), STATIC, workload)
+    own = found.counted.layers[2]
+    # of weights the harness takes both places, of which `differences` tells
+    assert own.dense == 10 * 2 * 9 and set(found.differences) == {"ConnectionSparsity"}
+    assert found.results["SynapticOperations"]["Effective_MACs"] == own.effective_macs / 10
+
+
+def test_weights_that_change_after_a_model_was_wrapped():
+    layers, forward = spiking()
+    model = SaltationModel(layers, forward, step=1e-3)
+    with torch.no_grad():
+        layers[1].weight[:, :2] = 0.0
+    found = run_benchmark(model, DataLoader(data(), batch_size=4), STATIC, [SynapticOperations])
+    assert found.differences == {} and found.batch_sizes == (4, 2)
+    assert found.results["ConnectionSparsity"] == round(float(found.counted.connection_sparsity), 4)
+
+
+def test_what_a_mixed_model_types_by_the_batch_is_refused():
+    layers, _ = spiking()
+    rows = torch.tensor([[1.0, 0.0, 1.0, 1.0], [0.5, 0.0, 0.0, 0.2]]).double()
+    side = nn.Linear(4, 3).double()
+
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers, self.side = layers, side
+
+        def forward(self, x):
+            return self.side(x) + self.layers(Spikes.from_latencies(20e-3 * x))
+
+    model, pairs = Both(), TensorDataset(rows, torch.zeros(2))
+    for size in (1, 2):
+        loader = DataLoader(pairs, batch_size=size)
+        if size == 2:
+            with pytest.raises(ParameterError, match="types by the whole batch"):
+                run_benchmark(SaltationModel(model), loader, [], [SynapticOperations])
+        else:
+            found = run_benchmark(SaltationModel(model), loader, [], [SynapticOperations])
+            assert found.results["SynapticOperations"]["Effective_MACs"] == 2 * 3 / 2
+
+
+def test_macs_that_the_harness_does_not_know_are_refused():
+    layers, _ = spiking()
+
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers, self.side = layers, Functional()
+
+        def forward(self, x):
+            return self.side(x) + self.layers(Spikes.from_latencies(20e-3 * x))
+
+    with pytest.raises(ParameterError, match=r"has 0.0 Effective_MACs a sample, our counters 12.0"):
+        run_benchmark(SaltationModel(Both()), DataLoader(data()), [], [SynapticOperations])
+
+
+def test_values_on_a_grid_are_refused_in_the_harness():
+    net = sal.Network()
+    net.add("in", sal.Input(4))
+    net.add("out", sal.LI(3))
+    net.connect("in", "out", weight=np.ones((4, 3)))
+    snn = SNN(net, backend=sal.Grid(1e-3))
+    model = SaltationModel(snn, lambda x: snn({"in": x[:, None].repeat(1, 11, 1)}, 10e-3).voltage("out"))
+    with pytest.raises(ParameterError, match="driven by values in in"):
+        run_benchmark(model, DataLoader(data()), [], [SynapticOperations])
+
+
+def test_results_that_are_none_are_refused():
+    net = nn.Sequential(nn.Linear(4, 3).double())
+    nn.init.constant_(net[0].weight, -1.0)  # the harness adds up what should have become ones
+    prune.random_unstructured(net[0], "weight", amount=5)
+    with pytest.raises(ParameterError, match=r"Effective_\w+ = -\d.*which is no result"):
+        run_benchmark(TorchModel(net), DataLoader(data(), batch_size=4), [], [SynapticOperations])
+    plain = nn.Sequential(nn.Linear(4, 3).double())
+    targets = TensorDataset(data().tensors[0], torch.full((10, 3), float("nan")).double())
+    with pytest.raises(ParameterError, match="MSE = nan"):
+        run_benchmark(TorchModel(plain), DataLoader(targets, batch_size=4), [], [MSE])
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter([(torch.zeros(4).double(), 0)] * 10)
+
+    def __len__(self):
+        return 10
+
+
+def test_data_of_which_samples_repeat_are_refused():
+    plain, some = nn.Sequential(nn.Linear(4, 3).double()), data()
+    twice = RandomSampler(some, replacement=True)
+    for loader, match in [
+        (DataLoader(some, sampler=twice), "RandomSampler with replacement"),
+        (DataLoader(some, batch_sampler=BatchSampler(twice, 4, False)), "RandomSampler with replacement"),
+        (DataLoader(some, sampler=SubsetRandomSampler([0] * 10)), "got SubsetRandomSampler"),
+        (DataLoader(Stream()), "got Stream"),
+        ([some], "got list"),
+    ]:
+        with pytest.raises(ParameterError, match=match):
+            run_benchmark(TorchModel(plain), loader, [], [SynapticOperations])
+    found = run_benchmark(TorchModel(plain), DataLoader(some, shuffle=True, batch_size=3), [], [SynapticOperations])
+    assert found.batch_sizes == (3, 1) and found.differences == {}

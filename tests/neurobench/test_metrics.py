@@ -104,3 +104,41 @@ def test_mean_average_precision_by_loops():
     assert np.isclose(mean_average_precision(found, wanted), slow, rtol=1e-12)
     exact = [Boxes(each.corners, each.labels, np.ones(len(each))) for each in wanted]
     assert mean_average_precision(exact, wanted) == 1.0
+
+
+def test_of_equal_overlaps_the_last_is_found():
+    there = [Boxes([[0, 0, 10, 10], [4, 0, 14, 10]], labels=[0, 0])]
+    seen = [Boxes([[2, 0, 12, 10], [-1, 0, 9, 10]], labels=[0, 0], scores=[0.9, 0.8])]
+    # by hand, at ten thresholds: the first overlaps both by 2/3, and takes the last; the second overlaps the first box
+    # by 9/11: up to .65 both are found, from .7 to .8 the second alone, after a wrong one
+    both, second = 1.0, 51 * 0.5 / 101
+    assert np.isclose(mean_average_precision(seen, there), (4 * both + 3 * second) / 10)
+
+
+def test_boxes_and_thresholds_that_are_not_there():
+    there, seen = [Boxes([[0, 0, 10, 10]], [0])], [Boxes([[0, 0, 10, 10]], [0], [0.5])]
+    with pytest.raises(ParameterError, match="thresholds must hold an overlap or more"):
+        mean_average_precision(seen, there, thresholds=[])
+    with pytest.raises(ParameterError, match=r"Boxes.labels must be"):
+        Boxes([], labels=[0, 1, 2])
+    assert len(Boxes([], [])) == len(Boxes([], [], [])) == 0
+    assert mean_average_precision([Boxes([], [], [])], there) == 0.0
+
+
+def test_numbers_at_the_ends_of_their_range():
+    assert smape([1e308, 1.0], [-1e308, 3.0]) == (200.0 + 100.0) / 2
+    assert smape([1.5e308], [0.5e308]) == 100.0
+    assert r2([0.0, 1e-200], [0.0, 2e-200]) == r2([0.0, 1.0], [0.0, 2.0]) == r2([0.0, 1e200], [0.0, 2e200])
+
+
+def test_classes_in_rows_and_masks_are_refused():
+    rows = np.eye(3, dtype=int)
+    with pytest.raises(ParameterError, match="argmax over the classes"):
+        accuracy(rows, rows[[0, 2, 1]])
+    assert accuracy([[0, 1], [1, 1]], [[0, 1], [1, 0]]) == 0.75
+    masked = np.ma.masked_array([1.0, 99.0], [False, True])
+    for metric in (mse, smape, r2):
+        with pytest.raises(ParameterError, match="without a mask"):
+            metric(masked, [1.0, 2.0])
+    with pytest.raises(ParameterError, match="without a mask"):
+        accuracy([1, 0], np.ma.masked_array([1, 0], [False, True]))

@@ -262,3 +262,39 @@ class TestBaselines:
         for each in (a, b, c):
             each.fit(run.known)
         assert np.array_equal(a.predict(5), b.predict(5)) and not np.array_equal(a.predict(5), c.predict(5))
+
+
+def test_costs_are_those_of_a_prediction_and_known_points_are_finite(run):
+    pytest.importorskip("torch")
+    from saltation.neurobench.tasks import LSTM, EchoState
+
+    predictors = [
+        Linear(lags=3),
+        EchoState(20, probability=0.5),
+        LSTM(4, window=3, epochs=1),
+        Spiking(SMALL, iterations=1),
+    ]
+    for predictor in predictors:
+        name = type(predictor).__name__
+        with pytest.raises(ParameterError, match=f"{name}.predict: nothing was learned yet"):
+            predictor.predict(2)
+        with pytest.raises(ParameterError, match=f"{name}.costs: nothing was predicted yet"):
+            predictor.costs()
+        predictor.fit(run.known)
+        with pytest.raises(ParameterError, match="an integer >= 1"):
+            predictor.predict(0)
+        predictor.predict(2)
+        assert predictor.costs().samples == 2
+        predictor.fit(run.known[:400])
+        with pytest.raises(ParameterError, match=f"{name}.costs: nothing was predicted yet"):
+            predictor.costs()
+    broken = run.known.copy()
+    broken[5] = np.nan
+    for predictor in (*predictors, Constant()):
+        for known in (broken, broken[:1], broken[None]):
+            with pytest.raises(ParameterError, match="series of two finite points or more; got"):
+                predictor.fit(known)
+    with pytest.raises(
+        ParameterError, match=r"mackey_glass.past must be a number, or one for each series; got .*\(0,\)"
+    ):
+        mackey_glass(points=3, past=[])

@@ -1,5 +1,6 @@
 """Counts of runs against loops over every spike and synapse: exact, on a grid, in pieces, on the emulated chip."""
 
+import itertools
 import json
 
 import numpy as np
@@ -194,6 +195,84 @@ def test_merged_batches():
         merged([])
 
 
+def test_results_of_other_steps_or_durations_are_not_merged():
+    net = recurrent()
+    spikes = {"in": stimulus(2, 4, 20e-3)}
+    short, long = (sal.simulate(net, spikes, duration) for duration in (20e-3, 40e-3))
+    with pytest.raises(ParameterError, match="same reference step; got"):
+        merged([count_run(short, step=1e-3), count_run(short, step=2e-3)])
+    with pytest.raises(ParameterError, match="one duration where Dense is defined"):
+        merged([count_run(short, step=1e-3), count_run(long, step=1e-3)])
+    assert merged([count_run(short), count_run(long)]).dense is None
+    twice = merged([merged([count_run(short, step=1e-3)]), count_run(short, step=1e-3)])
+    assert twice.dense == count_run(short, step=1e-3).dense
+    with pytest.raises(ParameterError, match="same reference step; got"):
+        merged([twice, count_run(short, step=2e-3)])
+
+
+def test_a_pair_that_is_listed_twice_is_updated_once():
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("out", sal.LI(2))
+    net.connect("in", "out", weight=[1.0, 2.0], connectivity=sal.Sparse([0, 0], [1, 1], shape=(1, 2)))
+    run = sal.simulate(net, {"in": sal.Spikes.from_lists([([1e-3], [0])], n_units=1)}, 10e-3)
+    counts, arrivals = slow.events(net.projections, run.spikes, 10e-3)
+    costs = count_run(run)
+    assert costs.neuron_updates == len(set(arrivals)) == 1
+    assert costs.total("effective_acs") == sum(counts.values()) == 2
+
+
+def test_arrivals_at_the_end_of_a_grid_are_those_of_a_point_more_than_it_has_steps():
+    net = sal.Network()
+    net.add("in", sal.Input(2))
+    net.add("out", sal.LI(3))
+    net.connect("in", "out", weight=np.ones((2, 3)))
+    run = sal.simulate(net, {"in": np.full((1, 11, 2), 0.5)}, 10e-3, backend=sal.Grid(1e-3))
+    costs = count_run(run)
+    assert (costs.effective_macs, costs.dense) == (11 * 6, 10 * 6)
+    assert any("one more than it has steps" in rule for rule in costs.rules)
+    assert not any(
+        "one more than" in rule for rule in count_run(sal.simulate(net, {"in": stimulus(1, 2, 5e-3)}, 1)).rules
+    )
+
+
+@pytest.mark.parametrize("cuts", [[0, 10, 20], [0, 2, 4, 5, 20]])
+def test_values_in_pieces_cost_what_the_whole_does(cuts):
+    rng = np.random.default_rng(7)
+    net = sal.Network()
+    net.add("in", sal.Input(3))
+    net.add("out", sal.LI(2))
+    weight = zeroed(rng.normal(size=(3, 2)))
+    net.connect("in", "out", weight=weight, delay=[0.0, 3e-3, 7e-3])
+    values = rng.choice([-1.0, 0.0, 0.0, 1.0], (2, 21, 3))
+    values[:, ::3] *= 0.5
+    macs = acs = 0
+    for sample in values:
+        for k, row in enumerate(sample):
+            for value, late, fan in zip(row, (0, 3, 7), (weight != 0).sum(axis=1), strict=True):
+                if value and k + late <= 20:
+                    analog = not slow.spiking(row)
+                    macs, acs = macs + analog * fan, acs + (not analog) * fan
+    whole = count_run(sal.simulate(net, {"in": values}, 20e-3, backend=sal.Grid(1e-3)))
+    assert (whole.total("effective_macs"), whole.total("effective_acs")) == (macs, acs) and min(macs, acs) > 10
+    state, found = None, np.zeros(2, int)
+    for first, last in itertools.pairwise(cuts):
+        part = values[:, first : last + (last == 20)]
+        run = sal.simulate(net, {"in": part}, (last - first) * 1e-3, backend=sal.Grid(1e-3), state=state)
+        costs, state = count_run(run), run.state
+        found += costs.total("effective_macs"), costs.total("effective_acs")
+    assert found.tolist() == [macs, acs]
+    # what follows may be events, or nothing at all: the values on their way arrive
+    silent = sal.Spikes.from_lists([([0.0], [2]), ([], [])], n_units=3)
+    after = count_run(sal.simulate(net, {"in": silent}, 10e-3, backend=sal.Grid(1e-3), state=state))
+    assert after.total("effective_macs") > 0 and after.layers[0].kind == "values"
+
+
+def test_kinds_of_parameters_count_once():
+    run = sal.simulate(recurrent(), {"in": stimulus(2, 4, 5e-3)}, 5e-3)
+    assert count_run(run, trainable=("weight", "weight")).static.parameters == 65
+
+
 def test_the_results_of_a_run_as_a_table():
     run = sal.simulate(recurrent(), {"in": stimulus(2, 4, 25e-3)}, 25e-3)
     costs = count_run(run, step=1e-3, execution_rate=40)
@@ -246,5 +325,11 @@ def test_the_emulated_chip():
     assert costs.extra["modelled_hardware_time"] == run.conditions["hardware_time"]
     assert any("modelled" in rule for rule in costs.rules)
     assert count_run(run).extra["Synapse_Events"] is None
+    # its counts are those of its spikes, whatever its gradient is
+    stepped = sal.simulate(
+        net, {"in": stimulus(2, 3, 20e-3)}, 30e-3, backend=Backend(Chip(serial=2), adjoint=sal.Grid(1e-3))
+    )
+    same = count_run(stepped)
+    assert (same.dense, same.neuron_updates, same.rules) == (None, count_run(run).neuron_updates, count_run(run).rules)
     with pytest.raises(ParameterError, match="emulated chip"):
         count_run(sal.simulate(net, {"in": stimulus(2, 3, 20e-3)}, 30e-3), parts=backend.parts(net))

@@ -94,3 +94,106 @@ def test_a_chip_has_other_weights_than_the_module():
 
     with pytest.raises(ParameterError, match="count_run"):
         count_torch(snn, [inputs()], forward=forward)
+
+
+def driven(**more):
+    net = sal.Network()
+    net.add("in", sal.Input(2))
+    net.add("hid", sal.LIF(3))
+    net.connect("in", "hid", weight=[[1.0, 0.0, 1.0], [1.0, 1.0, 1.0]], **more)
+    return net
+
+
+def test_layers_that_are_not_seen_are_refused():
+    layers = nn.Sequential(LIF(4, 6, duration=DURATION), LI(6, 3, duration=DURATION))
+    x = inputs()
+
+    def encode(x):
+        return Spikes.from_latencies(20e-3 * x)
+
+    def count(model, forward):
+        return count_torch(model, [x], forward=lambda x: forward(encode(x)))
+
+    assert [layer.name for layer in count(layers, layers).layers] == ["0: in -> out", "1: in -> out"]
+    with pytest.raises(ParameterError, match="no module of the model"):
+        count(layers, lambda spikes: layers[1](layers[0].forward(spikes)))
+    with pytest.raises(ParameterError, match="no module of the model"):
+        count(nn.Sequential(layers[1]), layers)
+
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = layers[0]
+
+        def forward(self, spikes):
+            return self.layer(spikes).counts()
+
+    model = Whole()
+    costs = count_torch(model, [x], forward=lambda x: model(encode(x)), activations=[Whole])
+    assert costs.total("effective_acs") == 6 * encode(x).n_events and costs.activity.layers == ("(model)",)
+
+
+@pytest.mark.parametrize("readout", [False, True])
+def test_values_that_drive_a_grid(readout):
+    net = driven()
+    if readout:
+        net = sal.Network()
+        net.add("in", sal.Input(2))
+        net.add("hid", sal.LI(3))
+        net.connect("in", "hid", weight=[[1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
+    snn = SNN(net, backend=sal.Grid(1e-3))
+    values = torch.zeros(2, 11, 2, dtype=torch.float64)
+    values[0, 3] = torch.tensor([0.7, 1.0])
+    values[1, 10] = torch.tensor([1.0, 0.0])
+    run = sal.simulate(net, {"in": values.numpy()}, 10e-3, backend=sal.Grid(1e-3))
+    nothing = torch.zeros(0, dtype=torch.float64), torch.zeros(0, dtype=torch.int32), torch.zeros(3, dtype=torch.int64)
+    for given in (values, Spikes(*nothing, 2, values)):
+        costs = count_torch(snn, [values], forward=lambda _, given=given: snn({"in": given}, 10e-3))
+        assert (costs.total("effective_macs"), costs.total("effective_acs")) == (2 + 3, 2)
+        assert costs.layers[0].kind == "values" and costs.dense == count_run(run).dense
+        assert any("Values that drive" in rule for rule in costs.rules)
+    # a train of zeros and ones is the events, where it is theirs
+    ones = (values == 1.0).double()
+    events = Spikes(
+        torch.tensor([3e-3, 10e-3], dtype=torch.float64), torch.tensor([1, 0]), torch.tensor([0, 1, 2]), 2, ones
+    )
+    costs = count_torch(snn, [values], forward=lambda _: snn({"in": events}, 10e-3))
+    assert costs.total("effective_acs") == costs.total("event_dense") - 1 == 5 and not costs.total("effective_macs")
+
+
+def test_failed_samples_are_refused():
+    net = sal.Network()
+    net.add("in", sal.Input(1))
+    net.add("hid", sal.LIF(1, tau_mem=10e-3, tau_syn=5e-3))
+    net.connect("in", "hid", weight=[[50.0]])
+    snn = SNN(net, backend=sal.Exact(max_events=3))
+
+    def forward(x):
+        return snn({"in": Spikes.from_latencies(x)}, 20e-3, throw=False)
+
+    with pytest.raises(ParameterError, match="no failed samples; got 1, the first 0"):
+        count_torch(snn, [torch.zeros(1, 1, dtype=torch.float64)], forward=forward)
+
+
+def test_rules_are_those_of_the_backend():
+    rules = {}
+    for name, backend in (("exact", sal.Exact()), ("grid", sal.Grid(1e-3))):
+        layer = LIF(4, 6, duration=DURATION, backend=backend)
+        costs = count_torch(layer, [inputs()], forward=lambda x, layer=layer: layer(Spikes.from_latencies(20e-3 * x)))
+        rules[name] = costs.rules
+        assert costs.neuron_updates == 5 * 30 * 6 or name == "exact"
+        assert len(set(costs.rules)) == len(costs.rules) and costs.rules[-1] == "Learning is not counted."
+    grid = [rule for rule in rules["grid"] if "Neuron_Updates" in rule]
+    assert grid == ["Neuron_Updates on a grid = neurons x steps."]
+    assert [rule[:36] for rule in rules["exact"] if "Neuron_Updates" in rule] == [
+        "Neuron_Updates = one for each neuron"
+    ]
+
+
+def test_tied_layers_of_events_hold_their_weights_once():
+    one, two = LIF(4, 4, duration=DURATION), LIF(4, 4, duration=DURATION)
+    apart = count_static(nn.Sequential(one, two))
+    two.weight = one.weight
+    tied = count_static(nn.Sequential(one, two))
+    assert (apart.weights, tied.weights, tied.parameters) == (32, 16, 16)
+    assert apart.footprint - tied.footprint == 16 * 8

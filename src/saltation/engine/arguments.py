@@ -246,6 +246,12 @@ def check_state(plan: Plan, state: Any) -> None:
         raise NetworkError(
             f"simulate.state must come from a run of this network; it has spikes of {', '.join(unknown)}"
         )
+    for name, values in state.values.items():
+        if name not in plan.inputs or values.shape[2] != plan.populations[name].size:
+            raise NetworkError(
+                f"simulate.state must come from a run of this network; it has values of {name!r}, which is no Input of "
+                f"{values.shape[2]} units"
+            )
 
 
 def by_name(argument: str, given: Any) -> Mapping[Any, Any]:

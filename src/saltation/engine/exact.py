@@ -66,6 +66,11 @@ class Exact(Backend):
 
     def run(self, job: Job) -> Observation:
         """Run all components in order."""
+        if job.state is not None and job.state.values:
+            raise ParameterError(
+                f"simulate.state has values of {', '.join(job.state.values)} on their way, which only a grid delivers; "
+                f"go on with Grid(dt={job.state.step}), or end the values a delay earlier"
+            )
         if job.drive:
             raise ParameterError(
                 f"simulate.stimulus must be Spikes where a network runs event by event; got an array for "

@@ -63,6 +63,11 @@ def run_on_grid(
         raise ParameterError(f"simulate.duration must be at least one step of the grid, {dt} s; got {job.duration} s")
     settings = GridSettings(dt, last, surrogate, detached, checkpoint, threads)
     drive = {name: fitted_drive(name, values, last) for name, values in job.drive.items()}
+    if job.state is not None and job.state.values and job.state.step != dt:
+        raise ParameterError(
+            f"simulate.state has values on their way, by steps of {job.state.step} s; go on with the same Grid.dt; got "
+            f"{dt} s"
+        )
     spikes = dict(job.stimulus)
     moved = {name: _on_grid(events, dt) for name, events in spikes.items()}
     runs: list[GridRun | None] = []
@@ -122,7 +127,7 @@ def _run_component(
         every,
         ring,
         table.rows,
-        currents_of(job.plan, packed, drive, n_receptors, steps_of, last),
+        currents_of(job.plan, packed, drive, values_before(job), n_receptors, steps_of, last),
         packed.weights,
         packed.synapses,
         packed.wiring,
@@ -172,6 +177,11 @@ def _kept(settings: GridSettings, scheme: Scheme, batch: int, n: int) -> tuple[i
     if not simple or settings.checkpoint is not None or batch * (scheme.last + 1) * n > _MOST_KEPT:
         return 1, 0, n
     return batch, scheme.last + 1, n
+
+
+def values_before(job: Job) -> Mapping[str, Drive]:
+    """Values of the runs before that may still be on their way."""
+    return {} if job.state is None else job.state.values
 
 
 def _without(spikes: Mapping[str, Spikes], drive: Mapping[str, Drive], batch: int) -> dict[str, Spikes]:

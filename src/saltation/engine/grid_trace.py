@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from saltation.engine.backend import Drive, Job, Report, Tangent, Tangents, Trace, Wish
 from saltation.engine.gradient import ComponentGradient, Gradient, name_gradient
 from saltation.engine.grid_adjoint import all_spikes, component_back, no_spikes
-from saltation.engine.grid_drive import drive_back
+from saltation.engine.grid_drive import drive_back, values_on_their_way
 from saltation.engine.grid_followers import Followers, following, joined_followers, pull_source
 from saltation.engine.grid_run import GridRun, GridSettings
 from saltation.engine.grid_table import parameters_from
@@ -83,7 +83,13 @@ class GridTrace(Trace):
                 count[name] = end[:, COUNT].astype(np.int64)
         longest = {name: self._on_grid(value) for name, value in job.plan.longest_delay.items()}
         recent, elapsed = waiting_spikes(longest, self.spikes, job.duration, job.state)
-        return State(job.batch, x, release, count, recent, elapsed)
+        before = self._before()
+        values = values_on_their_way(job.plan, self.drive, before, settings.dt, settings.last)
+        return State(job.batch, x, release, count, recent, elapsed, values, settings.dt if values else None)
+
+    def _before(self) -> Mapping[str, Drive]:
+        """Values of the runs before that may still have been on their way."""
+        return {} if self.job.state is None else self.job.state.values
 
     def _on_grid(self, time: float) -> float:
         # a quarter of a step keeps what falls on the end of the run, to rounding, with that run
@@ -110,7 +116,8 @@ class GridTrace(Trace):
                 continue
             packed = run.packed
             pulled = [name for name in packed.component.sources if name in spiking and name not in packed.columns]
-            driven = any(plan.projections[key].pre in self.drive for key in packed.keys)
+            given = {*self.drive, *self._before()}
+            driven = any(plan.projections[key].pre in given for key in packed.keys)
             weights, coefficients, start, kept = component_back(
                 run,
                 job.request,
@@ -132,7 +139,8 @@ class GridTrace(Trace):
                     by_spike[name] = all_spikes(job.batch, settings.last, plan.populations[name].size)
                 pull_source(plan, run, settings, name, kept, by_spike[name])
             if driven:
-                drive_back(plan, packed, self.drive, run.scheme.steps_of, kept, wish.per_sample, weights, by_drive)
+                steps_of, values = run.scheme.steps_of, (self.drive, self._before())
+                drive_back(plan, packed, *values, steps_of, kept, wish.per_sample, weights, by_drive)
             shape = weights.shape[:-1]
             delays = np.zeros((*shape, packed.delays.size))
             parameters = parameters_from(run.table, coefficients, wish.time_constants)

@@ -1,7 +1,7 @@
 """The state at the end of a run, from which another run continues."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,10 @@ class State:
         Spikes whose delays have not passed.
     elapsed : ndarray
         Durations of the runs before, the latest last, as far back as spikes are on their way.
+    values : dict of str to ndarray, [batch, step, unit]
+        Values that drove inputs on a grid and whose delays have not passed, of the last grid points up to the end.
+    step : float, optional
+        Length of a step of that grid in seconds.
     """
 
     batch: int
@@ -55,10 +59,13 @@ class State:
     count: dict[str, Ints]
     recent: dict[str, Recent]
     elapsed: Floats
+    values: dict[str, Floats] = field(default_factory=dict[str, Floats])
+    step: float | None = None
 
     def __repr__(self) -> str:
         waiting = sum(recent.times.size for recent in self.recent.values())
-        return f"State(batch={self.batch}, populations={list(self.x)}, spikes on their way={waiting})"
+        values = f", values on their way of {list(self.values)}" if self.values else ""
+        return f"State(batch={self.batch}, populations={list(self.x)}, spikes on their way={waiting}{values})"
 
     def voltage(self, name: str) -> Floats:
         """Membrane voltage ``[batch, neuron]`` of a population."""

@@ -3,7 +3,8 @@
 import contextlib
 import dataclasses
 import io
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, final
 
@@ -13,11 +14,13 @@ from neurobench.hooks.layer import LayerHook  # pyright: ignore[reportMissingImp
 from neurobench.hooks.neuron import NeuronHook  # pyright: ignore[reportMissingImports]
 from neurobench.models import NeuroBenchModel  # pyright: ignore[reportMissingImports]
 from torch import Tensor, nn
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, SequentialSampler
 
 from saltation.engine import Grid
 from saltation.errors import ParameterError
-from saltation.neurobench.counting.torch_layers import events_of
+from saltation.neurobench.counting.torch_events import events_of
 from saltation.neurobench.counting.torch_model import Counter
+from saltation.neurobench.counting.torch_samples import samples_of
 from saltation.neurobench.harness_view import ActivationRecord, ConnectionRecord, NetworkView, spiking_populations
 from saltation.neurobench.report import Complexity
 from saltation.torch.module import NetworkModule
@@ -25,6 +28,7 @@ from saltation.torch.module import NetworkModule
 _OF_CONNECTIONS = ("SynapticOperations",)
 _OF_ACTIVATIONS = ("ActivationSparsity", "ActivationSparsityByLayer")
 _OF_MEMBRANES = ("MembraneUpdates", "NeuronOperations")
+_COUNTS = ("Footprint", "ParameterCount", "ConnectionSparsity", *_OF_CONNECTIONS, *_OF_ACTIVATIONS, *_OF_MEMBRANES)
 _PACKAGES = ("neurobench", "snntorch", "torch")
 
 
@@ -79,7 +83,7 @@ class SaltationModel(NeuroBenchModel):
                 "SaltationModel.module must have a layer of saltation.torch; got none; a model of PyTorch alone is for "
                 "neurobench.models.TorchModel, or SNNTorchModel"
             )
-        self._views = {name: NetworkView(each.network()) for name, each in self._ours.items()}
+        self._views = {name: NetworkView(each.network(), _trained(each)) for name, each in self._ours.items()}
         self._others: list[nn.Module] = []
         rest = nn.Module()
         _gather(module, self._others, rest)
@@ -92,6 +96,9 @@ class SaltationModel(NeuroBenchModel):
 
     def __net__(self) -> nn.Module:
         """Modules that hold all that the model needs: projections as layers, the other layers as they are."""
+        # with the values of now, which may be others than when it was made
+        for name, each in self._ours.items():
+            self._views[name].refresh(each.network())
         return self._net
 
     def activation_layers(self) -> list[dict[str, Any]]:
@@ -106,8 +113,9 @@ class SaltationModel(NeuroBenchModel):
         """Hooks of the harness on layers of PyTorch, records of events for those of ours."""
         for name, each in self._activations():
             self.activation_hooks.append(NeuronHook(each, name))
-        for layer in self.connection_layers():
-            if not any(layer is own for view in self._views.values() for own in view.layers):
+        views = [own for view in self._views.values() for own in view.layers]
+        for layer in _each_once(self.connection_layers()):
+            if not any(layer is own for own in views):
                 self.connection_hooks.append(LayerHook(layer))
         for name, each in self._ours.items():
             self._record(name, each)
@@ -123,7 +131,8 @@ class SaltationModel(NeuroBenchModel):
         """Activation layers among those of PyTorch."""
         kinds = tuple(self.activation_modules)
         parts = [(f"layer {i}", part) for i, each in enumerate(self._others) for part in each.modules()]
-        return [(name, part) for name, part in parts if isinstance(part, kinds)]
+        names = {id(part): name for name, part in reversed(parts)}
+        return [(names[id(part)], part) for part in _each_once(part for _, part in parts) if isinstance(part, kinds)]
 
     def _record(self, name: str, module: NetworkModule) -> None:
         view = self._views[name]
@@ -135,19 +144,34 @@ class SaltationModel(NeuroBenchModel):
 
         def take(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             assert isinstance(module, NetworkModule)
-            net, tensors, duration = events_of(module, args, kwargs, output)
-            spikes = {own: each.to_numpy() for own, each in tensors.items()}
+            call = events_of(name or "the model", module, args, kwargs, output)
+            if call.drive:
+                raise ParameterError(
+                    f"SaltationModel: {name or 'the model'} is driven by values in {', '.join(call.drive)}, which are "
+                    "MACs or ACs vector by vector, and not by the batch, as the harness has it; count the model by "
+                    "count_torch"
+                )
             backend = module._specification.backend
             grid = backend.dt if isinstance(backend, Grid) else None
             for record in connections:
-                projection = net.projections[record.key]
-                record.take(projection, spikes[projection.pre], duration, grid)
+                projection = call.network.projections[record.key]
+                record.take(projection, call.spikes[projection.pre], call.duration, grid)
             step = self.step if grid is None else grid
             if step is not None:
                 for record, (own, size) in zip(activations, sizes.items(), strict=True):
-                    record.take(spikes[own], size, duration, step)
+                    record.take(call.spikes[own], size, call.duration, step)
 
         self._handles.append(module.register_forward_hook(take, with_kwargs=True))
+
+
+def _trained(module: NetworkModule) -> set[Any]:
+    """Kinds of parameters that a module trains, and whose."""
+    return {(slot.kind, slot.target) for slot in module._specification.slots if slot.trained}
+
+
+def _each_once(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
+    """Modules in their order; one that is in two places, once."""
+    return iter({id(module): module for module in modules}.values())
 
 
 def _gather(module: nn.Module, others: list[nn.Module], rest: nn.Module) -> None:
@@ -179,12 +203,15 @@ class HarnessResult:
     differences : dict of str to (float, float)
         Where both differ: what the harness gives, and what was counted.
     versions : dict of str to str
+    batch_sizes : tuple of int
+        Sizes of the batches that the model ran, each once, the largest first: the harness types layers by the batch.
     """
 
     results: Mapping[str, Any]
     counted: Complexity
     differences: Mapping[str, tuple[float, float]]
     versions: Mapping[str, str]
+    batch_sizes: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
@@ -193,6 +220,7 @@ class HarnessResult:
             "counted": self.counted.to_dict(),
             "differences": {name: list(pair) for name, pair in self.differences.items()},
             "versions": dict(self.versions),
+            "batch_sizes": list(self.batch_sizes),
         }
 
 
@@ -215,7 +243,7 @@ def run_benchmark(
     model : NeuroBenchModel
         `SaltationModel`, ``TorchModel``, ``SNNTorchModel`` or another; one that no benchmark has used before.
     dataloader : torch.utils.data.DataLoader
-        The test set.
+        The test set, in its order or shuffled.
     static, workload : sequence of type
         Metrics of ``neurobench.metrics``.
     preprocessors, postprocessors : sequence of callable
@@ -231,8 +259,9 @@ def run_benchmark(
     ------
     ParameterError
         If a metric fails, which the harness prints and counts as 0; if it has nothing to look at; if the model carries
-        hooks of an earlier benchmark; if samples of the data set are left out, by whose number it divides; if a
-        preprocessor changes targets; or if the ACs of events are not those of the harness.
+        hooks of an earlier benchmark; if samples of the data set are left out, by whose number it divides, or taken
+        more than once; if a preprocessor changes targets; if a result is not finite, or a count negative; or if the
+        operations of a `SaltationModel` are not those of the harness.
 
     References
     ----------
@@ -246,6 +275,7 @@ def run_benchmark(
     """
     _check_metrics(static, workload)
     _check_model(model, [metric.__name__ for metric in workload])
+    _check_data(dataloader)
     network = model.module if isinstance(model, SaltationModel) else model.__net__()
     step = model.step if isinstance(model, SaltationModel) else None
     counter = Counter(network, step, tuple(model.activation_modules), uncounted)
@@ -271,17 +301,21 @@ def run_benchmark(
             f"run_benchmark.dataloader must give all {wanted} samples of its data set, by whose number the harness "
             f"divides; got {seen.samples}; set drop_last=False, and take a Subset rather than a sampler"
         )
+    _check_numbers(results)
     counted = counter.result(seen.samples, None)
     if isinstance(model, SaltationModel) and "SynapticOperations" in results:
         results["SynapticOperations"] = {**results["SynapticOperations"], "Dense": counted.dense}
     differences = _differences(results, counted)
-    if isinstance(model, SaltationModel) and "SynapticOperations.Effective_ACs" in differences:
-        theirs, ours = differences["SynapticOperations.Effective_ACs"]
-        raise ParameterError(
-            f"run_benchmark: the harness has {theirs} ACs a sample, the events {ours}; a mixed model may have layers "
-            "of PyTorch that it types by the whole batch: use batches of one sample, or count_torch"
-        )
-    return HarnessResult(results, counted, differences, {name: version(name) for name in _PACKAGES})
+    for name in ("Effective_ACs", "Effective_MACs"):
+        if isinstance(model, SaltationModel) and f"SynapticOperations.{name}" in differences:
+            theirs, ours = differences[f"SynapticOperations.{name}"]
+            raise ParameterError(
+                f"run_benchmark: the harness has {theirs} {name} a sample, our counters {ours}; a mixed model may have "
+                "layers of PyTorch that it types by the whole batch, or does not know: use batches of one sample, or "
+                "count_torch"
+            )
+    versions = {name: version(name) for name in _PACKAGES}
+    return HarnessResult(results, counted, differences, versions, tuple(sorted(seen.sizes, reverse=True)))
 
 
 @final
@@ -290,9 +324,12 @@ class _Seen:
 
     def __init__(self, model: Any, counter: Counter) -> None:
         self._model, self._counter, self.samples = model, counter, 0
+        self.sizes: set[int] = set()
 
     def __call__(self, batch: Any) -> Any:
-        self.samples += len(batch[0]) if isinstance(batch, list | tuple) else len(batch)
+        size = samples_of(batch)
+        self.samples += size
+        self.sizes.add(size)
         result = self._counter.call(self._model, batch)
         return result.detach() if isinstance(result, Tensor) else result
 
@@ -328,6 +365,41 @@ def _check_metrics(static: Sequence[type], workload: Sequence[type]) -> None:
     for metric in (*static, *workload):
         if not isinstance(metric, type):
             raise ParameterError(f"run_benchmark: metrics must be classes of neurobench.metrics; got {metric!r}")
+
+
+def _check_data(loader: Any) -> None:
+    """Refuse what does not give each sample of a data set once: the harness divides by their number."""
+    if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
+        got = type(loader.dataset if isinstance(loader, DataLoader) else loader).__name__
+        raise ParameterError(
+            f"run_benchmark.dataloader must be a torch DataLoader of a data set with a length and an index; got {got}; "
+            "make a TensorDataset of its samples, or count by count_torch"
+        )
+    batches = loader.batch_sampler
+    sampler: Any = batches.sampler if type(batches) is BatchSampler else batches if batches else loader.sampler
+    wanted = len(loader.dataset)  # pyright: ignore[reportArgumentType]
+    permutes = type(sampler) is RandomSampler and not sampler.replacement and sampler.num_samples == wanted
+    if type(sampler) is not SequentialSampler and not permutes:
+        raise ParameterError(
+            f"run_benchmark.dataloader must give each sample once, in order or shuffled; got {type(sampler).__name__}"
+            f"{' with replacement' if getattr(sampler, 'replacement', False) else ''}; take a Subset of the data set, "
+            "and shuffle= in the place of a sampler"
+        )
+
+
+def _check_numbers(results: Mapping[str, Any]) -> None:
+    """Refuse results that are no numbers, and counts that are below 0."""
+    for name, value in results.items():
+        for key, each in value.items() if isinstance(value, Mapping) else [(None, value)]:
+            if not isinstance(each, int | float):
+                continue
+            full = name if key is None else f"{name}.{key}"
+            if not math.isfinite(each) or (name in _COUNTS and each < 0):
+                raise ParameterError(
+                    f"run_benchmark: the harness has {full} = {each}, which is no result; of layers with a computed "
+                    "weight, as pruned ones, it does not replace the weights, and predictions or targets may not be "
+                    "finite; make pruning permanent (torch.nn.utils.prune.remove), or count by count_torch"
+                )
 
 
 def _check_model(model: Any, names: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ says which units spiked k times or more.  Each slice is of spikes, so that all i
     sum over k of  sum_i 1[C_i >= k] fan_out_i  =  sum_i C_i fan_out_i
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, final
 
 import numpy as np
@@ -28,12 +28,14 @@ _EXACT = 1 << 24
 
 @final
 class NetworkView(nn.Module):
-    """A network as modules: a layer for each projection, and buffers for all else that it needs.
+    """A network as modules: a layer for each projection; what is not trained, and the state, are buffers.
 
     Parameters
     ----------
     network : Network
-        Values of now; later ones need a new view.
+        Values of now; `refresh` takes later ones.
+    trained : collection of (str, str or tuple)
+        Kinds of parameters that are trained, and of which population or projection.
 
     Raises
     ------
@@ -41,22 +43,43 @@ class NetworkView(nn.Module):
         If two synapses connect the same pair, which no layer of PyTorch has.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, trained: Container[tuple[str, ProjectionKey]] = ()) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(layer_of(key, each) for key, each in network.projections.items())
-        self.keys: tuple[ProjectionKey, ...] = tuple(network.projections)
-        for i, projection in enumerate(network.projections.values()):
-            self.register_buffer(f"delay_{i}", torch.from_numpy(np.array(projection.delay)))
-        for i, population in enumerate(network.populations.values()):
+        self._trained = trained
+        projections = network.projections
+        self.layers = nn.ModuleList(
+            layer_of(key, each, ("weight", key) in trained) for key, each in projections.items()
+        )
+        self.keys: tuple[ProjectionKey, ...] = tuple(projections)
+        for i, (key, projection) in enumerate(projections.items()):
+            _put(self, f"delay_{i}", _tensor(projection.delay), ("delay", key) in trained)
+        for i, (key, population) in enumerate(network.populations.items()):
             for name, value in population.parameters().items():
-                self.register_buffer(f"{name}_{i}", torch.from_numpy(np.array(value)))
+                _put(self, f"{name}_{i}", _tensor(value), (name, key) in trained)
             self.register_buffer(f"state_{i}", torch.zeros(state_bytes(population) // 8, dtype=torch.float64))
 
+    def refresh(self, network: Network) -> None:
+        """Take the values of a network of the same structure; layers remain those that they were."""
+        self.load_state_dict(NetworkView(network, self._trained).state_dict())
 
-def layer_of(key: ProjectionKey, projection: Projection) -> nn.Module:
+
+def _tensor(value: npt.NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.array(value))
+
+
+def _put(module: nn.Module, name: str, value: Tensor, trained: bool) -> None:
+    """Hold an array as a parameter where it is trained, and as a buffer where not."""
+    module._parameters.pop(name, None)
+    if trained:
+        module.register_parameter(name, nn.Parameter(value, requires_grad=False))
+    else:
+        module.register_buffer(name, value)
+
+
+def layer_of(key: ProjectionKey, projection: Projection, trained: bool) -> nn.Module:
     """The layer of PyTorch that has the synapses of a projection."""
     links = projection.connectivity
-    weight = torch.from_numpy(np.array(projection.weight))
+    weight = _tensor(projection.weight)
     if isinstance(links, Conv1d | Conv2d):
         kind: Any = nn.Conv1d if isinstance(links, Conv1d) else nn.Conv2d
         how = {name: getattr(links, name) for name in ("kernel_size", "stride", "padding", "dilation", "groups")}
@@ -65,7 +88,7 @@ def layer_of(key: ProjectionKey, projection: Projection) -> nn.Module:
         n_pre, n_post = projection.shape
         layer = nn.utils.skip_init(nn.Linear, n_pre, n_post, bias=False)
         weight = weight.T.contiguous() if links is None else _listed(key, projection, weight)
-    layer.weight = nn.Parameter(weight, requires_grad=False)
+    _put(layer, "weight", weight, trained)
     return layer
 
 

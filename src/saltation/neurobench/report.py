@@ -198,7 +198,8 @@ def merged(parts: Sequence[Complexity]) -> Complexity:
     Raises
     ------
     ParameterError
-        If there are none, or they are not of one model counted by the same rules.
+        If there are none, or they are not of one model counted by the same rules: of one reference step, and where
+        Dense is defined of one duration.
 
     Examples
     --------
@@ -224,6 +225,18 @@ def merged(parts: Sequence[Complexity]) -> Complexity:
         )
         if not same or [layer.name for layer in part.layers] != names:
             raise ParameterError("merged.parts must be of one model, counted by the same rules; got others")
+    windows = {window for part in parts for window in _windows(part.extra)}
+    steps, durations = {step for _, step in windows}, {duration for duration, _ in windows}
+    if len(steps) > 1:
+        raise ParameterError(
+            f"merged.parts must be counted with the same reference step; got {', '.join(map(str, steps))}; Dense and "
+            "activation sparsity would be of neither; count all runs with one step="
+        )
+    if steps not in (set(), {None}) and len(durations) > 1:
+        raise ParameterError(
+            f"merged.parts must be of runs of one duration where Dense is defined; got {', '.join(map(str, durations))}"
+            " s; it is of as many steps as a run has; count them without step=, or give each its own row"
+        )
     layers = [functools.reduce(operator.add, same) for same in zip(*(part.layers for part in parts), strict=True)]
     activity = Activity(
         _sum(part.activity.outputs for part in parts),
@@ -242,6 +255,14 @@ def merged(parts: Sequence[Complexity]) -> Complexity:
         {"parts": [dict(part.extra) for part in parts]},
         first.rules,
     )
+
+
+def _windows(extra: Mapping[str, Any]) -> set[tuple[float, float | None]]:
+    """Durations and reference steps of what was counted, also of what was merged before."""
+    if "parts" in extra:
+        return {window for part in extra["parts"] for window in _windows(part)}
+    listed = extra.get("windows", [extra] if "duration" in extra else [])
+    return {(each["duration"], each["reference_step"]) for each in listed}
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

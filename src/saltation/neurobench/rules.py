@@ -25,12 +25,18 @@ RULES: Final[dict[str, str]] = {
     "rate": "The execution rate is declared, not measured: 1 / stride of the decisions in the time of the data. "
     "Event-driven: between decisions there are no executions.",
     "window": "All events up to the end of the window count, also those after a decision.",
+    "grid-points": "On a grid, arrivals count at all its points, 0 and the end of the window among them: one more than "
+    "it has steps, so that Effective may be larger than Dense by those of a point.",
     "updates": "Neuron_Updates = one for each neuron and distinct time at which spikes reach it, and one for each of "
     "its own spikes; each is a closed-form step, and no decay by steps is charged.",
     "grid-updates": "Neuron_Updates on a grid = neurons x steps.",
     "membrane": "Membrane updates are entries of the membrane that a step has changed; before the first step it is 0.",
     "activation": "Activation sparsity = zeros / all outputs of activation layers and spiking neurons, modules and "
-    "functions alike.",
+    "functions of that name alike; what is written by clamp, maximum or where is not known for one.",
+    "at-rest": "What a parametrisation, such as weight_norm, computes of weights alone is no operation: weights count "
+    "as they act, and are at rest.",
+    "unseen": "Not seen are elementwise products and their sums, what is computed outside of PyTorch, and what runs in "
+    "other threads.",
     "footprint": "The footprint is the bytes of parameters and buffers, zeros among them, before the first sample: "
     "what neurons keep of the last run is not in it.",
     "event-footprint": "The footprint is the bytes of weights, delays, parameters of neurons, lists of synapses and "

@@ -67,8 +67,9 @@ def count_updates(
     """
     resets = 0 if own is None else int(np.count_nonzero(own.age == 0))
     fans = [fans_of(projection) for projection, _ in incoming]
-    if all(np.all(each.nonzero_of == size) and np.all(np.diff(each.cuts) == size) for each in fans) and not any(
-        projection.delay_per_weight for projection, _ in incoming
+    if all(
+        projection.connectivity is None and not projection.delay_per_weight and np.all(each.nonzero_of == size)
+        for each, (projection, _) in zip(fans, incoming, strict=True)
     ):
         # all neurons are reached at the same times
         found = [_times(projection, traffic, window) for projection, traffic in incoming]
@@ -116,18 +117,32 @@ def _distinct(found: Sequence[tuple[Ints, Floats]]) -> int:
 
 
 def count_values(
-    key: ProjectionKey, projection: Projection, fans: Fans, values: Floats, window: Window, steps: int | None
+    key: ProjectionKey,
+    projection: Projection,
+    fans: Fans,
+    values: Floats | None,
+    before: Floats | None,
+    window: Window,
+    steps: int | None,
 ) -> LayerCount:
-    """Operations of values ``[batch, step, unit]`` that drive an input on a grid.
+    """Operations of values ``[batch, step, unit]`` that drive an input on a grid, and of those of the runs before.
 
-    The vector of a step is of spikes where it holds -1, 0 and 1 alone, and analog otherwise.
+    ``before`` are values at the last points up to point 0 that may still be on their way; they arrive behind it.  The
+    vector of a step is of spikes where it holds -1, 0 and 1 alone, and analog otherwise.
     """
-    points = np.arange(values.shape[1])[:, None]
-    delays = window.clock(np.broadcast_to(projection.delay, (values.shape[2],)))
-    there = (values != 0.0) & (points + delays <= window.end)
-    analog = np.any((values != 0.0) & (np.abs(values) != 1.0), axis=2)
-    counts = [there[which].sum(axis=0, dtype=np.int64) for which in (analog, ~analog)]
-    macs, acs = (int(count @ fans.nonzero_of) for count in counts)
+    macs = acs = 0
+    delays = window.clock(np.broadcast_to(projection.delay, (projection.shape[0],)))
+    for given, first in ((values, 0), (before, 0 if before is None else 1 - before.shape[1])):
+        if given is None:
+            continue
+        arrivals = np.arange(first, first + given.shape[1])[:, None] + delays
+        there = (given != 0.0) & (arrivals <= window.end)
+        if given is before:
+            there &= arrivals > 0
+        analog = np.any((given != 0.0) & (np.abs(given) != 1.0), axis=2)
+        counts = [there[which].sum(axis=0, dtype=np.int64) for which in (analog, ~analog)]
+        found = [int(count @ fans.nonzero_of) for count in counts]
+        macs, acs = macs + found[0], acs + found[1]
     dense = None if steps is None else steps * int(fans.all_of.sum())
     return LayerCount(projection_name(key), "values", macs, acs, dense, None)
 

@@ -1,6 +1,6 @@
 """What is counted of a `Network` at rest: bytes, parameters, weights that are zero."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from saltation.errors import ParameterError
 from saltation.model import ALIF, Input, Population, Projection, ProjectionKey, Sparse
@@ -17,8 +17,11 @@ def static_of(
     trainable: Iterable[str] = ("weight",),
     *,
     weight_bytes: int | None = None,
+    tied: Container[tuple[str, ProjectionKey]] = (),
 ) -> Static:
     """Count a network at rest; with ``weight_bytes`` for each weight in the place of those of its array.
+
+    ``tied`` are kinds of parameters, and whose, that are counted elsewhere.
 
     Raises
     ------
@@ -27,23 +30,28 @@ def static_of(
     """
     sizes = {"weight": 0, "delay": 0}
     weights = zeros = weight_total = delays = lists = 0
-    for projection in projections.values():
+    for key, projection in projections.items():
+        if ("delay", key) not in tied:
+            sizes["delay"] += projection.delay.size
+            delays += projection.delay.nbytes
+        if isinstance(projection.connectivity, Sparse):
+            lists += projection.connectivity.pre.nbytes + projection.connectivity.post.nbytes
+        if ("weight", key) in tied:
+            continue
         sizes["weight"] += projection.weight.size
-        sizes["delay"] += projection.delay.size
         weight_total += projection.weight.nbytes if weight_bytes is None else weight_bytes * projection.weight.size
-        delays += projection.delay.nbytes
         weights += projection.weight.size
         zeros += int((projection.weight == 0.0).sum())
         if isinstance(projection.connectivity, Sparse):
-            lists += projection.connectivity.pre.nbytes + projection.connectivity.post.nbytes
             absent = int(fans_of(projection).all_of.sum()) - projection.weight.size
             weights, zeros = weights + absent, zeros + absent
     neurons = 0
-    for population in populations.values():
+    for key, population in populations.items():
         for name, value in population.parameters().items():
-            neurons += value.nbytes
-            sizes[name] = sizes.get(name, 0) + value.size
-    kinds = [trainable] if isinstance(trainable, str) else list(trainable)
+            if (name, key) not in tied:
+                neurons += value.nbytes
+                sizes[name] = sizes.get(name, 0) + value.size
+    kinds = [trainable] if isinstance(trainable, str) else list(dict.fromkeys(trainable))
     for kind in kinds:
         if kind not in sizes:
             raise ParameterError(f"trainable must hold parameters of the network; got {kind!r}; {suggest(kind, sizes)}")

@@ -1,5 +1,6 @@
 """`count_run`: what a run of ours costs, on the exact backend, on a grid, or on an emulated chip."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -128,9 +129,13 @@ def count_spikes(
     parts: "Sequence[Part] | None" = None,
 ) -> Complexity:
     """Count from populations, projections and spikes alone; arguments as in `count_run`."""
-    drive = drive or {}
-    traffic = traffic_by_name({name: spikes[name] for name in populations if name in spikes}, state)
+    drive, pending = drive or {}, {} if state is None else state.values
     batch = next((own.batch for own in spikes.values()), next((v.shape[0] for v in drive.values()), 0))
+    emitted = {name: spikes[name] for name in populations if name in spikes}
+    for name in () if state is None else state.recent:
+        # an input that is driven by values now may have spikes on their way
+        emitted.setdefault(name, Spikes.empty(batch, populations[name].size))
+    traffic = traffic_by_name(emitted, state)
     check_samples("count_run", batch)
     window = Window(duration, grid, np.zeros(0) if state is None else state.elapsed)
     steps = None
@@ -139,12 +144,16 @@ def count_spikes(
     layers: list[LayerCount] = []
     for key, projection in projections.items():
         of_all = None if steps is None else steps * batch
-        if projection.pre in drive:
-            given = np.asarray(drive[projection.pre], np.float64)
-            layers.append(count_values(key, projection, fans_of(projection), given, window, of_all))
+        fans, before = fans_of(projection), pending.get(projection.pre)
+        if projection.pre in drive or before is not None:
+            given = None if projection.pre not in drive else np.asarray(drive[projection.pre], np.float64)
+            layer = count_values(key, projection, fans, given, before, window, of_all)
+            if projection.pre in traffic:
+                spikes_too = count_projection(key, projection, fans, traffic[projection.pre], window, None)
+                layer = dataclasses.replace(layer, effective_acs=layer.effective_acs + spikes_too.effective_acs)
+            layers.append(layer)
         else:
-            own = traffic[projection.pre]
-            layers.append(count_projection(key, projection, fans_of(projection), own, window, of_all))
+            layers.append(count_projection(key, projection, fans, traffic[projection.pre], window, of_all))
     extra: dict[str, Any] = {"duration": duration, "reference_step": step}
     extra["spikes"] = {name: own.n_events for name, own in spikes.items() if name in populations}
     neurons = [name for name, p in populations.items() if p.spiking and not isinstance(p, Input)]
@@ -152,8 +161,9 @@ def count_spikes(
     size = sum(populations[name].size for name in neurons)
     extra["spikes_per_neuron_and_sample"] = fired / (size * batch) if size else None
     extra["events_per_second"] = sum(extra["spikes"].values()) / (batch * duration)
-    rules = [*_EVENTS, "updates" if grid is None else "grid-updates", "rate", "event-footprint", "learning"]
-    if drive:
+    of_updates = ["updates"] if grid is None else ["grid-points", "grid-updates"]
+    rules = [*_EVENTS, *of_updates, "rate", "event-footprint", "learning"]
+    if drive or pending:
         rules[3:3] = ["values", "analog"]
     kind = "event-driven" if grid is None else "time-stepped"
     if chip is not None:

@@ -1,5 +1,6 @@
 """Hooks on the modules of a model: where a product belongs to, what activations and membranes did, layers of events."""
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import activation
+from torch.nn.utils.parametrize import ParametrizationList
 
-from saltation import model as plain
 from saltation.engine import Exact, Grid
 from saltation.errors import ParameterError
 from saltation.neurobench.counting.record import LayerCount
 from saltation.neurobench.counting.runs import count_spikes
+from saltation.neurobench.counting.torch_events import events_of
 from saltation.neurobench.counting.torch_static import is_neuron
+from saltation.neurobench.counting.torch_watch import Inside
 from saltation.torch.module import NetworkModule
-from saltation.torch.output import Output
-from saltation.torch.spikes import Spikes, as_spikes
 
 _NOT_ELEMENTWISE = ("MultiheadAttention", "Softmax", "Softmin", "Softmax2d", "LogSoftmax", "GLU")
 ACTIVATIONS: tuple[type[nn.Module], ...] = tuple(
@@ -25,20 +26,31 @@ ACTIVATIONS: tuple[type[nn.Module], ...] = tuple(
 )
 
 
+_AXES = {
+    (nn.Conv1d, nn.ConvTranspose1d): 1,
+    (nn.Conv2d, nn.ConvTranspose2d): 2,
+    (nn.Conv3d, nn.ConvTranspose3d): 3,
+}
+
+
 class Layers:
     """What the modules of a model did, while it was hooked.
 
     ``outputs`` and ``zeros`` are those of activations, ``seen`` whose; ``membrane_updates`` are None without neurons
-    of snnTorch, ``neuron_updates`` without layers of events.
+    of snnTorch, ``neuron_updates`` without layers of events; ``rules`` and ``windows`` are those of layers of events.
+    ``unclear`` says why the first axis of a batch may not be its samples.
     """
 
-    def __init__(self, model: nn.Module, step: float | None, more: Sequence[type[nn.Module]]) -> None:
+    def __init__(self, model: nn.Module, step: float | None, more: Sequence[type[nn.Module]], inside: Inside) -> None:
         self.outputs: int | None = 0
         self.zeros: int | None = 0
         self.seen: dict[str, None] = {}
         self.membrane_updates: int | None = None
         self.neuron_updates: int | None = None
-        self._model, self._step = model, step
+        self.rules: dict[str, None] = {}
+        self.windows: dict[tuple[float, float | None], None] = {}
+        self.unclear: str | None = None
+        self._model, self._step, self._running = model, step, inside
         self._kinds = (*ACTIVATIONS, *more)
         self._stack: list[str] = []
         self._inside = 0
@@ -80,21 +92,31 @@ class Layers:
     def _hooks(self, name: str, module: nn.Module, add: Callable[[LayerCount], None]) -> tuple[Any, Any]:
         neuron, ours = is_neuron(module), isinstance(module, NetworkModule)
         whole = neuron or ours or isinstance(module, self._kinds)
+        of_weights = isinstance(module, ParametrizationList)
 
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
             if neuron and not self._inside:
                 self._before[name] = _membrane_before(module, args, kwargs)
+            if self.unclear is None:
+                self.unclear = _no_samples_first(name, module, args)
             self._stack.append(name)
             self._inside += whole
+            self._running.weights += of_weights
+            self._running.events += ours
 
         def leave(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             self._stack.pop()
             self._inside -= whole
+            self._running.weights -= of_weights
+            self._running.events -= ours
             # a hook that is always called is called after an error too, without an output
-            if not whole or self._inside or output is None:
+            if output is None:
                 return
             if isinstance(module, NetworkModule):
+                # also inside of what is an activation as a whole: its operations are seen nowhere else
                 self._events(name, module, args, kwargs, output, add)
+                return
+            if not whole or self._inside or self._running.weights:
                 return
             first = output[0] if isinstance(output, tuple | list) else output
             if not isinstance(first, Tensor):
@@ -134,38 +156,42 @@ class Layers:
                 "by saltation.simulate, and count the run: count_run(run, parts=backend.parts(network))"
             )
         grid = backend.dt if isinstance(backend, Grid) else None
-        net, spikes, duration = events_of(module, args, kwargs, output)
+        step = self._step if grid is None else grid
+        call = events_of(name, module, args, kwargs, output)
         found = count_spikes(
-            net.populations,
-            net.projections,
-            {key: own.to_numpy() for key, own in spikes.items()},
-            duration,
+            call.network.populations,
+            call.network.projections,
+            call.spikes,
+            call.duration,
+            drive=call.drive,
             grid=grid,
-            step=self._step if grid is None else grid,
+            step=step,
         )
         for layer in found.layers:
-            full = f"{name}: {layer.name}"
-            add(LayerCount(full, layer.kind, 0, layer.effective_acs, layer.dense, layer.event_dense))
+            add(dataclasses.replace(layer, name=f"{name}: {layer.name}"))
         self.neuron_updates = (self.neuron_updates or 0) + (found.neuron_updates or 0)
-        if found.activity.layers:
+        self.rules |= dict.fromkeys(found.rules)
+        self.windows[call.duration, step] = None
+        if found.activity.layers and not self._inside:
             self.seen[name] = None
             defined = self.outputs is not None and found.activity.outputs is not None
             self.outputs = self.outputs + found.activity.outputs if defined else None  # type: ignore[operator]
             self.zeros = self.zeros + found.activity.zeros if defined else None  # type: ignore[operator]
 
 
-def events_of(
-    module: NetworkModule, args: Any, kwargs: Any, output: Any
-) -> tuple[plain.Network, dict[str, Spikes], float]:
-    """Network, spikes of its populations, and duration, of a call of a module of ours."""
-    net = module.network()
-    sizes = {name: population.size for name, population in net.populations.items()}
-    if isinstance(output, Output):
-        return net, dict(output.spikes), float(args[1] if len(args) > 1 else kwargs["duration"])
-    spikes = {"in": as_spikes(args[0] if args else kwargs["spikes"], sizes["in"])}
-    if isinstance(output, Spikes):
-        spikes["out"] = output
-    return net, spikes, float(module.duration)  # type: ignore[arg-type]
+def _no_samples_first(name: str, module: nn.Module, args: Any) -> str | None:
+    """Why the first axis of what a layer gets is not that of samples."""
+    first = args[0] if args else None
+    if not isinstance(first, Tensor):
+        return None
+    if isinstance(module, nn.RNNBase):
+        if first.ndim == 2:
+            return f"{name} gets a sequence without an axis for samples"
+        return None if module.batch_first else f"{name} has time on its first axis, without batch_first=True"
+    if isinstance(module, nn.RNNCellBase) and first.ndim == 1:
+        return f"{name} gets a vector without an axis for samples"
+    axes = next((n for kinds, n in _AXES.items() if isinstance(module, kinds)), None)
+    return f"{name} gets a sample without an axis for samples" if axes is not None and first.ndim == axes + 1 else None
 
 
 def _membrane_before(module: nn.Module, args: Any, kwargs: Any) -> Tensor | None:

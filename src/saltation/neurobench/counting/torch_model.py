@@ -12,13 +12,26 @@ from saltation.model.checks import integer
 from saltation.neurobench.counting.record import Activity, LayerCount
 from saltation.neurobench.counting.torch_layers import Layers
 from saltation.neurobench.counting.torch_products import Products
+from saltation.neurobench.counting.torch_samples import check_batches, samples_of
 from saltation.neurobench.counting.torch_static import count_static
-from saltation.neurobench.counting.torch_watch import Watch
+from saltation.neurobench.counting.torch_watch import Inside, Watch
 from saltation.neurobench.report import Complexity, check_samples, declared_rate
 from saltation.neurobench.rules import rules_of
 
-_RULES = ("per-sample", "synapse", "analog", "dense", "cell", "bias", "activation", "membrane", "footprint", "rate")
-_OF_EVENTS = ("events", "reference-step", "event-dense", "window", "updates", "event-footprint")
+_RULES = (
+    "per-sample",
+    "synapse",
+    "analog",
+    "dense",
+    "cell",
+    "bias",
+    "activation",
+    "membrane",
+    "at-rest",
+    "unseen",
+    "footprint",
+    "rate",
+)
 
 
 def count_torch(
@@ -40,18 +53,22 @@ def count_torch(
 
     Every linear map, convolution and recurrent cell counts, as a module and as a function, with the weights that it
     really gets; layers of `saltation.torch` count by their events.  A product of another kind is an error and not a
-    zero.
+    zero.  Not seen are elementwise products and their sums, what is computed outside of PyTorch, as by NumPy or by
+    `saltation.simulate`, and what runs in other threads.
 
     Parameters
     ----------
     model : torch.nn.Module
         What is counted; it is run in evaluation mode and without gradients.
     inputs : iterable
-        Batches: tensors, or whatever ``forward`` takes; of a pair of inputs and targets take the first beforehand.
+        Batches: tensors, or whatever ``forward`` takes; of a pair of inputs and targets take the first beforehand.  A
+        single batch is a list of one.
     forward : callable, optional
         Runs the model on a batch; by default ``model``. `over_time` goes through the steps of a snnTorch model.
     samples : callable, optional
-        Number of samples in a batch; by default the length of its first axis.
+        Number of samples in a batch; by default the length of the first axis of a tensor, or of the tensors of a list
+        or tuple, and the batch of `saltation.torch.Spikes` and of a packed sequence.  It must be given for whatever
+        else, and where a recurrent layer has time on its first axis.
     step : float, optional
         Reference step in seconds for layers of events, as in `count_run`.
     activations : sequence of type
@@ -69,7 +86,8 @@ def count_torch(
     Raises
     ------
     ParameterError
-        If there are no inputs, nothing was counted, or a product cannot be counted.
+        If there are no inputs, nothing was counted, a product cannot be counted, a sample of a layer of events failed,
+        or it is not clear how many samples a batch holds.
 
     References
     ----------
@@ -88,8 +106,8 @@ def count_torch(
     if not isinstance(model, nn.Module):
         raise ParameterError(f"count_torch.model must be a torch.nn.Module; got {type(model).__name__}")
     for name, module in model.named_modules():
-        # what a compiler has fused shows nothing of its products
-        if type(module).__name__ == "OptimizedModule":
+        # what a compiler has fused shows nothing of its products, and what it scripted takes no hooks
+        if type(module).__name__ == "OptimizedModule" or isinstance(module, torch.jit.ScriptModule):
             raise ParameterError(
                 f"count_torch.model must be plain modules; got a compiled one, {name or 'the model itself'!r}; count "
                 "the module that was compiled"
@@ -97,9 +115,14 @@ def count_torch(
     counter = Counter(model, step, activations, uncounted)
     total = 0
     with counter.hooked():
-        for batch in inputs:
-            total += _samples_of(batch) if samples is None else integer("count_torch", "samples", samples(batch))
+        for batch in check_batches(inputs):
+            total += samples_of(batch) if samples is None else integer("count_torch", "samples", samples(batch))
             counter.call(model if forward is None else forward, batch)
+    if samples is None and counter.layers.unclear is not None:
+        raise ParameterError(
+            f"count_torch.inputs: the first axis of a batch may not be its samples: {counter.layers.unclear}; pass "
+            "samples=, such as samples=lambda x: x.shape[1]"
+        )
     return counter.result(total, declared_rate("count_torch", execution_rate))
 
 
@@ -111,9 +134,11 @@ class Counter:
         self, model: nn.Module, step: float | None, activations: Sequence[type[nn.Module]], uncounted: Sequence[str]
     ) -> None:
         self.static = count_static(model)
-        self.layers = Layers(model, step, activations)
+        inside = Inside()
+        self.layers = Layers(model, step, activations, inside)
         self.counts: dict[str, LayerCount] = {}
-        self._watch = Watch([*model.parameters(), *model.buffers()], self._product, self.layers.activated, uncounted)
+        weights = list(model.parameters()), list(model.buffers())
+        self._watch = Watch(*weights, self._product, self.layers.activated, uncounted, inside)
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -142,7 +167,11 @@ class Counter:
                 f"nobody meant; it has {layers.modules} modules, but called no linear map, convolution or recurrent "
                 "cell; is the network run by `forward`?"
             )
-        rules = [*_RULES, *(_OF_EVENTS if layers.neuron_updates is not None else ()), "learning"]
+        last = rules_of("learning")
+        rules = [rule for rule in (*rules_of(*_RULES), *layers.rules) if rule not in last]
+        extra: dict[str, Any] = {"torch": torch.__version__, "uncounted": dict(self._watch.passed)}
+        if layers.windows:
+            extra["windows"] = [{"duration": d, "reference_step": step} for d, step in layers.windows]
         seen = tuple(layers.seen)
         return Complexity(
             "torch",
@@ -153,8 +182,8 @@ class Counter:
             layers.membrane_updates,
             layers.neuron_updates,
             execution_rate,
-            {"torch": torch.__version__, "uncounted": dict(self._watch.passed)},
-            rules_of(*rules),
+            extra,
+            (*dict.fromkeys(rules), *last),
         )
 
     def _add(self, layer: LayerCount) -> None:
@@ -194,13 +223,3 @@ def over_time(model: nn.Module, reset: Callable[[], Any]) -> Callable[[Tensor], 
         return torch.stack([out[0] if isinstance(out, tuple) else out for out in outputs], dim=1)
 
     return forward
-
-
-def _samples_of(batch: Any) -> int:
-    first = batch[0] if isinstance(batch, list | tuple) and batch else batch
-    try:
-        return len(first)
-    except TypeError:
-        raise ParameterError(
-            f"count_torch.inputs: cannot tell how many samples {type(batch).__name__} holds; pass samples="
-        ) from None

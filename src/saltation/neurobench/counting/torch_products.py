@@ -5,6 +5,7 @@ operations are MACs, those of any other vector ACs.  What else is in the batch d
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
@@ -45,7 +46,9 @@ def of_rows(rows: Tensor, nonzero: Ints, every: Ints) -> Products:
     """Operations of input vectors ``[row, entry ..]`` whose entries have given fan-outs ``[entry ..]``."""
     flat = rows.detach().reshape(rows.shape[0], -1) if rows.numel() else rows.new_zeros((rows.shape[0], nonzero.size))
     there = flat != 0
-    analog = (there & (flat.abs() != 1)).any(dim=1)
+    # complex numbers of size 1 are no spikes; whole numbers without a sign cannot be compared with -1
+    one = (flat == 1) | (flat == -1) if flat.is_complex() else flat.abs() == 1
+    analog = (there & ~one).any(dim=1)
     counts = [there[which].sum(dim=0, dtype=torch.int64).cpu().numpy() for which in (analog, ~analog)]
     macs, acs = (int(count @ nonzero.reshape(-1)) for count in counts)
     return Products(macs, acs, int(rows.shape[0]) * int(every.sum()))
@@ -64,7 +67,8 @@ def linear(x: Tensor, weight: Tensor) -> Products:
     if x.layout != torch.strided or weight.layout != torch.strided:
         x, weight = x.to_dense(), weight.to_dense()
     nonzero = (weight.detach() != 0).sum(dim=0, dtype=torch.int64).cpu().numpy()
-    return of_rows(x.reshape(-1, weight.shape[1]), nonzero, np.full_like(nonzero, weight.shape[0]))
+    rows = math.prod(x.shape[:-1])
+    return of_rows(x.reshape(rows, weight.shape[1]), nonzero, np.full_like(nonzero, weight.shape[0]))
 
 
 @final

@@ -38,8 +38,24 @@ def weights_of(module: nn.Module) -> list[Tensor]:
     return []
 
 
-def footprint_of(model: nn.Module) -> dict[str, int]:
-    """Bytes of parameters, of buffers, and of all that layers of events need.
+def events_at_rest(model: nn.Module) -> list[Static]:
+    """Each layer of ours; an array that is a parameter of several of them, in the first alone."""
+    owned = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
+    seen: set[int] = set()
+    found: list[Static] = []
+    for module in model.modules():
+        if not isinstance(module, NetworkModule):
+            continue
+        net = module.network()
+        slots = zip(module._specification.slots, module._tensors(), strict=True)
+        ids = {(slot.kind, slot.target): id(tensor) for slot, tensor in slots if id(tensor) in owned}
+        found.append(static_of(net.populations, net.projections, tied={key for key, i in ids.items() if i in seen}))
+        seen |= set(ids.values())
+    return found
+
+
+def footprint_of(model: nn.Module, of_events: int) -> dict[str, int]:
+    """Bytes of parameters, of buffers, and of all that layers of events need, which are given.
 
     Membranes that snnTorch keeps of the last batch are left out, so that the result does not depend on what ran.
     """
@@ -52,11 +68,10 @@ def footprint_of(model: nn.Module) -> dict[str, int]:
         for name, buffer in module.named_buffers(recurse=False)
         if name in _STATES
     }
-    networks = [module.network() for module in ours]
     return {
         "parameters": sum(p.numel() * p.element_size() for p in model.parameters() if id(p) not in out),
         "buffers": sum(b.numel() * b.element_size() for b in model.buffers() if id(b) not in out),
-        "layers of events": sum(static_of(net.populations, net.projections).footprint for net in networks),
+        "layers of events": of_events,
     }
 
 
@@ -94,26 +109,30 @@ def count_static(model: nn.Module) -> Static:
             raise ParameterError(
                 f"count_static.model: {name!r} of a lazy module has no size yet; run the model once, on any sample"
             )
-    weights = zeros = 0
     with torch.no_grad():
+        ours = events_at_rest(model)
+        weights = sum(own.weights for own in ours)
+        zeros = sum(own.zero_weights for own in ours)
         for tensor in _once(model):
             weights += tensor.numel()
             zeros += int((tensor == 0).sum())
-        for module in model.modules():
-            if isinstance(module, NetworkModule):
-                net = module.network()
-                own = static_of(net.populations, net.projections)
-                weights, zeros = weights + own.weights, zeros + own.zero_weights
-    bytes_of = footprint_of(model)
+    bytes_of = footprint_of(model, sum(own.footprint for own in ours))
     parameters = sum(p.numel() for p in model.parameters())
     return Static(sum(bytes_of.values()), parameters, weights, zeros, bytes_of)
 
 
 def _once(model: nn.Module) -> Iterator[Tensor]:
-    """Weights of all connection layers; those that layers share, once."""
+    """Weights of all connection layers; a parameter or a buffer that layers share, once.
+
+    What a layer computes, as behind a parametrisation, is its own; a view of another's memory is one too.
+    """
+    owned = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
     seen: set[int] = set()
     for module in model.modules():
         for tensor in weights_of(module):
-            if tensor.data_ptr() not in seen or not tensor.numel():
-                seen.add(tensor.data_ptr())
-                yield tensor
+            # the model holds what is owned, so that nothing else can have its id
+            if id(tensor) in seen:
+                continue
+            if id(tensor) in owned:
+                seen.add(id(tensor))
+            yield tensor

@@ -63,7 +63,9 @@ class Boxes:
             must = "x0, y0, x1, y1 with x1 > x0 and y1 > y0"
             got = f"{boxes[bad].tolist()} at {bad}"
             raise ParameterError(explain("Boxes.corners", must, got, "boxes of corner and size need corner + size"))
-        names = np.asarray(labels) if len(boxes) else np.empty(0, np.int64)
+        names = np.asarray(labels)
+        if not names.size:
+            names = names.astype(np.int64)  # an empty list has no type of its own
         whole = integer_array("Boxes", "labels", names, shapes=((len(boxes),),), minimum=0)
         rank = None if scores is None else float_array("Boxes", "scores", scores, shapes=((len(boxes),),))
         for name, value in (("corners", freeze(boxes)), ("labels", whole), ("scores", rank)):
@@ -83,8 +85,9 @@ def mean_average_precision(
         mAP = mean over classes and thresholds of  mean over recalls r = 0, .01 .. 1 of  max precision at recall >= r
 
     In an image, boxes of a class are taken from the highest score down; each finds the box with which its overlap
-    (intersection over union) is largest, among those that are not found yet, if it is at least the threshold.  Classes
-    without a box to be found are left out.  Which boxes a task ignores is not decided here: leave them out before.
+    (intersection over union) is largest, among those that are not found yet, if it is at least the threshold; of equal
+    overlaps it finds the last.  Classes without a box to be found are left out.  Which boxes a task ignores is not
+    decided here: leave them out before.
 
     Parameters
     ----------
@@ -96,7 +99,7 @@ def mean_average_precision(
     Raises
     ------
     ParameterError
-        If the numbers of images differ, scores are missing, or there is nothing to be found.
+        If the numbers of images differ, scores are missing, there is no threshold, or nothing to be found.
 
     References
     ----------
@@ -117,6 +120,8 @@ def mean_average_precision(
     if any(boxes.scores is None for boxes in found):
         raise ParameterError(f"{owner}.found must have scores, by which boxes are ranked; got none in an image")
     limits = float_array(owner, "thresholds", thresholds, shapes=((None,),), minimum=0.0, maximum=1.0, strict=True)
+    if not limits.size:
+        raise ParameterError(f"{owner}.thresholds must hold an overlap or more; got none")
     labels = np.unique(np.concatenate([np.zeros(0, np.int64), *(boxes.labels for boxes in wanted)]))
     if not labels.size:
         raise ParameterError(f"{owner}.wanted must hold a box or more; got none in {len(wanted)} images")
@@ -159,7 +164,8 @@ def _match(overlap: Floats, limits: Floats) -> npt.NDArray[np.bool_]:
         for i, row in enumerate(overlap):
             if not free.any():
                 break
-            best = int(np.where(free, row, -1.0).argmax())
+            # of equal overlaps the last, as COCO has it
+            best = free.size - 1 - int(np.where(free, row, -1.0)[::-1].argmax())
             if row[best] >= limit:
                 hit[k, i], free[best] = True, False
     return hit

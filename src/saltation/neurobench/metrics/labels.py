@@ -1,10 +1,12 @@
 """Accuracy."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from saltation.errors import ParameterError
-from saltation.model.checks import to_array
+from saltation.neurobench.metrics.given import given_array
 
 __all__ = ["accuracy"]
 
@@ -24,7 +26,8 @@ def accuracy(predictions: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     Raises
     ------
     ParameterError
-        If shapes differ, there are no samples, or values are no integers.
+        If shapes differ, there are no samples, values are no integers, or both hold rows of a single 1 and else 0, of
+        which every entry would count.
 
     References
     ----------
@@ -36,7 +39,7 @@ def accuracy(predictions: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     >>> accuracy([0, 2, 1, 1], [0, 2, 1, 0])
     0.75
     """
-    found, wanted = to_array("accuracy.predictions", predictions), to_array("accuracy.labels", labels)
+    found, wanted = given_array("accuracy.predictions", predictions), given_array("accuracy.labels", labels)
     if found.shape != wanted.shape or not found.size:
         raise ParameterError(
             "accuracy.predictions must be of the shape of labels, with one sample or more; got "
@@ -45,4 +48,19 @@ def accuracy(predictions: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     for name, values in (("predictions", found), ("labels", wanted)):
         if values.dtype.kind not in "iub":
             raise ParameterError(f"accuracy.{name} must be integers, a class each; got dtype {values.dtype}")
+    if _one_hot(found) and _one_hot(wanted):
+        raise ParameterError(
+            f"accuracy.predictions must be a class each; got rows of a single 1 and else 0, of shape {found.shape}; "
+            "take argmax over the classes, or ravel() labels of several steps"
+        )
     return int(np.count_nonzero(found == wanted)) / found.size
+
+
+def _one_hot(values: npt.NDArray[Any]) -> bool:
+    """Whether the last axis looks like one of classes."""
+    return (
+        values.ndim > 1
+        and values.shape[-1] > 1
+        and bool((values.astype(bool) == values).all(axis=None))
+        and bool((values.sum(axis=-1) == 1).all())
+    )

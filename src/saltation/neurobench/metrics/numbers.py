@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.errors import ParameterError
-from saltation.model.checks import at_first, explain, to_array
+from saltation.model.checks import at_first, explain
+from saltation.neurobench.metrics.given import given_array
 
 __all__ = ["mse", "r2", "smape"]
 
@@ -81,14 +82,17 @@ def r2(predictions: npt.ArrayLike, targets: npt.ArrayLike) -> float:
         found, wanted = found[:, None], wanted[:, None]
     if wanted.ndim != 2:
         raise ParameterError(explain("r2.targets", "[N] or [N, output]", f"shape {wanted.shape}"))
-    total = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
     constant = np.ptp(wanted, axis=0) == 0.0
     if constant.any():
         raise ParameterError(
             f"r2.targets must vary; got output {int(constant.argmax())} with one value in all samples, of which no "
             "variance can be explained; take more samples, or leave the output out"
         )
-    left = ((wanted - found) ** 2).sum(axis=0)
+    around = wanted - wanted.mean(axis=0)
+    # in units of a power of two, which rounds nothing: squares of what is small or large are no numbers
+    unit = -np.frexp(np.abs(around).max(axis=0))[1]
+    total = (np.ldexp(around, unit) ** 2).sum(axis=0)
+    left = (np.ldexp(wanted - found, unit) ** 2).sum(axis=0)
     return float(np.mean(1.0 - left / total))
 
 
@@ -125,6 +129,9 @@ def smape(predictions: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     found, wanted = _pair("smape", predictions, targets)
     if not np.isfinite(found).all():
         return 200.0
+    # halves have the same ratio, and the sum of two large ones is a number
+    half = np.where(np.maximum(np.abs(found), np.abs(wanted)) > 2.0**1022, 0.5, 1.0)
+    found, wanted = half * found, half * wanted
     size = np.abs(found) + np.abs(wanted)
     error = np.divide(np.abs(found - wanted), size, out=np.zeros_like(size), where=size > 0.0)
     return float(200.0 * np.mean(error))
@@ -142,7 +149,7 @@ def _pair(owner: str, predictions: npt.ArrayLike, targets: npt.ArrayLike) -> tup
 
 
 def _real(owner: str, name: str, value: Any) -> Floats:
-    given = to_array(f"{owner}.{name}", value)
+    given = given_array(f"{owner}.{name}", value)
     if given.dtype.kind not in "iuf":
         raise ParameterError(explain(f"{owner}.{name}", "real numbers", f"dtype {given.dtype}"))
     return given.astype(np.float64)

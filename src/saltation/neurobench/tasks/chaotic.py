@@ -94,6 +94,27 @@ def windows(values: npt.ArrayLike, runs: int = RUNS) -> list[Window]:
     return [window(values, run) for run in range(integer("windows", "runs", runs, minimum=1))]
 
 
+def known_points(owner: str, known: npt.ArrayLike) -> Floats:
+    """Points to learn from, checked.
+
+    Raises
+    ------
+    ParameterError
+        If they are no series of finite numbers.
+
+    Examples
+    --------
+    >>> from saltation.neurobench.tasks.chaotic import known_points
+    >>> known_points("Constant", [1, 2])
+    array([1., 2.])
+    """
+    points = np.asarray(known, np.float64)
+    if points.ndim != 1 or points.size < 2 or not np.isfinite(points).all():
+        bad = f"shape {points.shape}" if points.ndim != 1 or points.size < 2 else "NaN or infinity"
+        raise ParameterError(f"{owner}.fit.known must be a series of two finite points or more; got {bad}")
+    return points
+
+
 class Predictor(abc.ABC):
     """What learns a series, and then goes on by itself."""
 

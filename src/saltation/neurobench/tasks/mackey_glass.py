@@ -139,6 +139,10 @@ def mackey_glass(
     points = integer("mackey_glass", "points", points, minimum=1)
     settle = number("mackey_glass", "settle", settle, minimum=0.0)
     given = np.asarray(series.past if past is None else past, np.float64)
+    if given.ndim > 1 or not given.size:
+        raise ParameterError(
+            f"mackey_glass.past must be a number, or one for each series; got an array of shape {given.shape}"
+        )
     first = series.tau + settle * series.lyapunov_time
     times = first + np.arange(points) * series.interval
     found = solution(series, given, float(times[-1]) + series.interval)(times).T

@@ -10,7 +10,7 @@ from saltation.model.checks import integer, number
 from saltation.neurobench.counting.record import Activity, LayerCount, Static
 from saltation.neurobench.report import Complexity
 from saltation.neurobench.rules import rules_of
-from saltation.neurobench.tasks.chaotic import Predictor
+from saltation.neurobench.tasks.chaotic import Predictor, known_points
 
 __all__ = ["Constant", "Linear", "lagged"]
 
@@ -33,7 +33,7 @@ class Constant(Predictor):
 
     def fit(self, known: Floats) -> None:
         """Take the mean."""
-        self._mean = float(np.mean(known[1:]))
+        self._mean = float(np.mean(known_points("Constant", known)[1:]))
 
     def predict(self, steps: int) -> Floats:
         """The mean, each time."""
@@ -74,15 +74,23 @@ class Linear(Predictor):
     def __init__(self, lags: int = 50, ridge: float = 1e-8) -> None:
         self.lags = integer("Linear", "lags", lags, minimum=1)
         self.ridge = number("Linear", "ridge", ridge, minimum=0.0)
+        self._weights = np.empty(0)
+        self._counted: LayerCount | None = None
+        self._steps = 0
 
     def fit(self, known: Floats) -> None:
         """Solve for the map."""
+        self._weights, self._counted = np.empty(0), None
+        known = known_points("Linear", known)
         inputs, targets = lagged(known, range(self.lags))
         self._weights = ridge_regression(with_constant(inputs), targets, self.ridge)
         self._last = known[-self.lags :][::-1].copy()
 
     def predict(self, steps: int) -> Floats:
         """Step by step."""
+        steps = integer("Linear.predict", "steps", steps, minimum=1)
+        if not self._weights.size:
+            raise ParameterError("Linear.predict: nothing was learned yet; call fit first")
         seen = self._last.copy()
         found, macs = np.empty(steps), 0
         for k in range(steps):
@@ -96,6 +104,8 @@ class Linear(Predictor):
 
     def costs(self) -> Complexity:
         """A multiplication for each lag; the constant is a bias."""
+        if self._counted is None:
+            raise ParameterError("Linear.costs: nothing was predicted yet; call fit and predict first")
         weights = self._weights[1:]
         size = {"parameters": self._weights.nbytes, "buffers": self._last.nbytes}
         zeros = int((weights == 0.0).sum())

@@ -25,7 +25,7 @@ from saltation.model import Network
 from saltation.model.checks import integer
 from saltation.neurobench.counting.runs import count_run
 from saltation.neurobench.report import Complexity
-from saltation.neurobench.tasks.chaotic import Predictor
+from saltation.neurobench.tasks.chaotic import Predictor, known_points
 from saltation.neurobench.tasks.closed_loop import closed_loop_error, free_run, run_points
 from saltation.neurobench.tasks.simple import lagged, ridge_regression
 from saltation.neurobench.tasks.spiking_network import (
@@ -91,6 +91,8 @@ class Spiking(Predictor):
     def fit(self, known: Floats) -> None:
         """Train on all samples at once, and take the network that does best by itself over the known points."""
         settings = self.settings
+        self.network, self._inputs = None, np.empty((0, len(settings.lags)))
+        known = known_points("Spiking", known)
         trained = [self._trained(known, which) for which in range(settings.networks)]
         errors = [0.0]
         if len(trained) > 1:

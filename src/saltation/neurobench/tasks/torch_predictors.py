@@ -12,7 +12,7 @@ from saltation.errors import ParameterError
 from saltation.model.checks import integer, number
 from saltation.neurobench.counting.torch_model import count_torch
 from saltation.neurobench.report import Complexity
-from saltation.neurobench.tasks.chaotic import Predictor
+from saltation.neurobench.tasks.chaotic import Predictor, known_points
 
 __all__ = ["LSTM", "EchoState"]
 
@@ -90,12 +90,16 @@ class EchoState(Predictor):
                 "scaled to a radius; take more units, or a higher probability"
             )
         self._module = _Reservoir(into, radius * around / first, leakage)
+        self._start: Any = None
+        self._steps = 0
 
     def fit(self, known: Floats) -> None:
         """Run through the known points, and solve for the readout."""
+        self._start, self._steps = None, 0
+        known = known_points("EchoState", known)
         if len(known) <= WARM_UP + 1:
             raise ParameterError(f"EchoState.fit.known must hold more than {WARM_UP + 1} points; got {len(known)}")
-        inputs = torch.from_numpy(np.array(known, np.float64))
+        inputs = torch.from_numpy(known.copy())
         with torch.no_grad():
             state = torch.zeros((1, self._module.recurrent.in_features), dtype=torch.float64)
             rows = []
@@ -110,13 +114,16 @@ class EchoState(Predictor):
 
     def predict(self, steps: int) -> Floats:
         """Step by step."""
-        self._steps = integer("EchoState.predict", "steps", steps, minimum=1)
+        steps = integer("EchoState.predict", "steps", steps, minimum=1)
+        if self._start is None:
+            raise ParameterError("EchoState.predict: nothing was learned yet; call fit first")
+        self._steps = steps
         with torch.no_grad():
-            return self._module(self._start, self._steps).numpy()
+            return self._module(self._start, steps).numpy()
 
     def costs(self) -> Complexity:
         """Counted while it predicts once more; its state is no part of the footprint, as in the published row."""
-        return _counted(self._module, self._start, self._steps)
+        return _counted("EchoState", self._module, self._start, self._steps)
 
 
 @final
@@ -173,10 +180,13 @@ class LSTM(Predictor):
             torch.manual_seed(integer("LSTM", "seed", seed))
             units, window = (integer("LSTM", n, v, minimum=1) for n, v in (("units", units), ("window", window)))
             self._module = _Recurrent(units, window)
+        self._start: Any = None
+        self._steps = 0
 
     def fit(self, known: Floats) -> None:
         """Train on the whole sequence, and run through it once more for the state."""
-        points = torch.from_numpy(np.array(known, np.float64))
+        self._start, self._steps = None, 0
+        points = torch.from_numpy(known_points("LSTM", known).copy())
         module = self._module
         width = module.points.shape[1]
         padded = torch.cat([torch.zeros(width - 1, dtype=torch.float64), points[:-1]])
@@ -194,16 +204,21 @@ class LSTM(Predictor):
 
     def predict(self, steps: int) -> Floats:
         """Step by step."""
-        self._steps = integer("LSTM.predict", "steps", steps, minimum=1)
+        steps = integer("LSTM.predict", "steps", steps, minimum=1)
+        if self._start is None:
+            raise ParameterError("LSTM.predict: nothing was learned yet; call fit first")
+        self._steps = steps
         with torch.no_grad():
-            return self._module(self._start, self._steps).numpy()
+            return self._module(self._start, steps).numpy()
 
     def costs(self) -> Complexity:
         """Counted while it predicts once more."""
-        return _counted(self._module, self._start, self._steps)
+        return _counted("LSTM", self._module, self._start, self._steps)
 
 
-def _counted(module: "_Continuing", start: Any, steps: int) -> Complexity:
+def _counted(owner: str, module: "_Continuing", start: Any, steps: int) -> Complexity:
+    if not steps:
+        raise ParameterError(f"{owner}.costs: nothing was predicted yet; call fit and predict first")
     return count_torch(module, [start], forward=lambda first: module(first, steps), samples=lambda _: steps)
 
 
