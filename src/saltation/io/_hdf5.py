@@ -21,6 +21,7 @@ from saltation.io._common import parsing
 RATIO: Final = 1100
 """HDF5's compression makes about 1000 bytes of one at most."""
 
+_SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 _HEAP: Final = struct.Struct("<4sB3xQ")  # signature, version, size
 _OBJECT: Final = struct.Struct("<HH4xQ")  # index, references, size
 _LOCAL: Final = struct.Struct("<4sB3xQQQ")  # signature, version, size, where free space begins, address of the data
@@ -49,14 +50,31 @@ def check_heaps(place: Path) -> None:
     if place.stat().st_size == 0:
         raise FileFormatError(f"{place} is empty.")
     with place.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        base = _base(data)
         for at in _found(data, b"GCOL", _HEAP.size):
             _, version, size = _HEAP.unpack_from(data, at)
             if version == 1 and not _filled(data, at + _HEAP.size, min(at + size, len(data))):
                 raise FileFormatError(f"{place} is damaged: its heap at byte {at} does not hold what it claims.")
         for at in _found(data, b"HEAP", _LOCAL.size):
             _, version, size, free, address = _LOCAL.unpack_from(data, at)
-            if version == 0 and not _ends(data, address, min(size, len(data) - address), free):
+            start = base + address
+            if version == 0 and not _ends(data, start, min(size, len(data) - start), free):
                 raise FileFormatError(f"{place} is damaged: the free space of its heap at byte {at} does not end.")
+
+
+def _base(data: mmap.mmap) -> int:
+    """Where HDF5 begins, which addresses count from: MATLAB writes 512 bytes of its own before it.
+
+    References
+    ----------
+    HDF5 File Format Specification, section II.A: at byte 0, 512, or a doubling of that.
+    """
+    at = 0
+    while at < len(data):
+        if data[at : at + len(_SIGNATURE)] == _SIGNATURE:
+            return at
+        at = 2 * at or 512
+    return 0
 
 
 def _found(data: mmap.mmap, signature: bytes, room: int) -> Iterator[int]:

@@ -1,4 +1,7 @@
-"""Tasks of NeuroBench's algorithm track that need no download: chaotic function prediction.
+"""Tasks of NeuroBench: what is learned, what is asked, and how it is scored.
+
+Chaotic function prediction needs no data. The others are protocols on data of `saltation.data`: few-shot
+class-incremental learning, primate reaching, detection of objects, and the rules of acoustic scenes.
 
 What needs PyTorch, the baselines `EchoState` and `LSTM`, is loaded when it is first asked for.
 """
@@ -7,8 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from saltation.errors import MissingDependencyError
+from saltation.neurobench.tasks.acoustic_scenes import SCENE_RULES, SceneResult, scene_result
 from saltation.neurobench.tasks.chaotic import Predictor, Window, window, windows
+from saltation.neurobench.tasks.driving import LabelledFrame, driving_score, labelled_frames
+from saltation.neurobench.tasks.incremental import (
+    FewShotResult,
+    Learner,
+    Session,
+    digit_groups,
+    few_shot,
+    few_shot_sessions,
+)
 from saltation.neurobench.tasks.mackey_glass import SERIES, MackeyGlass, mackey_glass, pasts
+from saltation.neurobench.tasks.prototypes import Prototypes
+from saltation.neurobench.tasks.reaching import ReachingResult, ReachingTask, reaching_task
 from saltation.neurobench.tasks.simple import Constant, Linear
 from saltation.neurobench.tasks.spiking import Spiking
 from saltation.neurobench.tasks.spiking_network import SpikingSettings
@@ -20,17 +35,33 @@ _NEEDS_TORCH = ("LSTM", "EchoState")
 
 __all__ = [
     "LSTM",
+    "SCENE_RULES",
     "SERIES",
     "Constant",
     "EchoState",
+    "FewShotResult",
+    "LabelledFrame",
+    "Learner",
     "Linear",
     "MackeyGlass",
     "Predictor",
+    "Prototypes",
+    "ReachingResult",
+    "ReachingTask",
+    "SceneResult",
+    "Session",
     "Spiking",
     "SpikingSettings",
     "Window",
+    "digit_groups",
+    "driving_score",
+    "few_shot",
+    "few_shot_sessions",
+    "labelled_frames",
     "mackey_glass",
     "pasts",
+    "reaching_task",
+    "scene_result",
     "window",
     "windows",
 ]
