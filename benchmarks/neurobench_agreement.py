@@ -5,8 +5,9 @@
 
 Networks of PyTorch and snnTorch of different kinds, on which the package must be right, and the traps, where it is not
 (`neurobench_cases.py`): for each, MACs, ACs and Dense of the package, of ours, and of loops over every product; who is
-right; and why.  Without data, in a minute.  It ends with an error if ours differs from the loops anywhere, or the
-package is not as expected.
+right; and why.  Of the networks that are no traps also footprint, connection sparsity, activation sparsity and membrane
+updates (`neurobench_columns.py`).  Without data, in a minute.  It ends with an error if ours differs from the loops
+anywhere, or the package is not as expected.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import io
 import json
 import sys
 import warnings
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import numpy as np
 
 warnings.simplefilter("ignore")  # of the packages that are compared
 
+import neurobench_columns as columns  # noqa: E402
 import snntorch  # noqa: E402
 import torch  # noqa: E402
 from neurobench.benchmarks import Benchmark  # noqa: E402
@@ -36,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from neurobench_cases import Case, agreeing, traps  # noqa: E402
 
 from reference import operations as slow  # noqa: E402
-from saltation.neurobench import count_torch, over_time  # noqa: E402
+from saltation.neurobench import Complexity, count_torch, over_time  # noqa: E402
 
 NAMES = ("Effective_MACs", "Effective_ACs", "Dense")
 RESULTS = Path(__file__).parent / "results" / "neurobench_agreement.json"
@@ -58,9 +61,12 @@ def package(case: Case) -> dict[str, float] | str:
     return f"{found} ({errors[0]})"
 
 
-def ours(case: Case) -> dict[str, float]:
+def counted(case: Case) -> Complexity:
     forward = over_time(case.net, reset=lambda: snntorch.utils.reset(case.net)) if case.steps else None
-    costs = count_torch(case.net, case.x.split(case.batch), forward=forward)
+    return count_torch(case.net, case.x.split(case.batch), forward=forward)
+
+
+def ours(costs: Complexity) -> dict[str, float]:
     return {"Effective_MACs": costs.effective_macs, "Effective_ACs": costs.effective_acs, "Dense": costs.dense}
 
 
@@ -123,8 +129,9 @@ def count_layer(tally: "slow.Tally", layer: nn.Module, args: tuple[Any, ...]) ->
 
 
 # ------------------------------------------------------------------------------------------------------- report
-def compare(case: Case) -> dict[str, Any]:
-    want, own, theirs = loops(case), ours(case), package(case)
+def compare(case: Case, fresh: tuple[Case, Case] | None) -> dict[str, Any]:
+    others = {} if fresh is None else columns.compare(case, counted(case), fresh)
+    want, own, theirs = loops(case), ours(counted(case)), package(case)
     return {
         "name": case.name,
         "trap": case.trap,
@@ -133,6 +140,7 @@ def compare(case: Case) -> dict[str, Any]:
         "neurobench": theirs,
         "saltation_right": close(own, want),
         "neurobench_right": isinstance(theirs, dict) and close(theirs, want),
+        "columns": others,
     }
 
 
@@ -140,13 +148,20 @@ def close(a: dict[str, float], b: dict[str, float]) -> bool:
     return all(abs(a[name] - b[name]) <= 1e-9 * max(1.0, abs(b[name])) for name in NAMES)
 
 
+def built(make: Callable[[], list[Case]]) -> list[Case]:
+    """Cases with the same weights and inputs each time."""
+    torch.manual_seed(0)
+    return make()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
-    torch.manual_seed(0)
     torch.set_num_threads(1)
-    cases = [compare(case) for case in (*agreeing(), *traps())]
+    first, second = built(agreeing), built(agreeing)
+    given = built(lambda: [*agreeing(), *traps()])
+    cases = [compare(case, (first[i], second[i]) if i < len(first) else None) for i, case in enumerate(given)]
     packages = ("neurobench", "snntorch", "torch", "numpy")
     record = {"versions": {name: version(name) for name in packages}, "cases": cases}
     args.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -156,6 +171,9 @@ def main() -> int:
         print(f"{case['name']:<42} ours {who['saltation']}, package {who['neurobench']}  {case['trap']}")
         for name in ("loops", "saltation", "neurobench"):
             print(f"    {name:<12}{case[name]}")
+        for name, each in case["columns"].items():
+            print(f"    {name:<20}" + ", ".join(f"{who} {each[who]}" for who in ("loops", "saltation", "neurobench")))
+        wrong += [f"{case['name']}: {name}" for name in columns.unexpected(case["columns"])]
         if not case["saltation_right"] or case["neurobench_right"] != (not case["trap"]):
             wrong.append(case["name"])
     print(f"{len(cases)} cases; not as expected: {wrong or 'none'}")

@@ -17,7 +17,8 @@ Loops = Callable[[Any], Any]
 class Case:
     """A network, its input, how it is run, and the name of the trap if it is one.
 
-    ``steps``: whether the second axis of the input is time, which the package goes through step by step.
+    ``steps``: whether the second axis of the input is time, which the package goes through step by step;
+    ``activations``: outputs of activations that are functions, for an input.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Case:
     batch: int = 4
     steps: bool = False
     loops: Loops | None = None
+    activations: Callable[[nn.Module, torch.Tensor], list[torch.Tensor]] | None = None
     prepare: Callable[[Any], None] = field(default=lambda model: None)
 
 
@@ -94,6 +96,12 @@ class Function(nn.Module):
         return nn.functional.linear(x, self.weight)
 
 
+def rectified(net: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
+    """What the function in `Residual` gives, of a chain that holds one."""
+    (residual,) = net
+    return [residual.shared(residual.first(x)).relu()]
+
+
 def agreeing() -> list[Case]:
     """Networks of different kinds on which the package is right."""
     leaky: dict[str, Any] = {"beta": 0.9, "init_hidden": True}
@@ -116,7 +124,7 @@ def agreeing() -> list[Case]:
         Case("Conv1d, strided and dilated", conv1, torch.randn(6, 2, 12)),
         Case("Conv2d, padded and grouped", conv2, torch.randn(5, 4, 5, 5)),
         Case("Conv3d", conv3, torch.randn(4, 1, 2, 3, 4)),
-        Case("residual path, layer called twice", sparse(Residual()), torch.randn(6, 8)),
+        Case("residual path, layer called twice", sparse(Residual()), torch.randn(6, 8), activations=rectified),
         Case("LSTM cell with its state", Cells(nn.LSTMCell(5, 4)), torch.randn(5, 4, 5)),
         Case("GRU cell with its state", Cells(nn.GRUCell(5, 4)), torch.randn(5, 4, 5)),
         Case("snnTorch Leaky", fires, spikes(6, 15, 12), steps=True),

@@ -16,6 +16,7 @@ from saltation._version import __version__
 from saltation.cli import cli
 from saltation.errors import ParameterError
 from saltation.experiments import EXPERIMENTS
+from saltation.experiments import installation as about
 from saltation.experiments.console import emit, progress
 
 
@@ -89,7 +90,7 @@ def test_info(run):
 
 
 def test_info_tells_what_is_missing(run, monkeypatch):
-    monkeypatch.setattr(module, "_PACKAGES", ("no-such-package",))
+    monkeypatch.setattr(about, "PACKAGES", ("no-such-package",))
     assert json.loads(run("info", "--json").stdout)["no-such-package"] is None
     assert "no-such-package  -" in run("info").stdout
 

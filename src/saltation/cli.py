@@ -5,24 +5,20 @@ Nothing heavy is imported before a command needs it, so that ``--help`` answers 
 
 import ast
 import importlib
-import importlib.metadata
 import importlib.util
-import os
-import platform
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from saltation._version import __version__
 from saltation.errors import SaltationError
 from saltation.experiments import EXPERIMENTS
 from saltation.experiments.chip.commandline import chip
 from saltation.experiments.console import emit, progress
-
-# What `saltation info` reports, whether imported or not.
-_PACKAGES = ("numpy", "numba", "llvmlite", "torch", "jax", "optax", "matplotlib", "nir", "h5py", "neo", "scikit-learn")
+from saltation.experiments.installation import installation
+from saltation.experiments.neurobench.commandline import command as neurobench
 
 
 class _PlainMessage(click.ClickException):
@@ -97,19 +93,28 @@ def info(as_json: bool) -> None:
     emit(installation(), as_json=as_json)
 
 
-@cli.command()
+@cli.group(invoke_without_command=True)
 @click.option("--quick", is_flag=True, help="Only the commonest networks, a few repeats: some seconds.")
 @click.option("--repeats", type=click.IntRange(1), help="Calls that are timed.  [default: 30, or 5 if quick]")
 @click.option("--threads", type=click.IntRange(1), help="Also with so many threads.  [default: all cores]")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures to this file, as JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Write one line of JSON in place of the table.")
-def bench(quick: bool, repeats: int | None, threads: int | None, out: Path | None, as_json: bool) -> None:
-    """Time the simulator and its gradients on this machine.
+@click.pass_context
+def bench(
+    ctx: click.Context, quick: bool, repeats: int | None, threads: int | None, out: Path | None, as_json: bool
+) -> None:
+    """Time the simulator and its gradients on this machine; or what a command below measures.
 
     Small networks of every kind, one by one: how many microseconds it takes to run a sample, to compute its gradient,
     and to do a training step with PyTorch where that is installed. A plain kernel, as most people would write it,
     runs beside ours for comparison. Close other programs first.
     """
+    if ctx.invoked_subcommand is not None:
+        given = [name for name in ctx.params if ctx.get_parameter_source(name) != ParameterSource.DEFAULT]
+        if given:
+            options = " and ".join("--json" if name == "as_json" else f"--{name}" for name in given)
+            raise click.UsageError(f"{options}: options of '{ctx.invoked_subcommand}' stand behind its name", ctx)
+        return
     # Here and not above, so that --help does not wait for the compiler.
     from rich.console import Console
 
@@ -139,6 +144,9 @@ def bench(quick: bool, repeats: int | None, threads: int | None, out: Path | Non
     click.echo(report.in_words(record))
 
 
+bench.add_command(neurobench)
+
+
 def main() -> None:
     """Start the command line; the entry point of the installed script."""
     cli(prog_name="saltation")
@@ -151,50 +159,3 @@ def summary(module: str) -> str:
         return "(not in this version)"
     docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n")[0]
-
-
-def installation() -> dict[str, Any]:
-    """Give what ``saltation info`` shows; None for a package that is not installed."""
-    return {
-        "saltation": __version__,
-        "python": platform.python_version(),
-        **{package: _version_of(package) for package in _PACKAGES},
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": _threads(),
-        "kernel cache": _cache_folder(),
-        "location": str(Path(__file__).parent),
-    }
-
-
-def _version_of(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _threads() -> int:
-    from saltation.engine.threads import default_threads
-
-    return default_threads()
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        try:
-            lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            lines = []
-        for line in lines:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _cache_folder() -> str:
-    from saltation.kernels.cache import cache_folder
-
-    folder = cache_folder()
-    return "none: no folder for it can be written" if folder is None else str(folder)

@@ -135,6 +135,17 @@ def test_a_grid_counts_the_spikes_that_it_has():
     assert costs.kind == "time-stepped" and costs.dense == 50 * (24 + 36 + 19) and costs.neuron_updates == 5 * 50 * 9
 
 
+def test_a_grid_is_time_stepped_whatever_its_gradient():
+    net, spikes = recurrent(), {"in": stimulus(5, 4, 25e-3)}
+    surrogate, eventprop = (
+        count_run(sal.simulate(net, spikes, 25e-3, backend=sal.Grid(0.5e-3, gradient=gradient)))
+        for gradient in ("surrogate", "eventprop")
+    )
+    assert eventprop.kind == surrogate.kind == "time-stepped" and eventprop.rules == surrogate.rules
+    assert (eventprop.layers, eventprop.activity) == (surrogate.layers, surrogate.activity)
+    assert eventprop.neuron_updates == surrogate.neuron_updates == 5 * 50 * 9
+
+
 def test_values_on_a_grid_are_multiplied():
     net = sal.Network()
     net.add("in", sal.Input(3))

@@ -32,7 +32,7 @@ def inputs(n=5):
     return torch.rand(n, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("backend", [sal.Exact(), sal.Grid(1e-3)])
+@pytest.mark.parametrize("backend", [sal.Exact(), sal.Grid(1e-3), sal.Grid(1e-3, gradient="eventprop")])
 def test_a_network_as_a_module(backend):
     net, x = network(), inputs()
     snn = SNN(net, backend=backend)
@@ -57,7 +57,11 @@ def test_a_network_as_a_module(backend):
 def test_layers_before_a_layer_of_pytorch():
     weight = np.random.default_rng(6).uniform(2.0, 5.0, (4, 6))
     model = nn.Sequential(
-        LIF(4, 6, duration=DURATION, weight=weight), LI(6, 3, duration=DURATION), nn.Linear(3, 2).double(), nn.ReLU()
+        LIF(4, 6, duration=DURATION, weight=weight),
+        # positive: a voltage that only falls is largest at the begin, where it is 0 and no operation
+        LI(6, 3, duration=DURATION, weight=np.full((6, 3), 0.5)),
+        nn.Linear(3, 2).double(),
+        nn.ReLU(),
     )
     x = inputs()
 

@@ -272,3 +272,31 @@ def test_membrane_updates_are_changes():
     # the package has 3 neurons x 3 steps x 2 samples less one, as it takes the first step to change all
     assert costs.membrane_updates == 2 * updates and updates < 14
     assert costs.to_dict()["MembraneUpdates"] == updates / 2
+
+
+@pytest.mark.parametrize("how", ["by place", "by name"])
+def test_a_membrane_that_is_handed_on(how):
+    class SpikingNeuron(nn.Module):
+        __module__ = "snntorch._neurons.neurons"
+
+    class Synaptic(SpikingNeuron):
+        def forward(self, input_, syn=None, mem=None):
+            syn = 0.5 * syn + input_
+            mem = 0.5 * mem + syn
+            return (mem > 1.0).float(), syn, mem
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.neuron = nn.Linear(2, 2, bias=False), Synaptic()
+            nn.init.eye_(self.layer.weight)
+
+        def forward(self, x):
+            syn = mem = torch.zeros(len(x), 2)
+            for t in range(x.shape[1]):
+                given = self.layer(x[:, t])
+                _, syn, mem = self.neuron(given, syn, mem) if how == "by place" else self.neuron(given, syn, mem=mem)
+
+    x = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0], [0.0, 1.0]]])
+    # unit 0 of the first sample moves in steps 1 and 2, where 0.5 + 0.5 is what it was; unit 1 of the second in step 2
+    assert count_torch(Net(), [x]).membrane_updates == 2

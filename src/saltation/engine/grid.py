@@ -148,4 +148,5 @@ class Grid(Backend):
             bare = replace(job, request=job.request.nothing(), observed={})
             seen = run_on_grid(bare, *settings)
             found.update({name: seen.spikes[name] for name in missing if name not in found})
-        return Exact(threads=threads).run(replace(job, observed=found))
+        # the trace is the exact model's: what follows the run has to learn elsewhere that its spikes are a grid's
+        return replace(Exact(threads=threads).run(replace(job, observed=found)), conditions={"grid": float(self.dt)})

@@ -43,7 +43,8 @@ class Run:
         The network as it was run; later edits do not reach it.
     conditions : dict of str
         What it ran under beyond the network: on a chip the scales of time, voltage and weights, and which run of which
-        chip it was; nothing where it is the model itself.
+        chip it was; ``grid``, the step in seconds, where a grid's spikes are differentiated by EventProp; nothing where
+        it is the model itself.
     """
 
     spikes: dict[str, Spikes]

@@ -2,14 +2,15 @@
 
 `count_run` counts runs of ours by their events, `count_torch` any model of PyTorch; each result carries the rules by
 which it was counted. `accuracy`, `mse`, `r2`, `smape` and `mean_average_precision` are the metrics of correctness.
-`SaltationModel` and `run_benchmark` work with the package ``neurobench`` itself, where it is installed. What needs
-PyTorch is loaded when it is first asked for.
+`SaltationModel` and `run_benchmark` work with the package ``neurobench`` itself, where it is installed. `tasks` are
+those that need no download. What needs PyTorch is loaded when it is first asked for.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from saltation.errors import MissingDependencyError
+from saltation.neurobench import tasks
 from saltation.neurobench.counting.record import Activity, LayerCount, Static
 from saltation.neurobench.counting.runs import count_run
 from saltation.neurobench.metrics import Boxes, accuracy, mean_average_precision, mse, r2, smape
@@ -49,6 +50,7 @@ __all__ = [
     "r2",
     "run_benchmark",
     "smape",
+    "tasks",
 ]
 
 

@@ -138,7 +138,7 @@ class SaltationModel(NeuroBenchModel):
             net, tensors, duration = events_of(module, args, kwargs, output)
             spikes = {own: each.to_numpy() for own, each in tensors.items()}
             backend = module._specification.backend
-            grid = backend.dt if isinstance(backend, Grid) and backend.surrogate_gradients else None
+            grid = backend.dt if isinstance(backend, Grid) else None
             for record in connections:
                 projection = net.projections[record.key]
                 record.take(projection, spikes[projection.pre], duration, grid)

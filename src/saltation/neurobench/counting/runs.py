@@ -89,8 +89,9 @@ def count_run(
             "are not all there; mend the cause, or run the others alone"
         )
     trace: Any = run._trace  # pyright: ignore[reportPrivateUsage]
-    grid = trace.settings.dt if isinstance(trace, GridTrace) else None
     chip = "chips" in run.conditions
+    # on a chip a trace of steps is that of its surrogate gradients: the spikes are no grid's
+    grid = None if chip else trace.settings.dt if isinstance(trace, GridTrace) else run.conditions.get("grid")
     if parts is not None and not chip:
         raise ParameterError("count_run.parts are those of a run on an emulated chip; got a run of another backend")
     # not run.plan, which has the weights that were asked for: on a chip those are others than were written

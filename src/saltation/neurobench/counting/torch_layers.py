@@ -1,5 +1,6 @@
 """Hooks on the modules of a model: where a product belongs to, what activations and membranes did, layers of events."""
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -82,7 +83,7 @@ class Layers:
 
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
             if neuron and not self._inside:
-                self._before[name] = _membrane_before(module, args)
+                self._before[name] = _membrane_before(module, args, kwargs)
             self._stack.append(name)
             self._inside += whole
 
@@ -132,7 +133,7 @@ class Layers:
                 f"count_torch.model: {name} runs on {backend!r}, whose weights are not the module's; run its network "
                 "by saltation.simulate, and count the run: count_run(run, parts=backend.parts(network))"
             )
-        grid = backend.dt if isinstance(backend, Grid) and backend.surrogate_gradients else None
+        grid = backend.dt if isinstance(backend, Grid) else None
         net, spikes, duration = events_of(module, args, kwargs, output)
         found = count_spikes(
             net.populations,
@@ -167,12 +168,11 @@ def events_of(
     return net, spikes, float(module.duration)  # type: ignore[arg-type]
 
 
-def _membrane_before(module: nn.Module, args: Any) -> Tensor | None:
-    """The membrane that a neuron of snnTorch begins a step with: given in the call, or its own."""
-    if not _own(module) and len(args) > 1 and isinstance(args[-1], Tensor):
-        return args[-1].detach().clone()
-    kept = getattr(module, "mem", None)
-    return kept.detach().clone() if isinstance(kept, Tensor) and _own(module) else None
+def _membrane_before(module: nn.Module, args: Any, kwargs: Any) -> Tensor | None:
+    """The membrane that a neuron of snnTorch begins a step with: given in the call, by place or by name, or its own."""
+    given = inspect.signature(module.forward).bind(*args, **kwargs).arguments.get("mem")
+    kept = given if isinstance(given, Tensor) else getattr(module, "mem", None)
+    return kept.detach().clone() if isinstance(kept, Tensor) else None
 
 
 def _membrane_after(module: nn.Module, output: Any) -> Tensor | None:
