@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from saltation.experiments.mnist.learner import RECORD, Learner, Step, clipped
+from saltation.experiments.labelled import Labelled
+from saltation.experiments.mnist.learner import clipped
 from saltation.experiments.mnist.settings import Settings
-from saltation.experiments.mnist.task import PROJECTIONS, Labelled, initial_weights, make_backend, make_network
+from saltation.experiments.mnist.task import PROJECTIONS, initial_weights, make_backend, make_network
 from saltation.experiments.on_chip import uncounted, with_runs, without_runs
+from saltation.experiments.peak_learner import RECORD, Learner, Step
 from saltation.experiments.torch_support import one_thread, tensors
 from saltation.experiments.training import check_finite
 from saltation.torch import SNN, max_over_time_cross_entropy
@@ -22,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 @final
 class TorchLearner(Learner):
-    """Training in PyTorch, in float64; the losses are those of `NumpyLearner` but for rounding.
+    """Training in PyTorch, in float64; the losses are those of `PeakLearner` but for rounding.
 
     Examples
     --------

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.engine import Backend
-from saltation.experiments.mnist.learner import RECORD
 from saltation.experiments.mnist.settings import Settings, recipe
 from saltation.experiments.mnist.task import READERS, load_test, make_network
 from saltation.experiments.mnist.training import train
@@ -19,6 +18,7 @@ from saltation.experiments.neurobench.models import given, kept_weights, trainin
 from saltation.experiments.neurobench.networks import Model, pieces_of
 from saltation.experiments.neurobench.task import Options, Plan, Task
 from saltation.experiments.on_chip import make_on_chip
+from saltation.experiments.peak_learner import RECORD
 from saltation.model import Spikes
 
 __all__ = ["TASK"]
