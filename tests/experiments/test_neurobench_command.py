@@ -84,6 +84,7 @@ def test_numbers_are_those_of_the_parts(first, trained, out):
 def test_what_is_printed_and_written(first, out):
     result, _ = first
     assert "5-12-3, first spike" in result.stdout and "Eff_ACs" in result.stdout and str(out) in result.stdout
+    assert "…" not in result.stdout  # no number is cut off
     found = ResultFolder(out).read_json("results")
     assert found["config"]["step"] == STEP and found["machine"]["numpy"] == np.__version__ and found["date"]
     each = found["measurements"][0]
@@ -143,7 +144,7 @@ def test_a_chip_has_modelled_time_and_physical_events(trained, tmp_path):
     assert result.exit_code == 0, result.output
     assert "us of a sample on the chip (modelled)" in result.stdout
     (row,) = ResultFolder(tmp_path / "out").read_json("results")["rows"]
-    assert row["backend"] == "chip 2" and row["kind"] == "emulated chip"
+    assert row["backend"] == "chip 2, uncalibrated" and row["kind"] == "emulated chip"
     assert 60e-6 <= row["Modelled_Hardware_Time"] < 1e-3  # 60 ms, a thousand times faster
     assert row["Synapse_Events"] >= 2 * row["SynapticOperations"]["Effective_ACs"] > 0
     assert not any("seconds" in name for name in row)

@@ -87,6 +87,7 @@ def test_published_rows_have_a_source_and_no_zero_in_the_place_of_nothing():
         ((35_156.2, 12.34), "35,156 ± 12.3"),
         ((9.1e7,), "9.10E+07"),
         ((0.876, 0.0, "share"), "0.876"),
+        ((0.876, 0.0004, "share"), "0.8760 ± 0.0004"),
         ((16.666, None, "rate"), "16.7"),
     ],
 )

@@ -62,3 +62,16 @@ def test_tables_of_continual_learning_are_what_is_recorded(name, monkeypatch, tm
     between = page.split(f"<!-- {name}:begin -->")[1].split(f"<!-- {name}:end -->")[0]
     assert between.strip() == report.BLOCKS[name](report.read(report.RESULTS)).strip()
     assert len(report.BLOCKS) == 9
+
+
+def test_the_table_of_neurobench_is_what_is_recorded(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(pages.__file__).parent))
+    table = importlib.import_module("neurobench_table")
+    page = table.PAGE.read_text(encoding="utf-8")
+    between = page.split("<!-- neurobench-table:begin -->")[1].split("<!-- neurobench-table:end -->")[0]
+    found = table.load_record(table.RESULTS, table.SCHEMA_VERSION)
+    assert between.strip() == table.report(found).strip()
+    assert {row["task"] for row in found["rows"]} == set(table.NAMES)
+    assert {row["backend"] for row in found["rows"]} == {"exact", "grid", "chip 1"}
+    # rows are the means of the measurements that are recorded with them
+    assert table.rows_of(found["measurements"]) == [{**row, "kind": None} for row in found["rows"]]

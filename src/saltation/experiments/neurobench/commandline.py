@@ -17,6 +17,7 @@ from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_fol
 
 __all__ = ["command"]
 
+_WIDEST = 400  # columns of a terminal; a table that needs more is none
 _MAY_DIFFER = ("tasks", "seeds", "series", "backends", "serial", "in_the_loop", "models")
 
 
@@ -157,6 +158,7 @@ def _run(
 ) -> None:
     # Here and not above, so that --help does not wait for the compiler.
     from rich.console import Console
+    from rich.measure import Measurement
 
     from saltation.experiments.neurobench.measuring import measure_all, without_counts
     from saltation.experiments.neurobench.page import page
@@ -186,7 +188,10 @@ def _run(
     if as_json:
         emit({"schema_version": SCHEMA_VERSION, **without_counts(found), "out": str(folder.path)}, as_json=True)
         return
-    Console(width=max(Console().width, 150)).print(table(found, tasks))
+    laid_out = table(found, tasks)
+    wide = Console(width=_WIDEST)
+    needed = Measurement.get(wide, wide.options, laid_out).maximum
+    Console(width=max(Console().width, needed)).print(laid_out)
     for text in [*chip_lines(found), *(f"Left out: {note}" for note in found["notes"])]:
         click.echo(text)
     if options.quick:

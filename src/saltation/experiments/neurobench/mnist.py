@@ -14,7 +14,7 @@ from saltation.experiments.mnist.settings import Settings, recipe
 from saltation.experiments.mnist.task import READERS, load_test, make_network
 from saltation.experiments.mnist.training import train
 from saltation.experiments.neurobench.classifying import Classifier
-from saltation.experiments.neurobench.models import given, kept_weights, training_of, weights_of
+from saltation.experiments.neurobench.models import chip_note, given, kept_weights, training_of, weights_of
 from saltation.experiments.neurobench.networks import Model, pieces_of
 from saltation.experiments.neurobench.task import Options, Plan, Task
 from saltation.experiments.on_chip import make_on_chip
@@ -69,6 +69,7 @@ def _model(settings: Settings, weights: Callable[[], Weights], options: Options)
         classifier,
         lambda: _test_set(settings, _QUICK_TEST if options.quick else None),
         on_chip,
+        chip_note(settings),
     )
 
 

@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from saltation.errors import ParameterError
 from saltation.experiments.commands import stored_config
+from saltation.experiments.on_chip import ChipSettings
 from saltation.experiments.recipe import Recipe
 from saltation.experiments.results import ResultFolder, open_folder
 from saltation.experiments.training import Progress
 
-__all__ = ["Given", "given", "kept_weights", "training_of"]
+__all__ = ["Given", "chip_note", "given", "kept_weights", "training_of", "weights_of"]
 
 Floats = npt.NDArray[np.float64]
 Weights = dict[str, Floats]
@@ -94,6 +95,20 @@ def weights_of(path: Path) -> Weights:
     """Weights of the last epoch."""
     arrays = ResultFolder(path).load_checkpoint().arrays
     return {name: np.asarray(array, np.float64) for name, array in arrays.items()}
+
+
+def chip_note(settings: ChipSettings) -> str:
+    """What is special of a chip: nothing where it has all imperfections, and is calibrated.
+
+    Examples
+    --------
+    >>> from saltation.experiments.neurobench.models import chip_note
+    >>> from saltation.experiments.yinyang import Settings
+    >>> chip_note(Settings()), chip_note(Settings(calibrated=False))
+    ('', ', uncalibrated')
+    """
+    left = "" if settings.imperfections == "all" else f", imperfections {settings.imperfections}"
+    return left if settings.calibrated else f"{left}, uncalibrated"
 
 
 def training_of(settings: Recipe, backend: str, serial: int) -> str:

@@ -35,6 +35,8 @@ class Model:
         Gives the test set.
     on_chip : callable
         Gives a backend on a chip of a serial number; None where the network has what no chip has.
+    chip_note : str
+        What is special of the chip, for its name in the table.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Model:
     classifier: Callable[[], Classifier]
     test: Callable[[], tuple[Spikes, npt.NDArray[np.int64]]]
     on_chip: Callable[[int], Backend] | None
+    chip_note: str
 
 
 def pieces_of(model: Model, options: Options) -> list[Piece]:
@@ -54,7 +57,7 @@ def pieces_of(model: Model, options: Options) -> list[Piece]:
         if kind == "chip" and model.on_chip is None:
             continue
         serial = model.serial if options.serial is None else options.serial
-        backend = f"chip {serial}" if kind == "chip" else kind
+        backend = f"chip {serial}{model.chip_note}" if kind == "chip" else kind
         settings = {**model.settings, "reference_step": options.step}
         measure = partial(_measure, model, kind, serial, options)
         found.append(Piece(model.name, model.training, backend, f"seed {model.seed}", settings, measure))

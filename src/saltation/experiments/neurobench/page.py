@@ -27,8 +27,9 @@ _HOW = (
     "0. Published rows are quoted from their sources and were not measured here."
 )
 _CHIP = (
-    "Rows of a chip are of an emulated one, calibrated as one would a real one. Time on the chip is modelled; the time "
-    "of the emulator is no result and is not given. Physical events of synapses are apart from operations."
+    "Rows of a chip are of an emulated one, calibrated as one would a real one where its name does not say otherwise. "
+    "Time on the chip is modelled; the time of the emulator is no result and is not given. Physical events of synapses "
+    "are apart from operations."
 )
 
 

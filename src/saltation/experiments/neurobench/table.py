@@ -53,6 +53,8 @@ def shown(value: float | None, error: float | None = None, how: str = "count", b
     """
     if value is None:
         return MISSING
+    if how == "share" and error:
+        how = "fine share"  # three digits would hide most errors
     if how == "percent":
         return f"{_plain(100 * value, how)}{_error(error, how, between, 100)} %"
     return f"{_plain(value, how)}{_error(error, how, between, 1)}"
@@ -65,8 +67,8 @@ def _error(error: float | None, how: str, between: str, factor: int) -> str:
 def _plain(value: float, how: str) -> str:
     if how in ("percent", "score"):
         return f"{value:.2f}"
-    if how == "share":
-        return f"{value:.3f}"
+    if how in ("share", "fine share"):
+        return f"{value:.3f}" if how == "share" else f"{value:.4f}"
     if how == "rate":
         return f"{value:.3g}"
     if abs(value) >= _SCIENTIFIC:
@@ -96,15 +98,18 @@ def published_of(found: Record, task: Task) -> list[Record]:
 
 def table(found: Record, tasks: Mapping[str, Task]) -> "Table":
     """Lay out all rows for a terminal."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    result = Table(title="NeuroBench: a row for each model and backend, per sample", title_justify="left")
+    title = "NeuroBench: a row for each model and backend, per sample"
+    result = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     result.add_column("model", no_wrap=True)
     result.add_column("backend", no_wrap=True)
     result.add_column("n", justify="right")
     result.add_column("correctness", justify="right", no_wrap=True)
     for heading, *_ in COLUMNS:
-        result.add_column(heading, justify="right")
+        # whole numbers or none: one that is cut off at the end would be another
+        result.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
     for name, task in tasks.items():
         result.add_section()
         result.add_row(f"[bold]{name}[/bold]")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from saltation.engine import Backend
 from saltation.experiments.neurobench.classifying import Classifier
-from saltation.experiments.neurobench.models import given, kept_weights, training_of, weights_of
+from saltation.experiments.neurobench.models import chip_note, given, kept_weights, training_of, weights_of
 from saltation.experiments.neurobench.networks import Model, pieces_of
 from saltation.experiments.neurobench.task import Options, Plan, Task
 from saltation.experiments.on_chip import make_on_chip
@@ -73,6 +73,7 @@ def _model(settings: Settings, weights: Callable[[], Weights], options: Options)
         classifier,
         partial(_test_set, settings),
         on_chip if settings.delays == "none" else None,
+        chip_note(settings),
     )
 
 
