@@ -9,7 +9,7 @@ from saltation.engine import Run, simulate
 from saltation.experiments.labelled import Labelled
 from saltation.experiments.mnist.settings import Settings
 from saltation.experiments.mnist.task import make_backend, make_network
-from saltation.experiments.peak_learner import RECORD, Scores, peaks_of, score
+from saltation.experiments.readout_learner import LARGEST, Scores, readings_of, score
 from saltation.model import Spikes
 
 __all__ = ["Scores", "evaluate", "peaks", "run_network"]
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 def run_network(settings: Settings, weights: Mapping[str, Floats], stimulus: Spikes, threads: int | None = None) -> Run:
     """Run the network with given weights."""
     network, backend = make_network(settings, weights), make_backend(settings, threads)
-    return simulate(network, {"in": stimulus}, settings.duration, backend=backend, record=RECORD)
+    return simulate(network, {"in": stimulus}, settings.duration, backend=backend, record=LARGEST.record)
 
 
 def evaluate(settings: Settings, weights: Mapping[str, Floats], data: Labelled, threads: int | None = None) -> Scores:
@@ -41,4 +41,4 @@ def peaks(
     settings: Settings, weights: Mapping[str, Floats], stimulus: Spikes, threads: int | None = None
 ) -> tuple[Floats, int]:
     """Give the largest voltages, [sample, class], and the number of hidden spikes."""
-    return peaks_of(make_network(settings, weights), stimulus, settings.duration, make_backend(settings, threads))
+    return readings_of(make_network(settings, weights), stimulus, settings.duration, make_backend(settings, threads))

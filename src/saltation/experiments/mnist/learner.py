@@ -9,7 +9,7 @@ from saltation.errors import ParameterError
 from saltation.experiments.mnist.clipping import clip_neurons
 from saltation.experiments.mnist.settings import Settings
 from saltation.experiments.mnist.task import HIDDEN_AXIS, PROJECTIONS, initial_weights, make_backend, make_network
-from saltation.experiments.peak_learner import Learner, PeakLearner
+from saltation.experiments.readout_learner import Learner, ReadoutLearner
 
 __all__ = ["FRONTENDS", "clipped", "make_learner"]
 
@@ -37,7 +37,8 @@ def make_learner(frontend: str, settings: Settings, threads: int | None = None) 
     """
     if frontend == "numpy":
         network, backend = make_network(settings, initial_weights(settings)), make_backend(settings, threads)
-        return PeakLearner(network, PROJECTIONS, backend, settings.duration, lambda each: _shortened(each, settings))
+        window = settings.duration
+        return ReadoutLearner(network, PROJECTIONS, backend, window, shortened=lambda each: _shortened(each, settings))
     if frontend == "torch":
         import_module("saltation.torch")  # says what to install where PyTorch is missing
         from saltation.experiments.mnist.learner_torch import TorchLearner

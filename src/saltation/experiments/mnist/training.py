@@ -8,7 +8,7 @@ from saltation.experiments.mnist.evaluation import evaluate
 from saltation.experiments.mnist.learner import make_learner
 from saltation.experiments.mnist.settings import Settings
 from saltation.experiments.mnist.task import load, randomness
-from saltation.experiments.peak_learner import train_epoch
+from saltation.experiments.readout_learner import train_epoch
 from saltation.experiments.results import ResultFolder
 from saltation.experiments.training import Progress, run_epochs
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["TASKS", "task_of"]
 
 TASKS = {
+    "hapt": "saltation.experiments.neurobench.hapt",
     "mackey-glass": "saltation.experiments.neurobench.mackey_glass",
     "mnist": "saltation.experiments.neurobench.mnist",
+    "spoken-digits": "saltation.experiments.neurobench.spoken_digits",
     "yinyang": "saltation.experiments.neurobench.yinyang",
 }
 """Each task by its name, and the module it is in."""

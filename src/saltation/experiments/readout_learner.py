@@ -1,7 +1,7 @@
-"""Classifiers whose class is the readout that reaches highest: a step, an epoch, and how good they are.
+"""Classifiers by the voltages of a readout, the largest or the integral: a step, an epoch, and how good they are.
 
-What a network is, and what its spikes say, is up to the experiment: here are only those that run once for each sample,
-with inputs "in", hidden neurons "hid" and a readout "out", and are trained by the loss of the largest voltages.
+What a network is, and what its spikes say, is up to the experiment: it runs once for each sample, has inputs "in",
+hidden neurons "hid" and a readout "out" with a neuron for each class, and the class is the largest reading.
 """
 
 from abc import abstractmethod
@@ -18,13 +18,49 @@ from saltation.experiments.labelled import Labelled, drop
 from saltation.experiments.on_chip import uncounted, with_runs, without_runs
 from saltation.experiments.training import Trained, check_finite, naming_the_batch
 from saltation.experiments.voltage_loss import cross_entropy
-from saltation.model import MaxVoltage, Network, Spikes
+from saltation.model import MaxVoltage, Network, Spikes, VoltageIntegral
 
-__all__ = ["RECORD", "Learner", "PeakLearner", "Scores", "Step", "peaks_of", "score", "train_epoch"]
+__all__ = [
+    "LARGEST",
+    "Learner",
+    "Readout",
+    "ReadoutLearner",
+    "Scores",
+    "Step",
+    "readings_of",
+    "score",
+    "train_epoch",
+]
 
 Floats = npt.NDArray[np.float64]
 
-RECORD = {"out": MaxVoltage()}
+
+@final
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """What is read of the voltages of "out", and the unit that readings are in.
+
+    ::
+
+        y = max over t of V(t) / unit,  or  integral of V(t) dt / unit
+
+    A neuron that is never above zero has a largest voltage that no weight moves, and an integral that they do.
+    """
+
+    probe: MaxVoltage | VoltageIntegral
+    unit: float = 1.0
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What a run has to record."""
+        return {"out": self.probe}
+
+    def read(self, run: Run) -> Floats:
+        """Readings, [sample, class]."""
+        return run.voltage["out"] / self.unit
+
+
+LARGEST = Readout(MaxVoltage())
 
 _AT_ONCE = 100  # samples of one call: bounds the memory for what a gradient would need of them
 
@@ -47,8 +83,7 @@ class Scores:
     Attributes
     ----------
     accuracy : float
-        Share of samples in which the readout of the label reaches highest; the lowest of those that reach equally
-        high counts.
+        Share of samples in which the reading of the label is the largest; the first of equal ones counts.
     loss : float
         As in training, without dropout.
     spikes_per_sample : float
@@ -94,7 +129,7 @@ class Learner(Trained):
 
 
 @final
-class PeakLearner(Learner):
+class ReadoutLearner(Learner):
     """Training with nothing but NumPy: the run's own gradient, and `Adam`.
 
     Parameters
@@ -107,6 +142,8 @@ class PeakLearner(Learner):
         What runs it; its observations are what the gradient is taken at.
     duration : float
         Length of the window in seconds.
+    readout : Readout
+        What the loss is of.
     shortened : callable
         From gradients by name to those that the optimiser gets.
 
@@ -114,13 +151,13 @@ class PeakLearner(Learner):
     --------
     >>> import numpy as np, saltation as sal
     >>> from saltation.experiments.labelled import Labelled
-    >>> from saltation.experiments.peak_learner import PeakLearner
+    >>> from saltation.experiments.readout_learner import ReadoutLearner
     >>> net = sal.Network()
     >>> _ = net.add("in", sal.Input(2)); _ = net.add("hid", sal.LIF(4)); _ = net.add("out", sal.LI(2))
     >>> _ = net.connect("in", "hid", weight=np.full((2, 4), 9.0))
     >>> _ = net.connect("hid", "out", weight=np.zeros((4, 2)))
     >>> names = {"a": ("in", "hid"), "b": ("hid", "out")}
-    >>> learner = PeakLearner(net, names, sal.Exact(), duration=20e-3)
+    >>> learner = ReadoutLearner(net, names, sal.Exact(), duration=20e-3)
     >>> spikes = sal.Spikes.from_lists([([0.0], [0]), ([0.0], [1])], n_units=2)
     >>> step = learner.step(Labelled(spikes, np.array([0, 1])), 0.1)
     >>> round(step.loss, 4), step.right, sorted(learner.weights())
@@ -133,10 +170,11 @@ class PeakLearner(Learner):
         projections: Mapping[str, tuple[str, str]],
         backend: Backend,
         duration: float,
+        readout: Readout = LARGEST,
         shortened: Callable[[dict[str, Floats]], dict[str, Floats]] = dict,
     ) -> None:
         self._network, self._projections = network, dict(projections)
-        self._backend, self._duration, self._shortened = backend, duration, shortened
+        self._backend, self._duration, self._readout, self._shortened = backend, duration, readout, shortened
         found = {name: network.projections[key].weight for name, key in projections.items()}
         self._weights = {name: np.array(weight, np.float64) for name, weight in found.items()}
         self._adam = Adam(self._weights)
@@ -152,10 +190,10 @@ class PeakLearner(Learner):
     def step(self, data: Labelled, learning_rate: float) -> Step:
         """Run a batch and update the weights."""
         run = self._run(data.stimulus)
-        peak = run.voltage["out"]
-        loss, derivative = cross_entropy(peak, data.labels)
+        readings = self._readout.read(run)
+        loss, derivative = cross_entropy(readings, data.labels)
         check_finite("the loss", loss)
-        gradient = run.gradient(voltage={"out": derivative}, time_constants=False).weight
+        gradient = run.gradient(voltage={"out": derivative / self._readout.unit}, time_constants=False).weight
         gradients = {name: gradient[key] for name, key in self._projections.items()}
         for name, values in gradients.items():
             check_finite(f"the gradient of {name}", values)
@@ -163,11 +201,12 @@ class PeakLearner(Learner):
         for name, values in moved.items():
             check_finite(f"{name}, after the update,", values)
         self._set(moved)
-        right = int(np.count_nonzero(peak.argmax(axis=1) == data.labels))
+        right = int(np.count_nonzero(readings.argmax(axis=1) == data.labels))
         return Step(loss, right, run.spikes["hid"].n_events)
 
     def _run(self, stimulus: Spikes) -> Run:
-        return simulate(self._network, {"in": stimulus}, self._duration, backend=self._backend, record=RECORD)
+        record = self._readout.record
+        return simulate(self._network, {"in": stimulus}, self._duration, backend=self._backend, record=record)
 
     def weights(self) -> dict[str, Floats]:
         """Give the weights of now."""
@@ -235,22 +274,24 @@ def train_epoch(
     }
 
 
-def peaks_of(network: Network, stimulus: Spikes, duration: float, backend: Backend) -> tuple[Floats, int]:
-    """Give the largest voltages, [sample, class], and the number of hidden spikes."""
+def readings_of(
+    network: Network, stimulus: Spikes, duration: float, backend: Backend, readout: Readout = LARGEST
+) -> tuple[Floats, int]:
+    """Give the readings, [sample, class], and the number of hidden spikes."""
     found: list[Floats] = []
     spikes = 0
     for at in range(0, stimulus.batch, _AT_ONCE):
         # no run outlives its turn: each holds what a gradient would need
         some = {"in": stimulus[at : at + _AT_ONCE]}
-        run = simulate(network, some, duration, backend=backend, record=RECORD)
-        found.append(run.voltage["out"])
+        run = simulate(network, some, duration, backend=backend, record=readout.record)
+        found.append(readout.read(run))
         spikes += run.spikes["hid"].n_events
     return np.concatenate(found), spikes
 
 
-def score(network: Network, data: Labelled, duration: float, backend: Backend) -> Scores:
+def score(network: Network, data: Labelled, duration: float, backend: Backend, readout: Readout = LARGEST) -> Scores:
     """Score a network on labelled samples."""
-    peak, spikes = peaks_of(network, data.stimulus, duration, backend)
-    loss, _ = cross_entropy(peak, data.labels)
-    right = float(np.mean(peak.argmax(axis=1) == data.labels))
+    readings, spikes = readings_of(network, data.stimulus, duration, backend, readout)
+    loss, _ = cross_entropy(readings, data.labels)
+    right = float(np.mean(readings.argmax(axis=1) == data.labels))
     return Scores(right, loss, spikes / len(data), len(data))
