@@ -180,7 +180,7 @@ _LOOP_EPOCHS, _LOOP_RATE = 2, 0.3
 _OF_DATASET: dict[str, dict[str, Any]] = {
     "hapt": {},
     "spoken-digits": {
-        "epochs": 25,
+        "epochs": 12,
         "readout": "largest",
         "dropout": 0.1,
         "t_refrac": 0.0,
