@@ -1,11 +1,11 @@
-"""The joint table of docs/neurobench.md: Yin-Yang and MNIST networks, exact, on a grid and on an emulated chip.
+"""The joint table of docs/neurobench.md: Yin-Yang, MNIST, HAPT-6 and spoken digits on all backends.
 
     python benchmarks/neurobench_table.py --folder runs/table
     python benchmarks/neurobench_table.py --folder runs/table --report-only
 
 Runs `saltation bench neurobench` in a folder, which goes on where it was: three seeds, but only the first where a
 network is trained in the loop, and of MNIST on the chip, which takes longest.  Records rows and measurements without
-the counts of each layer, and writes the page.  About ten minutes of a core.
+the counts of each layer, and writes the page.  About a quarter of an hour of a core.
 """
 
 from pathlib import Path
@@ -23,12 +23,14 @@ from saltation.experiments.results import ResultFolder
 
 RESULTS = Path(__file__).parent / "results" / "neurobench_table.json"
 PAGE = Path(__file__).parents[1] / "docs" / "neurobench.md"
-NAMES = ("yinyang", "mnist")
+NAMES = ("yinyang", "mnist", "hapt", "spoken-digits")
 CALLS = (
     "--task yinyang --seeds 3",
     "--task yinyang --seeds 1 --in-the-loop",
     "--task mnist --seeds 3 --backend exact --backend grid",
     "--task mnist --seeds 1",
+    "--task hapt --task spoken-digits --seeds 3",
+    "--task hapt --task spoken-digits --seeds 1 --in-the-loop",
 )
 
 

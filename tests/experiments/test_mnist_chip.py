@@ -121,7 +121,7 @@ def test_training_on_the_chip_helps_there_and_evaluation_is_there():
 
 def test_chunks_of_an_evaluation_meet_other_noise(monkeypatch):
     pytest.importorskip("sklearn")
-    monkeypatch.setattr("saltation.experiments.mnist.evaluation._AT_ONCE", 1)
+    monkeypatch.setattr("saltation.experiments.readout_learner._AT_ONCE", 1)
     from saltation.experiments.mnist.evaluation import peaks
 
     stimulus = load(SMALL).validation.stimulus[np.array([0, 0])]

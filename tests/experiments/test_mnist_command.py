@@ -72,14 +72,14 @@ def test_convolution(run):
 
 def test_interruption_leaves_a_folder_to_go_on_with(run, tmp_path, monkeypatch):
     whole = json.loads(run(*SMALL, "--no-figures", "--epochs", "3", "--json", out=tmp_path / "whole").stdout)
-    real = training._epoch
+    real = training.train_epoch
 
     def interrupted(*arguments):
         if arguments[-1] == 2:
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(training, "_epoch", interrupted)
+    monkeypatch.setattr(training, "train_epoch", interrupted)
     result = run(*SMALL, "--no-figures", "--epochs", "3", "--json")
     assert result.exit_code == 130 and result.stdout == ""
     assert "Interrupted after epoch 1 of 3" in result.stderr

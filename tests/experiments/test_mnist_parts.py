@@ -7,10 +7,11 @@ import pytest
 
 from saltation.data import Images
 from saltation.errors import FileFormatError, GradientError, ParameterError
+from saltation.experiments.labelled import drop
 from saltation.experiments.mnist import Settings, evaluate, recipe, train, training
 from saltation.experiments.mnist.clipping import clip_neurons
 from saltation.experiments.mnist.learner import FRONTENDS, make_learner
-from saltation.experiments.mnist.task import drop, encode, initial_weights, load, load_test, make_network
+from saltation.experiments.mnist.task import encode, initial_weights, load, load_test, make_network
 from saltation.experiments.results import ResultFolder
 from saltation.experiments.voltage_loss import cross_entropy, softmax
 
@@ -161,14 +162,14 @@ def test_a_resumed_run_is_the_run_without_interruption(folder, frontend, monkeyp
     if frontend == "torch":
         pytest.importorskip("torch")
     whole = train(SMALL, frontend=frontend)
-    real = training._epoch
+    real = training.train_epoch
 
     def interrupted(*arguments):
         if arguments[-1] == 2:
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(training, "_epoch", interrupted)
+    monkeypatch.setattr(training, "train_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(SMALL, folder, frontend=frontend)
     monkeypatch.undo()

@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from saltation.experiments.mnist.learner import RECORD, Learner, Step, clipped
+from saltation.experiments.labelled import Labelled
+from saltation.experiments.mnist.learner import clipped
 from saltation.experiments.mnist.settings import Settings
-from saltation.experiments.mnist.task import PROJECTIONS, Labelled, initial_weights, make_backend, make_network
+from saltation.experiments.mnist.task import PROJECTIONS, initial_weights, make_backend, make_network
 from saltation.experiments.on_chip import uncounted, with_runs, without_runs
+from saltation.experiments.readout_learner import LARGEST, Learner, Step
 from saltation.experiments.torch_support import one_thread, tensors
 from saltation.experiments.training import check_finite
 from saltation.torch import SNN, max_over_time_cross_entropy
@@ -22,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 @final
 class TorchLearner(Learner):
-    """Training in PyTorch, in float64; the losses are those of `NumpyLearner` but for rounding.
+    """Training in PyTorch, in float64; the losses are those of `ReadoutLearner` but for rounding.
 
     Examples
     --------
@@ -35,7 +37,7 @@ class TorchLearner(Learner):
     def __init__(self, settings: Settings, threads: int | None = None) -> None:
         self._settings = settings
         network, self._backend = make_network(settings, initial_weights(settings)), make_backend(settings, threads)
-        self._snn = SNN(network, trainable=("weight",), record=RECORD, backend=self._backend)
+        self._snn = SNN(network, trainable=("weight",), record=LARGEST.record, backend=self._backend)
         # The order of the state must not hang on that of the module's parameters.
         self._parameters = {name: self._snn.get_parameter(name) for name in PROJECTIONS}
         self._adam = torch.optim.Adam(self._parameters.values(), lr=settings.learning_rate)

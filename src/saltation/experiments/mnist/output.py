@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.data import Images
+from saltation.experiments.labelled import Labelled
 from saltation.experiments.mnist.evaluation import peaks, run_network
 from saltation.experiments.mnist.settings import Settings
-from saltation.experiments.mnist.task import Labelled, brightness
+from saltation.experiments.mnist.task import brightness
 from saltation.experiments.output import learning, new_figure, save_figures
 from saltation.experiments.results import ResultFolder
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from saltation.data import Images, digits, fashion_mnist, mnist, split
 from saltation.engine import Backend, Exact
+from saltation.experiments.labelled import Labelled
 from saltation.experiments.mnist.settings import SIDE, Settings
 from saltation.experiments.mnist.shrinking import area_average
 from saltation.model import LI, LIF, Conv2d, Input, Network, Spikes, latency, normal
@@ -17,10 +18,8 @@ __all__ = [
     "HIDDEN_AXIS",
     "PROJECTIONS",
     "READERS",
-    "Labelled",
     "Sets",
     "brightness",
-    "drop",
     "encode",
     "initial_weights",
     "load",
@@ -42,21 +41,6 @@ CLASSES = 10
 READERS = {"mnist": mnist, "fashion": fashion_mnist, "digits": digits}
 _DARK = 1.0 / 255.0
 _AT_ONCE = 5000  # pictures that are encoded at once: bounds the memory for it
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Pictures as spikes, with their classes."""
-
-    stimulus: Spikes
-    labels: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, chosen: npt.NDArray[np.int64] | slice) -> "Labelled":
-        return Labelled(self.stimulus[chosen], self.labels[chosen])
 
 
 @final
@@ -120,23 +104,6 @@ def encode(images: Images, settings: Settings) -> Labelled:
         latency(each.reshape(len(each), -1), 0.0, settings.t_late, threshold=_DARK, inverted=True) for each in values
     ]
     return Labelled(Spikes.concatenate(parts), images.labels)
-
-
-def drop(stimulus: Spikes, share: float, rng: np.random.Generator) -> Spikes:
-    """Leave out each spike with probability `share`; the others stay as they are.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from saltation.experiments.mnist.task import drop
-    >>> from saltation.model import Spikes
-    >>> spikes = Spikes.from_latencies(np.zeros((2, 1000)))
-    >>> 1500 < drop(spikes, 0.2, np.random.default_rng(1)).n_events < 1700
-    True
-    """
-    kept = rng.random(stimulus.n_events) >= share
-    before = np.concatenate([[0], np.cumsum(kept)])
-    return Spikes(stimulus.times[kept], stimulus.units[kept], before[stimulus.offsets], stimulus.n_units)
 
 
 def initial_weights(settings: Settings) -> dict[str, Floats]:

@@ -4,15 +4,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from saltation.experiments.mnist.evaluation import evaluate
-from saltation.experiments.mnist.learner import Learner, make_learner
+from saltation.experiments.mnist.learner import make_learner
 from saltation.experiments.mnist.settings import Settings
-from saltation.experiments.mnist.task import Labelled, drop, load, randomness
+from saltation.experiments.mnist.task import load, randomness
+from saltation.experiments.readout_learner import train_epoch
 from saltation.experiments.results import ResultFolder
-from saltation.experiments.training import Progress, naming_the_batch, run_epochs
+from saltation.experiments.training import Progress, run_epochs
 
 __all__ = ["train"]
 
@@ -72,36 +70,10 @@ def train(
         learner.warm_up(sets.train[:1])
 
         def epoch(number: int) -> dict[str, Any]:
-            record = _epoch(settings, learner, sets.train, rng, number)
+            record = train_epoch("mnist", settings, learner, sets.train, rng, number)
             validation = asdict(evaluate(settings, learner.weights(), sets.validation, threads))
             return record | {f"validation_{name}": validation[name] for name in ("loss", "accuracy")}
 
         return epoch
 
     return run_epochs("mnist", settings.epochs, learner, rng, folder, start, on_epoch)
-
-
-def _epoch(
-    settings: Settings, learner: Learner, data: Labelled, rng: np.random.Generator, number: int
-) -> dict[str, Any]:
-    """Train on all samples once; give the record of the epoch."""
-    learning_rate = settings.learning_rate_of(number - 1)
-    order: npt.NDArray[np.int64] = rng.permutation(len(data))
-    loss, right, spikes = 0.0, 0, 0
-    for batch, at in enumerate(range(0, len(order), settings.batch), start=1):
-        chosen = data[order[at : at + settings.batch]]
-        if settings.dropout:
-            chosen = Labelled(drop(chosen.stimulus, settings.dropout, rng), chosen.labels)
-        with naming_the_batch("mnist", number, batch, learning_rate):
-            step = learner.step(chosen, learning_rate)
-        loss += step.loss * len(chosen)
-        right += step.right
-        spikes += step.spikes
-    n = len(order)
-    return {
-        "epoch": number,
-        "learning_rate": learning_rate,
-        "train_loss": loss / n,
-        "train_accuracy": right / n,
-        "spikes_per_sample": spikes / n,
-    }

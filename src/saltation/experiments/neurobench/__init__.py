@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["TASKS", "task_of"]
 
 TASKS = {
+    "hapt": "saltation.experiments.neurobench.hapt",
     "mackey-glass": "saltation.experiments.neurobench.mackey_glass",
     "mnist": "saltation.experiments.neurobench.mnist",
     "qubo": "saltation.experiments.neurobench.qubo",
+    "spoken-digits": "saltation.experiments.neurobench.spoken_digits",
     "yinyang": "saltation.experiments.neurobench.yinyang",
 }
 """Each task by its name, and the module it is in."""

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.engine import Backend
-from saltation.experiments.mnist.learner import RECORD
 from saltation.experiments.mnist.settings import Settings, recipe
 from saltation.experiments.mnist.task import READERS, load_test, make_network
 from saltation.experiments.mnist.training import train
@@ -19,6 +18,7 @@ from saltation.experiments.neurobench.models import chip_note, given, kept_weigh
 from saltation.experiments.neurobench.networks import Model, pieces_of
 from saltation.experiments.neurobench.task import Options, Plan, Task
 from saltation.experiments.on_chip import make_on_chip
+from saltation.experiments.readout_learner import LARGEST
 from saltation.model import Spikes
 
 __all__ = ["TASK"]
@@ -52,7 +52,7 @@ def _model(settings: Settings, weights: Callable[[], Weights], options: Options)
     @cache
     def classifier() -> Classifier:
         network = make_network(settings, weights())
-        return Classifier(network, settings.duration, RECORD, lambda run: run.voltage["out"].argmax(axis=1))
+        return Classifier(network, settings.duration, LARGEST.record, lambda run: run.voltage["out"].argmax(axis=1))
 
     def on_chip(serial: int) -> Backend:
         return make_on_chip(dataclasses.replace(settings, backend="bss2", serial=serial), threads=options.threads)
