@@ -47,7 +47,15 @@ def record(folder: Path) -> dict[str, Any]:
 
 def report(found: dict[str, Any]) -> str:
     """The table, what chips add to it, and where it was made."""
-    heads = ["task", "model", "trained", "backend", "µs of a sample, modelled", "physical events"]
+    heads = [
+        "task",
+        "model",
+        "trained",
+        "backend",
+        "µs of a sample, modelled",
+        "settling before (ms)",
+        "physical events",
+    ]
     lines = [markdown(found, {name: task_of(name) for name in NAMES}), ""]
     lines += [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in found["rows"]:

@@ -85,6 +85,9 @@ def test_what_is_printed_and_written(first, out):
     result, _ = first
     assert "5-12-3, first spike" in result.stdout and "Eff_ACs" in result.stdout and str(out) in result.stdout
     assert "…" not in result.stdout  # no number is cut off
+    # where stderr is no terminal, a line for each measurement
+    lines = [line for line in result.stderr.splitlines() if " of 4: yinyang: 5-12-3" in line]
+    assert [line.split()[0] for line in lines] == ["1", "2", "3", "4"]
     found = ResultFolder(out).read_json("results")
     assert found["config"]["step"] == STEP and found["machine"]["numpy"] == np.__version__ and found["date"]
     each = found["measurements"][0]
@@ -145,7 +148,9 @@ def test_a_chip_has_modelled_time_and_physical_events(trained, tmp_path):
     assert "us of a sample on the chip (modelled)" in result.stdout
     (row,) = ResultFolder(tmp_path / "out").read_json("results")["rows"]
     assert row["backend"] == "chip 2, uncalibrated" and row["kind"] == "emulated chip"
-    assert 60e-6 <= row["Modelled_Hardware_Time"] < 1e-3  # 60 ms, a thousand times faster
+    # 60 ms, a thousand times faster; settling is in no sample
+    assert row["Modelled_Hardware_Time"] == pytest.approx(60e-6, rel=0.01) and row["Modelled_Settling"] == 20e-3
+    assert "20 ms of settling before (modelled)" in result.stdout
     assert row["Synapse_Events"] >= 2 * row["SynapticOperations"]["Effective_ACs"] > 0
     assert not any("seconds" in name for name in row)
     report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
@@ -190,6 +195,9 @@ def test_mackey_glass_is_over_independent_series(monkeypatch):
     mean = np.mean(window.known[1:])
     smape = 200 / 750 * sum(abs(mean - y) / (abs(mean) + abs(y)) for y in window.future)
     assert constant.correctness == pytest.approx(smape)
+    elsewhere = task_of("mackey-glass").plan(Options(series=1, backends=("chip", "grid")), None, print)
+    assert {piece.model for piece in elsewhere.pieces} == {name for name, *_ in models[:2]}
+    assert "exact backend alone" in elsewhere.notes[-1]
     names = [name for name, *_ in models]
     assert names[0] == "constant" and names[-1].startswith("spiking") and len(names) in (3, 5)
 
@@ -229,6 +237,16 @@ def test_mistakes_are_told(trained, tmp_path):
         train(half, open_folder(tmp_path / "h", "yinyang", config), on_epoch=stop)
     unfinished = bench("--model", tmp_path / "h", "--out", tmp_path / "o")
     assert unfinished.exit_code == 2 and "epoch 1 of 3" in unfinished.stderr and "--resume" in unfinished.stderr
+    # there is no `saltation run hapt`
+    open_folder(tmp_path / "s", "hapt", {"epochs": 3, "seed": 1, "backend": "exact"})
+    ResultFolder(tmp_path / "s").save_checkpoint(ResultFolder(tmp_path / "h").load_checkpoint())
+    signals = bench("--model", tmp_path / "s", "--out", tmp_path / "o2")
+    assert signals.exit_code == 2 and "epoch 1 of 3" in signals.stderr and "same --out folder" in signals.stderr
+    assert "saltation run" not in signals.stderr
+    for task in ("mnist", "qubo"):
+        unused = bench("--task", task, "--model", trained / "3", "--out", tmp_path / "o3")
+        assert unused.exit_code == 2 and f"is of yinyang, which is not among --task {task}" in unused.stderr
+    assert not (tmp_path / "o3").exists()
     assert "must be positive" in bench("--step", 0).stderr
     ResultFolder(tmp_path / "bad").write_json("results", {"measurements": [{}]})
     with pytest.raises(Exception, match="does not hold results"):

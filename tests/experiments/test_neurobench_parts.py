@@ -1,5 +1,8 @@
 """Parts of `saltation bench neurobench`: means, published rows, tables, the picture, a classifier by hand."""
 
+import csv
+import dataclasses
+import io
 import re
 from xml.etree import ElementTree
 
@@ -12,7 +15,7 @@ from saltation.experiments.neurobench.page import page
 from saltation.experiments.neurobench.plot import Point, correctness_plot
 from saltation.experiments.neurobench.published import published
 from saltation.experiments.neurobench.rows import NUMBERS, mean_and_error, rows_of
-from saltation.experiments.neurobench.table import COLUMNS, markdown, shown, table
+from saltation.experiments.neurobench.table import COLUMNS, markdown, shown, table, to_csv
 from saltation.experiments.neurobench.task import Plan, Task
 from saltation.neurobench import count_run
 
@@ -62,6 +65,14 @@ def test_means_and_errors():
     assert set(NUMBERS) >= {key for _, key, _ in COLUMNS}
 
 
+def test_rows_that_differ_in_settings_alone_say_in_which():
+    settings = ({"a": 1, "b": 2, "c": 0}, {"a": 1, "b": 3, "c": 0}, {"a": 1, "b": 3, "c": 5})
+    rows = rows_of([measurement("seed 1", 0.5, 1.0, settings=each) for each in settings])
+    assert [row["training"] for row in rows] == ["exact, b 2, c 0", "exact, b 3, c 0", "exact, b 3, c 5"]
+    apart = [measurement("seed 1", 0.5, 1.0), measurement("seed 1", 0.5, 1.0, backend="grid", settings={"a": 2})]
+    assert [row["training"] for row in rows_of(apart)] == ["exact", "exact"]
+
+
 def test_published_rows_have_a_source_and_no_zero_in_the_place_of_nothing():
     rows = published()
     assert all(row["source"] and row["correctness"] for row in rows)
@@ -102,6 +113,11 @@ def test_tables():
     assert "60.00 ± 10.00 %" in text[2] and "| n/a | 0 | 12 ± 2 |" in text[2]
     assert "published, not measured here" in text[3]
     assert table(found, {"ours": TASK}).row_count == 1 + 1 + 2
+    point = dataclasses.replace(TASK, per="point", percent=False)
+    for task, unit in ((TASK, "share of 1"), (point, "of the metric")):
+        lines = list(csv.DictReader(io.StringIO(to_csv(found, {"ours": task}))))
+        assert {(line["unit"], line["per"]) for line in lines} == {(unit, task.per)} and len(lines) == 3
+        assert f"Numbers are per {task.per}." in page(found, {"ours": task})
 
 
 def test_the_report_escapes_and_is_a_whole():

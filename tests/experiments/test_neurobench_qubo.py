@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("networkx")
 pytest.importorskip("dwave.samplers")
 
+from saltation.errors import ParameterError
 from saltation.experiments.neurobench import qubo, task_of
 from saltation.experiments.neurobench.task import Options
 from saltation.neurobench.qubo import mis_problem, solve, spiking_network
@@ -42,6 +43,27 @@ def test_numbers_of_a_row(monkeypatch):
     assert measured.complexity.dense is None and measured.complexity.samples == 1
     weights = sum(p.weight.size for p in spiking_network(problem).projections.values())
     assert measured.complexity.static.parameters == weights
+
+
+def test_there_are_five_graphs_with_targets():
+    pieces = planned(quick=True, series=9, backends=("exact",))
+    assert {piece.repeat for piece in pieces.pieces} == {f"graph {n}" for n in range(5)}
+    assert pieces.notes == ("qubo: graphs 5 to 8 of --series, which have no published target",)
+    (last,) = (p for p in pieces.pieces if p.model == "greedy" and p.training.startswith("10 ") and p.repeat[-1] == "4")
+    assert last.measure().correctness == solve(mis_problem(10, 0.25, 4), "greedy").gap
+    with pytest.raises(ParameterError, match="published target"):
+        qubo._gap(solve(mis_problem(10, 0.25, 6), "greedy"))
+
+
+def test_backends_it_does_not_run_on_are_told():
+    for quick, backend, said in (
+        (True, "grid", "on a grid"),
+        (True, "chip", "--quick"),
+        (False, "chip", "more than 252"),
+    ):
+        (note,) = planned(quick=quick, backends=(backend,)).notes
+        assert said in note
+    assert planned(backends=("exact",)).notes == ()
 
 
 def test_greedy_counts_nothing():

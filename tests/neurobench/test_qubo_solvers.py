@@ -148,7 +148,37 @@ def test_rivals_solve_small_problems():
     for solver in (solve_tabu, solve_annealing):
         found = solver(problem, 0.05, seed=1)
         assert found.gap == 0.0 and found.feasible and found.cost == problem.cost(found.x)
-    assert solve_annealing(mis_problem(100, 0.1, seed=0), 0.1).seconds >= 0.075
+        # only the end of these is known
+        assert found.cost_at(found.seconds) == found.cost and found.cost_at(0.9 * found.seconds) is None
+
+
+def test_what_annealing_finds_after_the_limit_does_not_count(monkeypatch):
+    samplers = pytest.importorskip("dwave.samplers")
+    problem = mis_problem(25, 0.25, seed=0)
+    real = samplers.SimulatedAnnealingSampler
+    asked = []
+
+    class Slow:
+        """A sweep takes a millisecond; of 110 and more, which the second try has, twice as long."""
+
+        def sample(self, model, **given):
+            found = real().sample(model, **given)
+            sweeps = given["num_reads"] * given["num_sweeps"]
+            asked.append(sweeps)
+            found.info["timing"]["sampling_ns"] = round(1e6 * sweeps * (2 if sweeps >= 110 else 1) * slower)
+            return found
+
+    monkeypatch.setattr(samplers, "SimulatedAnnealingSampler", Slow)
+    slower = 1
+    found = solve_annealing(problem, 0.15, seed=1)
+    assert asked == [20, 135, 67, 134, 67, 134, 67, 134, 67, 134, 67, 134]
+    assert found.seconds == pytest.approx(0.067) and found.extra == {"reads": 1, "sweeps": 67}
+    asked.clear()
+    found = solve_annealing(problem, 0.1, seed=1)
+    assert asked == [20, 90] and found.seconds == pytest.approx(0.09) and found.cost == problem.cost(found.x) < 0
+    slower = 1000
+    found = solve_annealing(problem, 0.1, seed=1)
+    assert found.cost == 0 and not found.x.any() and found.seconds == 0.1
 
 
 def test_an_emulated_chip_solves_a_problem_in_modelled_time():
@@ -179,5 +209,11 @@ def test_arguments_are_checked():
         solve(problem, "spikng")
     with pytest.raises(ParameterError, match="finite time above 0"):
         solve_spiking(problem, limit=0.0)
+    for solver in (solve_spiking, solve_chip):
+        with pytest.raises(ParameterError, match=r"stop_at must be a cost.*got 30; for 30 nodes give -30"):
+            solver(problem, limit=1e-3, stop_at=30)
+        for wrong in (0, -1.5, True, "-3"):
+            with pytest.raises(ParameterError, match="stop_at must be a cost"):
+                solver(problem, limit=1e-3, stop_at=wrong)
     with pytest.raises(ParameterError, match="tau_fatigue"):
         SpikingSettings(tau_fatigue=4e-3)

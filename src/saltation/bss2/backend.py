@@ -279,6 +279,7 @@ class Backend(Abstract):
             "weight_scale": dict(placed.factors),
             "time_offset": [self._offset_of(site) for site in placed.all],
             "hardware_time": sum(execution.hardware_time for execution in executions),
+            "settled": sum(execution.settled for execution in executions),
         }
 
     def calibration(self, plan_or_network: Plan | Network) -> Calibration:

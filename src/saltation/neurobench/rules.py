@@ -43,7 +43,7 @@ RULES: Final[dict[str, str]] = {
     "the state that a neuron keeps between events; the queue of events is memory of the execution and not in it.",
     "chip": "Of an emulated chip: weights as written, 6 bits in a byte. Synapse_Events are physical: every spike "
     "reaches the excitatory and the inhibitory synapse of all neurons in its rows, whatever their weights. Time on the "
-    "chip is modelled; the time of the emulator is no result.",
+    "chip is modelled, and settling after analog values are written is apart; the time of the emulator is no result.",
     "learning": "Learning is not counted.",
 }
 """Each rule by its name."""

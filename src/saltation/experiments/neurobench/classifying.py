@@ -114,8 +114,13 @@ def _spikes(counted: list[Complexity]) -> int:
 
 
 def _of_chip(counted: list[Complexity]) -> dict[str, float | None]:
-    """Per sample: physical events of synapses, and seconds on the chip, which are modelled."""
+    """Per sample: physical events of synapses, and modelled seconds on the chip; and the settling of all, once."""
     samples = sum(each.samples for each in counted)
     events = sum(each.extra["Synapse_Events"] * each.samples for each in counted)
     seconds = sum(each.extra["modelled_hardware_time"] for each in counted)
-    return {"Synapse_Events": events / samples, "Modelled_Hardware_Time": seconds / samples}
+    settling = sum(each.extra["modelled_settling"] for each in counted)
+    return {
+        "Synapse_Events": events / samples,
+        "Modelled_Hardware_Time": seconds / samples,
+        "Modelled_Settling": settling,
+    }

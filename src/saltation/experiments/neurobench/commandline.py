@@ -1,5 +1,6 @@
 """The command ``saltation bench neurobench``."""
 
+import itertools
 import shlex
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ from saltation.experiments.results import SCHEMA_VERSION, ResultFolder, open_fol
 __all__ = ["command"]
 
 _WIDEST = 400  # columns of a terminal; a table that needs more is none
+_TRAINED = ("hapt", "mnist", "spoken-digits", "yinyang")
+"""Tasks whose networks are kept in folders, and can be given."""
 _MAY_DIFFER = ("tasks", "seeds", "series", "backends", "serial", "in_the_loop", "models")
 
 
@@ -34,18 +37,27 @@ _MAY_DIFFER = ("tasks", "seeds", "series", "backends", "serial", "in_the_loop", 
     "models",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of 'saltation run yinyang' or 'mnist': its network takes the place of those that would be trained.",
+    help="Folder of a trained network, which takes the place of those that would be trained: of 'saltation run "
+    "yinyang' or 'mnist', or one in 'models' of an --out folder, also of hapt and spoken-digits.",
 )
-@click.option("--quick", is_flag=True, help="Small models and few samples, to see that it works.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Small models and few samples, to see that it works. The first time takes some minutes: it compiles.",
+)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of models and series.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Train so many, from --seed on.")
-@click.option("--series", type=click.IntRange(1), help="Independent series of Mackey-Glass.  [default: 10; quick: 2]")
+@click.option(
+    "--series",
+    type=click.IntRange(1),
+    help="Independent series of Mackey-Glass, and graphs of QUBO, 5 at most.  [default: 10 and 3; quick: 2]",
+)
 @click.option(
     "--backend",
     "backends",
     multiple=True,
     type=click.Choice(BACKENDS),
-    help="On which networks of ours run; several times for several.  [default: all]",
+    help="On which networks of ours run, where they do; several times for several.  [default: all]",
 )
 @click.option("--serial", type=click.IntRange(0), help="Which chip.  [default: that of the training, or 1]")
 @click.option("--in-the-loop", is_flag=True, help="Train networks in the loop of the chip too; some minutes each.")
@@ -81,7 +93,9 @@ def command(**given: Any) -> None:
         models=given["models"],
         threads=given["threads"],
     )
-    names = given["tasks"] or _of_models(options.models) or tuple(sorted(TASKS))
+    of_models = _of_models(options.models)
+    _check_asked(given["tasks"], of_models)
+    names = given["tasks"] or tuple(dict.fromkeys(of_models.values())) or tuple(sorted(TASKS))
     config = {
         "tasks": list(names),
         "quick": options.quick,
@@ -108,26 +122,35 @@ def _checked(step: float) -> float:
     return step
 
 
-def _of_models(models: tuple[Path, ...]) -> tuple[str, ...]:
-    """Tasks of folders of networks.
+def _of_models(models: tuple[Path, ...]) -> dict[Path, str]:
+    """Task of each folder of a network.
 
     Raises
     ------
     ParameterError
         If one is of no task.
     """
-    names: dict[str, None] = {}
+    names: dict[Path, str] = {}
     for path in models:
         stored = ResultFolder(path).read_json("config")
         if not isinstance(stored, dict):
             raise FileFormatError(f"{path / 'config.json'} does not hold the configuration of a run.")
         experiment = stored.get("experiment")
-        if experiment not in TASKS:
+        if experiment not in _TRAINED:
             raise ParameterError(
-                f"--model {path} is of '{experiment}'; there are tasks for {', '.join(sorted(TASKS))} alone"
+                f"--model {path} must be a network of {', '.join(_TRAINED)}; got one of '{experiment}'"
             )
-        names[experiment] = None
-    return tuple(names)
+        names[path] = experiment
+    return names
+
+
+def _check_asked(tasks: tuple[str, ...], of_models: dict[Path, str]) -> None:
+    for path, name in of_models.items():
+        if tasks and name not in tasks:
+            raise ParameterError(
+                f"--model {path} is of {name}, which is not among --task {', '.join(tasks)}, and would not be "
+                f"measured; leave --task out, or add --task {name}"
+            )
 
 
 def _plans(
@@ -169,12 +192,20 @@ def _run(
         plans = _plans(names, options, folder, bar, line, asked=asked)
         total = sum(len(plan.pieces) for _, plan in plans.values())
         bar.update(line, total=total, completed=-1)
+        count = itertools.count(1)
+
+        def on_piece(what: str) -> None:
+            bar.update(line, advance=1, description=what)
+            if not as_json and not sys.stderr.isatty():
+                # a file or a pipe gets no bar before the end
+                click.echo(f"{next(count)} of {total}: {what}", err=True)
+
         found = measure_all(
             folder,
             plans,
             installation(),
             config,
-            on_piece=lambda what: bar.update(line, advance=1, description=what),
+            on_piece=on_piece,
         )
         bar.update(line, completed=total, description="done")
     if not found["rows"]:
@@ -192,7 +223,7 @@ def _run(
     wide = Console(width=_WIDEST)
     needed = Measurement.get(wide, wide.options, laid_out).maximum
     Console(width=max(Console().width, needed)).print(laid_out)
-    for text in [*chip_lines(found), *(f"Left out: {note}" for note in found["notes"])]:
+    for text in [*chip_lines(found, tasks), *(f"Left out: {note}" for note in found["notes"])]:
         click.echo(text)
     if options.quick:
         click.echo("Quick: small models and few samples; the numbers say nothing.")

@@ -53,8 +53,11 @@ def _plan(options: Options, folder: Path, tell: Callable[[str], object]) -> Plan
         Piece(name, _TRAINING, backend, f"series {which} of seed {past}", given, partial(_measure, make, past, which))
         for which in range(count)
         for name, backend, given, make in _models(options.quick)
+        if backend != "exact" or "exact" in options.backends
     ]
     notes = () if _has_torch() else ('mackey-glass: ESN and LSTM need PyTorch: pip install "saltation[torch]"',)
+    if options.backends != ("exact",):
+        notes = (*notes, "mackey-glass: the spiking network runs on the exact backend alone")
     return Plan(tuple(pieces), notes)
 
 
@@ -83,4 +86,5 @@ TASK: Final = Task(
     "stretch of the same attractor, quoted and not compared.",
     published="Mackey-Glass",
     plan=_plan,
+    per="point",
 )

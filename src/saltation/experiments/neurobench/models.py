@@ -1,5 +1,6 @@
 """Trained networks: those of a folder that is given, or trained here and kept in one of their own."""
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ __all__ = ["Given", "chip_note", "given", "kept_weights", "training_of", "weight
 
 Floats = npt.NDArray[np.float64]
 Weights = dict[str, Floats]
+
+_COMMANDS = ("mnist", "yinyang")
+"""Experiments that `saltation run` trains; others are trained by the table alone."""
 
 
 @final
@@ -51,10 +55,16 @@ def given(folders: Iterable[Path], experiment: str) -> list[Given]:
         if epoch != config["epochs"]:
             raise ParameterError(
                 f"{path}: its training is at epoch {epoch} of {config['epochs']}; go on with it: "
-                f"saltation run {experiment} --resume --out {path}"
+                + _to_go_on(path, experiment)
             )
         found.append(Given(path, config))
     return found
+
+
+def _to_go_on(path: Path, experiment: str) -> str:
+    if experiment in _COMMANDS:
+        return f"saltation run {experiment} --resume --out {shlex.quote(str(path))}"
+    return "the 'saltation bench neurobench' command that began it, again, with the same --out folder"
 
 
 def kept_weights(

@@ -22,14 +22,14 @@ figure { margin: 1em 0 } svg { max-width: 760px; width: 100% } svg text { font-s
 figcaption { color: #777; font-size: 13px }
 """
 _HOW = (
-    "A row is a model on a backend; numbers are per sample, means with standard errors over seeds or independent "
-    "series, where there are several (n). An error that is not shown is zero, or n is 1. n/a is not defined, and not "
+    "A row is a model on a backend; numbers are means with standard errors over seeds, independent series or graphs, "
+    "where there are several (n). An error that is not shown is zero, or n is 1. n/a is not defined, and not "
     "0. Published rows are quoted from their sources and were not measured here."
 )
 _CHIP = (
     "Rows of a chip are of an emulated one, calibrated as one would a real one where its name does not say otherwise. "
-    "Time on the chip is modelled; the time of the emulator is no result and is not given. Physical events of synapses "
-    "are apart from operations."
+    "Time on the chip is modelled; settling, once after analog values are written, is not in that of a sample; the "
+    "time of the emulator is no result and is not given. Physical events of synapses are apart from operations."
 )
 
 
@@ -50,7 +50,7 @@ def page(found: Record, tasks: Mapping[str, Task]) -> str:
     """
     parts = ["<h1>NeuroBench</h1>", f"<p>{_HOW}</p>", _made(found)]
     for name, task in tasks.items():
-        parts += [f"<h2>{escape(task.title)}</h2>", f"<p>{escape(task.about)}</p>"]
+        parts += [f"<h2>{escape(task.title)}</h2>", f"<p>{escape(task.about)} Numbers are per {task.per}.</p>"]
         mine, quoted = of_task(found, name), published_of(found, task)
         parts += [_table(mine, quoted, task), _picture(mine, quoted, task), _of_chips(mine)]
     shown_tasks = {task.published for task in tasks.values()}
@@ -143,7 +143,8 @@ def _of_chips(rows: Sequence[Record]) -> str:
             lines.append(_row([escape(cell) for cell in cells]))
     if not lines:
         return ""
-    heads = ["model", "backend", "time of a sample on the chip, modelled (us)", "physical events of synapses"]
+    heads = ["model", "backend", "time of a sample on the chip, modelled (us)", "settling before, modelled (ms)"]
+    heads.append("physical events of synapses")
     return f"<p>{_CHIP}</p>\n<table>\n" + "\n".join([_row(heads, "th"), *lines]) + "\n</table>"
 
 

@@ -24,6 +24,7 @@ NUMBERS = (
     "Spikes",
     "Synapse_Events",
     "Modelled_Hardware_Time",
+    "Modelled_Settling",
 )
 """All numbers but the correctness; a point parts a key from one inside it."""
 
@@ -68,6 +69,8 @@ def mean_and_error(values: Sequence[float | None]) -> tuple[float | None, float 
 def rows_of(measurements: Iterable[Record]) -> list[Record]:
     """Bring measurements of the same model, training, backend and settings together.
 
+    Where rows differ in settings alone, those that tell them apart are in their ``training``.
+
     Examples
     --------
     >>> from saltation.experiments.neurobench.rows import rows_of
@@ -80,7 +83,24 @@ def rows_of(measurements: Iterable[Record]) -> list[Record]:
     for each in measurements:
         same = [each[name] for name in ("task", "model", "training", "backend", "settings")]
         groups.setdefault(json.dumps(same, sort_keys=True), []).append(each)
-    return [_row(group) for group in groups.values()]
+    rows = [_row(group) for group in groups.values()]
+    alike: dict[tuple[str, ...], list[Record]] = {}
+    for row in rows:
+        alike.setdefault(tuple(row[name] for name in ("task", "model", "training", "backend")), []).append(row)
+    for same in alike.values():
+        _tell_apart(same)
+    return rows
+
+
+def _tell_apart(rows: Sequence[Record]) -> None:
+    """Write into the training of rows that are alike in all labels the settings that tell them apart."""
+    labels = [""] * len(rows)
+    for name in dict.fromkeys(key for row in rows for key in row["settings"]):
+        finer = [f"{label}, {name} {row['settings'].get(name)}" for label, row in zip(labels, rows, strict=True)]
+        if len(set(finer)) > len(set(labels)):
+            labels = finer
+    for label, row in zip(labels, rows, strict=True):
+        row["training"] += label
 
 
 def _row(group: Sequence[Record]) -> Record:

@@ -101,7 +101,7 @@ def table(found: Record, tasks: Mapping[str, Task]) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    title = "NeuroBench: a row for each model and backend, per sample"
+    title = "NeuroBench: a row for each model and backend"
     result = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     result.add_column("model", no_wrap=True)
     result.add_column("backend", no_wrap=True)
@@ -112,7 +112,7 @@ def table(found: Record, tasks: Mapping[str, Task]) -> "Table":
         result.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
     for name, task in tasks.items():
         result.add_section()
-        result.add_row(f"[bold]{name}[/bold]")
+        result.add_row(f"[bold]{name}[/bold], per {task.per}")
         for row in of_task(found, name):
             numbers = _cells(row, "\n± ")
             result.add_row(
@@ -132,43 +132,56 @@ def _cells(row: Mapping[str, Any], between: str) -> list[str]:
     return [shown(number_of(row, key), number_of(errors, key), how, between) for _, key, how in COLUMNS]
 
 
-def chip_of(row: Record) -> tuple[str, str] | None:
-    """Microseconds of a sample on the chip, which are modelled, and physical events of synapses; None elsewhere."""
+def chip_of(row: Record) -> tuple[str, str, str] | None:
+    """Microseconds on a chip and milliseconds of settling, both modelled, and physical events; None elsewhere."""
     seconds, errors = row["Modelled_Hardware_Time"], row["StandardError"]
     if seconds is None:
         return None
     error = errors["Modelled_Hardware_Time"]
-    time = shown(1e6 * seconds, None if error is None else 1e6 * error)
-    return time, shown(row["Synapse_Events"], errors["Synapse_Events"])
+    # an error of rounding is none
+    time = shown(1e6 * seconds, None if error is None else round(1e6 * error, 6))
+    settling = row["Modelled_Settling"]
+    waited = shown(None if settling is None else 1e3 * settling)
+    return time, waited, shown(row["Synapse_Events"], errors["Synapse_Events"])
 
 
-def chip_lines(found: Record) -> list[str]:
+def chip_lines(found: Record, tasks: Mapping[str, Task]) -> list[str]:
     """What is said of chips beside the table."""
     lines: list[str] = []
     for row in found["rows"]:
         if (of_chip := chip_of(row)) is not None:
             lines.append(
-                f"{row['task']}, {row['model']} ({row['training']}), {row['backend']}: {of_chip[0]} us of a sample on "
-                f"the chip (modelled), {of_chip[1]} physical events of synapses."
+                f"{row['task']}, {row['model']} ({row['training']}), {row['backend']}: {of_chip[0]} us of a "
+                f"{tasks[row['task']].per} on the chip (modelled), {of_chip[1]} ms of settling before (modelled), "
+                f"{of_chip[2]} physical events of synapses."
             )
     return lines
 
 
 def to_csv(found: Record, tasks: Mapping[str, Task]) -> str:
-    """All rows with all numbers and their errors, measured and published."""
+    """All rows with all numbers and their errors, measured and published.
+
+    ``unit`` is that of the correctness, and ``per`` what the other numbers are of; they are in the units of the
+    harness: bytes, Hz, shares between 0 and 1, and seconds.
+    """
     names = [each for name in ("correctness", *NUMBERS) for each in (name, f"{name}.se")]
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(["task", "model", "training", "backend", "kind", "n", "metric", *names, "source"])
+    writer.writerow(["task", "model", "training", "backend", "kind", "n", "metric", "unit", "per", *names, "source"])
     for name, task in tasks.items():
         for row in of_task(found, name):
             about = [name, *(row[key] for key in ("model", "training", "backend"))]
-            given = [row["kind"] or MISSING, len(row["repeats"]), row["metric"]]
+            given = [row["kind"] or MISSING, len(row["repeats"]), row["metric"], _unit(task), task.per]
             writer.writerow([*about, *given, *_numbers(row), "measured"])
         for row in published_of(found, task):
-            about = [name, row["model"], MISSING, MISSING, MISSING, MISSING, row["metric"]]
+            about = [name, row["model"], MISSING, MISSING, MISSING, MISSING, row["metric"], _unit(task), task.per]
             writer.writerow([*about, *_numbers(row), f"{_QUOTED}: {row['source']}"])
     return lines.getvalue()
+
+
+def _unit(task: Task) -> str:
+    """Of the correctness in files, where 97 % is 0.97."""
+    return "share of 1" if task.percent else "of the metric"
 
 
 def _numbers(row: Mapping[str, Any]) -> Iterator[Any]:

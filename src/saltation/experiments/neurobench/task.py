@@ -25,7 +25,7 @@ class Options:
     seeds : tuple of int
         Of models that are trained; the first is also that of the pasts of series.
     series : int, optional
-        Number of independent series; None leaves it to the task.
+        Number of independent series, or of graphs; None leaves it to the task.
     step : float
         Reference step in seconds, and step of grids.
     serial : int, optional
@@ -63,7 +63,8 @@ class Measured:
     complexity : Complexity, optional
         None where nothing is computed.
     more : dict of str to float or None
-        What else belongs to it, per sample: ``Synapse_Events`` of a chip and its ``Modelled_Hardware_Time``.
+        What else belongs to it, per sample: ``Synapse_Events`` of a chip and its ``Modelled_Hardware_Time``; and its
+        ``Modelled_Settling`` in all.
     """
 
     correctness: float
@@ -124,6 +125,8 @@ class Task:
         Name under which published baselines have this task; None where nothing was published.
     plan : callable
         From `Options`, the folder for trained models, and a function that hears what is going on.
+    per : str
+        What operations and times are of: "sample", "point" or "solution".
     """
 
     title: str
@@ -133,3 +136,4 @@ class Task:
     about: str
     published: str | None
     plan: Callable[[Options, Path, Callable[[str], object]], Plan]
+    per: str = "sample"

@@ -60,7 +60,8 @@ def count_run(
     Returns
     -------
     Complexity
-        With ``extra``: duration, reference step, spikes, and on a chip its modelled time.
+        With ``extra``: duration, reference step, spikes, and on a chip its modelled time in seconds, of all samples of
+        the run, and ``modelled_settling``, the wait after analog values are written, which is not in it.
 
     Raises
     ------
@@ -169,7 +170,9 @@ def count_spikes(
     if chip is not None:
         kind = "emulated chip"
         rules.append("chip")
-        extra["modelled_hardware_time"] = chip["hardware_time"]
+        # once, where a configuration is new, however many samples follow: no time of a sample
+        extra["modelled_hardware_time"] = chip["hardware_time"] - chip["settled"]
+        extra["modelled_settling"] = chip["settled"]
         extra["Synapse_Events"] = None if parts is None else synapse_events(parts, spikes) / batch
     return Complexity(
         kind,

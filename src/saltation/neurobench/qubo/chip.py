@@ -13,7 +13,7 @@ from saltation.model import LIF, Input, Network, poisson
 from saltation.model.checks import SECONDS, integer, number
 from saltation.neurobench.qubo.problem import MISProblem
 from saltation.neurobench.qubo.readout import Readout
-from saltation.neurobench.qubo.solution import MODELLED, Solution, check_limit, solution_of
+from saltation.neurobench.qubo.solution import MODELLED, Solution, check_limit, check_stop, solution_of
 
 __all__ = ["LARGEST", "ChipSettings", "chip_network", "solve_chip"]
 
@@ -152,7 +152,7 @@ def solve_chip(
     settings : ChipSettings, optional
         What the network is built of.
     stop_at : int, optional
-        Cost at which it is done.
+        Cost at which it is done, below 0: minus the number of nodes.
 
     Returns
     -------
@@ -164,6 +164,8 @@ def solve_chip(
     ------
     PlacementError
         If it has more nodes than the chip can have.
+    ParameterError
+        If another argument is not allowed.
 
     Examples
     --------
@@ -173,7 +175,7 @@ def solve_chip(
     >>> found.feasible, found.time_is
     (True, 'modelled hardware time')
     """
-    wanted = check_limit("solve_chip", limit)
+    wanted, enough = check_limit("solve_chip", limit), check_stop("solve_chip", stop_at)
     own = ChipSettings() if settings is None else settings
     integer("solve_chip", "seed", seed)
     if chip is not None and backend is not None:
@@ -194,7 +196,7 @@ def solve_chip(
     while not done:
         noise = poisson(np.tile(rates, (_BATCH, 1)), own.section, rng)
         run = simulate(net, {"noise": noise}, own.section, backend=on_chip)
-        settling += run.conditions["hardware_time"] - _BATCH * each
+        settling += run.conditions["settled"]
         for trial in range(_BATCH):
             if seconds + each > wanted * (1 + 1e-9):
                 done = True
@@ -211,7 +213,7 @@ def solve_chip(
             if found < cost:
                 best, cost = readout.best, found
                 history.append((seconds, cost))
-            if stop_at is not None and cost <= stop_at:
+            if enough is not None and cost <= enough:
                 done = True
                 break
     extra: dict[str, Any] = {

@@ -17,6 +17,7 @@ _PILOT = 20  # sweeps of the first try
 _SWEEPS = 50  # of a read, for each node; where there is time for more, it begins anew
 _STEP = 20.0  # by which a try may have more sweeps than the one before
 _ENOUGH = 0.75  # of the limit: with so much it is done
+_AIM = 0.9  # of the limit that a try is planned to take: its speed is an estimate
 _TRIES = 12
 
 
@@ -55,9 +56,10 @@ def solve_annealing(
 ) -> Solution:
     """Solve a problem by the simulated annealing of dwave-samplers, with as many sweeps as the limit allows.
 
-    They are one read up to 50 sweeps a node, and several beyond. How many these are is found by tries with more and
-    more, of which the last counts: it takes three quarters of the limit or more, by the time of its sampling; the
-    others are loading.
+    They are one read up to 50 sweeps a node, and several beyond. How many these are is found by tries, of which the one
+    that takes longest within the limit counts, by the time of its sampling; the others are loading. Tries end when one
+    takes three quarters of the limit or more, or after twelve. What is found after the limit does not count: if no try
+    is within it, no node is chosen.
 
     Parameters
     ----------
@@ -94,19 +96,21 @@ def solve_annealing(
         given["beta_range"] = beta_range
     sampler = samplers.SimulatedAnnealingSampler()
     sweeps, most = _PILOT, _SWEEPS * problem.nodes
+    vector, longest, extra = np.zeros(problem.nodes, bool), 0.0, {"reads": 0, "sweeps": 0}
     for _ in range(_TRIES):
         reads = max(1, round(sweeps / most))
         given |= {"num_reads": reads, "num_sweeps": max(1, sweeps // reads)}
         found = sampler.sample(model, **given)
         seconds = found.info["timing"]["sampling_ns"] * 1e-9
-        if seconds >= _ENOUGH * wanted:
+        if longest < seconds <= wanted:
+            vector, longest = _vector(found, problem), seconds
+            extra = {"reads": reads, "sweeps": given["num_sweeps"]}
+        if _ENOUGH * wanted <= seconds <= wanted:
             break
         # sweeps while it is hot take longer, and a short try may be interrupted: towards the limit in steps
-        sweeps = max(1, int(sweeps * min(wanted / seconds, _STEP)))
+        sweeps = max(1, int(sweeps * min(_AIM * wanted / seconds, _STEP)))
     name = "annealing" if beta_range is not None else "annealing, default range"
-    return solution_of(
-        name, problem, _vector(found, problem), seconds, extra={"reads": reads, "sweeps": given["num_sweeps"]}
-    )
+    return solution_of(name, problem, vector, longest or wanted, extra=extra)
 
 
 def solve_random(problem: MISProblem, *, seed: int = 0) -> Solution:

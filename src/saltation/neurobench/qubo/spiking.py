@@ -12,7 +12,7 @@ from saltation.model import Network, Spikes, poisson
 from saltation.neurobench.qubo.network import SpikingSettings, spiking_network
 from saltation.neurobench.qubo.problem import MISProblem
 from saltation.neurobench.qubo.readout import Readout
-from saltation.neurobench.qubo.solution import Solution, check_limit, solution_of
+from saltation.neurobench.qubo.solution import Solution, check_limit, check_stop, solution_of
 
 __all__ = ["solve_spiking"]
 
@@ -51,7 +51,7 @@ def solve_spiking(
     threads : int
         Over samples; results at equal time are for one core.
     stop_at : int, optional
-        Cost at which it is done.
+        Cost at which it is done, below 0: minus the number of nodes.
 
     Returns
     -------
@@ -59,13 +59,18 @@ def solve_spiking(
         ``extra`` has the simulated seconds, the spikes, and how often the readout added and removed a node.
         ``operations`` are spikes times synapses, the noise's among them, up to the limit.
 
+    Raises
+    ------
+    ParameterError
+        If the limit or ``stop_at`` is not allowed.
+
     Examples
     --------
     >>> from saltation.neurobench.qubo import mis_problem, solve_spiking
     >>> solve_spiking(mis_problem(25, 0.25, seed=0), limit=5.0, stop_at=-10).gap
     0.0
     """
-    wanted = check_limit("solve_spiking", limit)
+    wanted, enough = check_limit("solve_spiking", limit), check_stop("solve_spiking", stop_at)
     own = SpikingSettings() if settings is None else settings
     net = spiking_network(problem, own)
     backend = Exact(threads=threads, max_events=10**9)
@@ -97,7 +102,7 @@ def solve_spiking(
         if cost < (history[-1][1] if history else 0):
             history.append((now, cost))
             best = readout.best.copy()
-        if stop_at is not None and cost <= stop_at:
+        if enough is not None and cost <= enough:
             break
         speed = piece / (now - before)
         allowed = min(max(_SHARE * now, 1e-3), _LONGEST, _CAUTION * (wanted - now))
