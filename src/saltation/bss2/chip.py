@@ -14,6 +14,7 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.compiled import Compiled, compile_configuration, rewired, taking_part, wired
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.description import WIDTH, describe
+from saltation.bss2.drift import drift_of, drifted
 from saltation.bss2.execution import Setting, events_met, run_sections
 from saltation.bss2.memory import Codes, stored_codes
 from saltation.bss2.physics import Physics
@@ -354,6 +355,8 @@ class Chip:
         if number is None:
             self._runs += 1
             number = self._runs
+        if self.noise.hagen_drift and configuration["driver_enable_hagen_modulation"].any():
+            stages = drifted(stages, drift_of(self.serial, number, self.physics, self.noise))
         setting = Setting(copied, known, self.physics, self.noise)
         threads = default_threads() if self.threads is None else self.threads
         observed = run_sections(setting, sections, stages, (self.serial, seed, number), threads)

@@ -14,7 +14,7 @@ from saltation.bss2.circuits import pack
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.crossbar import Address
 from saltation.bss2.gates import FIRST_LINK, FIRST_OUTPUT
-from saltation.bss2.matrix import Gains, Matches, charges, fill, find_matches, gains_of, plasticity_of
+from saltation.bss2.matrix import Gains, Matches, charges, fill, find_matches, gains_of, plasticity_of, pulses
 from saltation.bss2.memory import Codes
 from saltation.bss2.physics import Physics
 from saltation.bss2.translation import Translation, translate
@@ -128,9 +128,11 @@ def wired(
     filled = fill(matches, charges(configuration, gains, matches.place))
     wires = Wires(
         matches.bus,
-        filled.segment,
-        filled.driver,
-        filled.entry,
+        matches.segment,
+        matches.driver,
+        pulses(configuration, hidden, physics, matches),
+        filled.begin,
+        filled.end,
         filled.circuit,
         filled.receptor,
         filled.charge,
@@ -179,7 +181,11 @@ def with_weights(compiled: Compiled, configuration: Configuration) -> Compiled:
     """The same, with the weights of a configuration that differs in nothing else."""
     filled = fill(compiled.matches, charges(configuration, compiled.gains, compiled.matches.place))
     wires = compiled.wires._replace(
-        entry=filled.entry, circuit=filled.circuit, receptor=filled.receptor, charge=filled.charge
+        begin=filled.begin,
+        end=filled.end,
+        circuit=filled.circuit,
+        receptor=filled.receptor,
+        charge=filled.charge,
     )
     return replace(compiled, wires=wires)
 

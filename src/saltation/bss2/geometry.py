@@ -36,6 +36,14 @@ LABEL_BITS: Final = 6
 SELECT_MAX: Final = 31
 """Largest row-select address: 5 bits, the driver's position on its bus."""
 
+PULSE_MASK: Final = 31
+PULSE_STEPS: Final = PULSE_MASK + 1
+"""A driver in matrix mode makes of the low 5 bits of a label a pulse of ``32 - bits`` steps (``grenade``)."""
+
+HAGEN_OFFSET_MAX: Final = 63
+HAGEN_CENTRE: Final = 32
+"""Code of a driver's pulse at which it is neither made longer nor shorter; which one it is is assumed."""
+
 NEURON_LABEL_MAX: Final = (1 << 14) - 1
 """Largest label that a crossbar node filters; bits 0-5 synapse label, 6-10 row select."""
 

@@ -6,7 +6,7 @@ found out once, and weights are filled in.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ _ROWS = np.arange(g.ROWS_PER_DRIVER)
 class Matches:
     """Synapses that each address reaches, by the driver through which it does.
 
+    A *block* is the synapses of a driver that match.  One that makes pulses of several lengths has one block for all
+    labels that differ in nothing else.
+
     Attributes
     ----------
     bus : ndarray of int, [address]
@@ -37,8 +40,11 @@ class Matches:
         Where the drivers of an address begin among all.
     driver : ndarray of int, [segment]
         Driver of the chip, ``hemisphere * 128 + driver``.
+    steps : ndarray of int, [segment]
+        Steps of the pulse's length, 1 to 32; 0 where it is always the same.
+    block : ndarray of int, [segment]
     owner : ndarray of int, [entry]
-        Segment of a synapse.
+        Block of a synapse.
     place : ndarray of int, [entry]
         Synapse, flat over ``[hemisphere, row, column]``.
     circuit, receptor : ndarray of int, [entry]
@@ -48,6 +54,8 @@ class Matches:
     bus: Ints
     segment: Ints
     driver: Ints
+    steps: Ints
+    block: Ints
     owner: Ints
     place: Ints
     circuit: Ints
@@ -56,38 +64,83 @@ class Matches:
 
 def find_matches(configuration: Configuration, addresses: Sequence[Address], place_of: Ints) -> Matches:
     """Synapses that match, on circuits that take part in the run (``place_of`` is not negative there)."""
-    labels, modes = configuration["synapse_label"], configuration["row_mode"]
-    takes_part = place_of.reshape(g.HEMISPHERES, g.COLUMNS)
-    drivers: list[int] = []
-    counts: list[int] = []
-    places: list[Ints] = []
-    owners: list[Ints] = []
+    finder = _Finder(configuration, place_of)
+    # what addresses share is found once: with pulses there are 31 labels to each
+    shared: dict[Address, Found] = {}
+    parts: list[Found] = []
+    counts, steps = [], []
     for address in addresses:
-        hemisphere = g.hemisphere_of_bus(address.bus)
-        own = listening(configuration, address)
-        rows = own[:, None] * g.ROWS_PER_DRIVER + _ROWS
-        match = (labels[hemisphere, rows] == address.label) & (modes[hemisphere, rows] != DISABLED)[:, :, None]
-        match &= takes_part[hemisphere] >= 0
-        which, row, column = np.nonzero(match)
-        used, which = np.unique(which, return_inverse=True)
-        owners.append(len(drivers) + which)
-        drivers += (hemisphere * g.DRIVERS + own[used]).tolist()
-        counts.append(used.size)
-        places.append((hemisphere * g.ROWS + rows[used[which], row]) * g.COLUMNS + column)
+        parts.append(finder.find(address, pulsed=False))
+        counts.append(parts[-1].driver.size)
+        steps += [0] * counts[-1]
+        if finder.any_pulsed:
+            alike = address._replace(label=address.label & ~g.PULSE_MASK)
+            if alike not in shared:
+                shared[alike] = finder.find(alike, pulsed=True)
+            parts.append(shared[alike])
+            counts[-1] += parts[-1].driver.size
+            steps += [g.PULSE_STEPS - (address.label & g.PULSE_MASK)] * parts[-1].driver.size
     empty = np.empty(0, np.int64)
-    place = np.concatenate([empty, *places])
+    place = np.concatenate([empty, *finder.places])
     hemisphere, rest = np.divmod(place, g.ROWS * g.COLUMNS)
     row, column = np.divmod(rest, g.COLUMNS)
-    receptor = (modes[hemisphere, row] == INHIBITORY).astype(np.int64)
+    receptor = (configuration["row_mode"][hemisphere, row] == INHIBITORY).astype(np.int64)
     return Matches(
         np.array([address.bus for address in addresses], np.int64),
         np.cumsum([0, *counts]).astype(np.int64),
-        np.array(drivers, np.int64),
-        np.concatenate([empty, *owners]),
+        np.concatenate([empty, *(part.driver for part in parts)]),
+        np.array(steps, np.int64),
+        np.concatenate([empty, *(part.block for part in parts)]),
+        np.concatenate([empty, *finder.owners]),
         place,
-        takes_part[hemisphere, column].astype(np.int64),
+        place_of.reshape(g.HEMISPHERES, g.COLUMNS)[hemisphere, column].astype(np.int64),
         receptor,
     )
+
+
+class Found(NamedTuple):
+    """Drivers that an address reaches, and the block of each."""
+
+    driver: Ints
+    block: Ints
+
+
+@final
+class _Finder:
+    """Blocks, each made once, and the synapses in them."""
+
+    def __init__(self, configuration: Configuration, place_of: Ints) -> None:
+        self._configuration = configuration
+        self._takes_part = place_of.reshape(g.HEMISPHERES, g.COLUMNS) >= 0
+        self._pulsed = configuration["driver_enable_hagen_modulation"] == 1
+        self.any_pulsed = bool(self._pulsed.any())
+        self._blocks = 0
+        self.places: list[Ints] = []
+        self.owners: list[Ints] = []
+
+    def find(self, address: Address, *, pulsed: bool) -> Found:
+        """What an address reaches of the drivers that make pulses of several lengths, or of those that do not."""
+        labels, modes = self._configuration["synapse_label"], self._configuration["row_mode"]
+        hemisphere = g.hemisphere_of_bus(address.bus)
+        own = listening(self._configuration, address)
+        own = own[self._pulsed[hemisphere, own] == pulsed]
+        if not own.size:
+            return NOTHING
+        rows = own[:, None] * g.ROWS_PER_DRIVER + _ROWS
+        compared = labels[hemisphere, rows] & ~g.PULSE_MASK if pulsed else labels[hemisphere, rows]
+        match = (compared == address.label) & (modes[hemisphere, rows] != DISABLED)[:, :, None]
+        match &= self._takes_part[hemisphere]
+        which, row, column = np.nonzero(match)
+        used, which = np.unique(which, return_inverse=True)
+        self.owners.append(self._blocks + which)
+        self.places.append((hemisphere * g.ROWS + rows[used[which], row]) * g.COLUMNS + column)
+        blocks = self._blocks + np.arange(used.size)
+        self._blocks += used.size
+        return Found(hemisphere * g.DRIVERS + own[used], blocks)
+
+
+_NONE = np.empty(0, np.int64)
+NOTHING = Found(_NONE, _NONE)
 
 
 @final
@@ -127,9 +180,8 @@ def charges(configuration: Configuration, gains: Gains, place: Ints) -> Floats:
 class Filled:
     """The part of `Wires` that depends on weights."""
 
-    segment: Ints
-    driver: Ints
-    entry: Ints
+    begin: Ints
+    end: Ints
     circuit: Ints
     receptor: Ints
     charge: Floats
@@ -138,15 +190,29 @@ class Filled:
 def fill(matches: Matches, charge: Floats) -> Filled:
     """Synapses that match and do something."""
     there = charge > 0.0
-    counts = np.bincount(matches.owner[there], minlength=matches.driver.size)
+    blocks = int(matches.block.max()) + 1 if matches.block.size else 0
+    stops = np.cumsum(np.bincount(matches.owner[there], minlength=blocks))
+    starts = np.concatenate([[0], stops])
     return Filled(
-        matches.segment,
-        matches.driver,
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        starts[matches.block].astype(np.int64),
+        stops[matches.block].astype(np.int64),
         matches.circuit[there],
         matches.receptor[there],
         charge[there],
     )
+
+
+def pulses(configuration: Configuration, hidden: Hidden, physics: Physics, matches: Matches) -> Floats:
+    """Strength of a driver for an address, by the length of its pulse: ``[segment]``.
+
+    ``p s (n + o + o_c (c - 32))``, not below 0, of a pulse of ``n`` steps: the part of a usual pulse that a step is,
+    factor and offset of the driver, and its code.  It is 1 where all pulses are alike.
+    """
+    code = configuration["driver_hagen_dac_offset"].reshape(-1)[matches.driver]
+    offset = hidden["hagen_offset"].reshape(-1)[matches.driver]
+    offset = offset + physics.hagen_offset_per_code * (code - g.HAGEN_CENTRE)
+    slope = physics.hagen_pulse * hidden["hagen_slope"].reshape(-1)[matches.driver]
+    return np.where(matches.steps > 0, slope * np.maximum(matches.steps + offset, 0.0), 1.0)
 
 
 def plasticity_of(configuration: Configuration, physics: Physics) -> Floats:
@@ -160,7 +226,9 @@ def plasticity_of(configuration: Configuration, physics: Physics) -> Floats:
     quadrant = np.repeat(np.arange(g.HEMISPHERES), g.DRIVERS) * 2
     charge = np.where(chosen, configuration["stp_v_charge_1"][quadrant], configuration["stp_v_charge_0"][quadrant])
     recover = np.where(chosen, configuration["stp_v_recover_1"][quadrant], configuration["stp_v_recover_0"][quadrant])
-    on = configuration["driver_enable_stp"].reshape(-1)
+    # the circuit of the short-term plasticity makes the lengths of pulses where they differ
+    pulsed = configuration["driver_enable_hagen_modulation"].reshape(-1)
+    on = configuration["driver_enable_stp"].reshape(-1) & (1 - pulsed)
     result[:, r.STP_USE] = on * configuration["driver_utilization"].reshape(-1) / physics.stp_utilization
     result[:, r.STP_RATE] = 1.0 / (physics.stp_recovery * 2.0 ** configuration["driver_recovery"].reshape(-1))
     result[:, r.STP_REST] = 1.0

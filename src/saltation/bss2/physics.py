@@ -44,6 +44,7 @@ _DIVISORS = (
     "cadc_period_dram",
     "madc_period",
     "madc_volt_per_lsb",
+    "hagen_drift_runs",
     "stp_utilization",
     "stp_recovery",
     "stp_range",
@@ -119,6 +120,11 @@ class Physics(Table):
     madc_period: float = constant(34e-9, "s", "haldls: 500 MHz / 17")
     madc_settling: float = constant(8e-6, "s", "pynn-brainscales: the first samples are invalid")
     madc_volt_per_lsb: float = constant(1.2 / 1023, "V", "demos: linear over 0..1.2 V")
+    amplifier_low: float = constant(0.1725, "V", "derived: tests of hxtorch see rails at 128 - 103 LSB, to 20 %")
+    amplifier_high: float = constant(1.086, "V", "derived: and at 128 + 100 LSB")
+    hagen_pulse: float = constant(0.0457, "1", "derived: part of a usual pulse; 59 LSB of 15 x 21 x 100 at gm 450")
+    hagen_offset_per_code: float = constant(0.2, "step", "assumed: 63 codes reach 6 steps each way")
+    hagen_drift_runs: float = constant(1000.0, "run", "assumed: over which strengths of pulses drift")
     stp_utilization: float = constant(20.0, "code", "assumed: calix asks for 0.2 of the way; here at utilization 4")
     stp_recovery: float = constant(1e-6, "s", "assumed: times 2^recovery")
     stp_range: float = constant(280.0, "code", "assumed: change of the codes by which the strength doubles or ends")
@@ -135,6 +141,13 @@ class Physics(Table):
     def volts(self, codes: NDArray[Any], shift: Floats | float = 0.0) -> Floats:
         """Voltage of a code, moved by mismatch, between 0 and the supply."""
         return np.clip(self.volt_at_code_0 + self.volt_per_code * codes + shift, 0.0, self.supply)
+
+    def amplified(self, voltage: Floats) -> Floats:
+        """What a readout's amplifier makes of a voltage: ``x / (1 + x^8)^(1/8)``, with x from -1 to 1 between rails."""
+        centre = 0.5 * (self.amplifier_low + self.amplifier_high)
+        half = self.amplifier_high - centre
+        x = (voltage - centre) / half
+        return centre + half * x / np.sqrt(np.sqrt(np.sqrt(1.0 + x**8)))
 
     def capacitance(self, codes: NDArray[Any] | float) -> Any:
         """Membrane capacitance of a code."""

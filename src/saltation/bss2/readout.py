@@ -218,7 +218,8 @@ def shown(
     is ``capacitance`` times what it takes from the membrane in volts per second.  In a joined membrane only that of the
     circuit that spikes adapts, and that of another one rests.
 
-    The CADC can be connected to a reference voltage instead, the same for all columns of a hemisphere.
+    Where the readout's amplifier is on, converters see no further than its rails.  The CADC can be connected to a
+    reference voltage instead, the same for all columns of a hemisphere.
     """
     circuits = recording.chosen
     source = configuration["readout_source"][circuits]
@@ -227,6 +228,9 @@ def shown(
     adapted = physics.volts(configuration["adaptation_v_leak"][circuits])
     adapted = adapted + physics.adaptation_resistance * capacitance * values
     voltage = np.where(source == ADAPTATION, adapted, voltage)
+    amplified = configuration["readout_enable_amplifier"][circuits] == 1
+    if amplified.any() and not isinstance(recording, IdealProbe):
+        voltage = np.where(amplified, physics.amplified(voltage), voltage)
     if isinstance(recording, Cadc):
         connected = configuration["cadc_enable_reference"][g.hemisphere_of(circuits)] == 1
         code = configuration["cadc_reference"][g.quadrant_of(circuits)]

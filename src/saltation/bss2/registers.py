@@ -133,6 +133,7 @@ DIGITAL: dict[str, Register] = {
     "event_routing_enable_bypass_excitatory": _switch(_NEURON, "every excitatory event makes a spike"),
     "event_routing_enable_bypass_inhibitory": _switch(_NEURON, "every inhibitory event makes a spike"),
     "readout_source": Register(_NEURON, 0, 3, 0, "0 membrane, 1 excitatory line, 2 inhibitory line, 3 adaptation"),
+    "readout_enable_amplifier": _switch(_NEURON, "converters see it through its amplifier, whose range ends"),
     "readout_enable_madc": _switch(_NEURON, "connected to the MADC; a recording by it does so too"),
     "clock_scale_fast": Register((2,), 0, 15, 0, "fast clock 250 MHz / 2^(s+1), of the left and the right half"),
     "clock_scale_slow": Register((2,), 0, 15, 4, "slow clock 250 MHz / 2^(s+1), of the left and the right half"),
@@ -145,6 +146,10 @@ DIGITAL: dict[str, Register] = {
     "driver_stp_set": _switch(_DRIVER, "which voltages of its quadrant it uses"),
     "driver_utilization": Register(_DRIVER, 0, 15, 4, "part of the way to the charge voltage, of each event"),
     "driver_recovery": Register(_DRIVER, 0, 15, 5, "speed of recovery, as a power of two"),
+    "driver_enable_hagen_modulation": _switch(_DRIVER, "the low 5 bits of a label decide how long its pulse is"),
+    "driver_hagen_dac_offset": Register(
+        _DRIVER, 0, g.HAGEN_OFFSET_MAX, g.HAGEN_CENTRE, "makes pulses longer, or below 32 shorter"
+    ),
     "node_enable": _switch(_NODE, "node of the crossbar is open"),
     "node_mask": Register(_NODE, 0, g.NEURON_LABEL_MAX, 0, "bits of a label in which it must agree"),
     "node_target": Register(_NODE, 0, g.NEURON_LABEL_MAX, 0, "what these bits must be"),
@@ -179,6 +184,8 @@ WIRING = frozenset(
         "driver_stp_set",
         "driver_utilization",
         "driver_recovery",
+        "driver_enable_hagen_modulation",
+        "driver_hagen_dac_offset",
         "node_enable",
         "node_mask",
         "node_target",

@@ -78,6 +78,8 @@ class Variation(Sizes):
     synapse: float = _spread(0.07, "1", _SYNAPSE, "assumed: 5..10 %; cannot be calibrated")
     synapse_offset: float = _spread(0.5, "weight", _SYNAPSE, "assumed; cannot be calibrated")
     driver: float = _spread(0.05, "1", _DRIVER, "derived: tests of calix see about 2 of 30 LSB between drivers")
+    hagen_slope: float = _spread(0.02, "1", _DRIVER, "assumed: a step of a pulse's length")
+    hagen_offset: float = _spread(1.0, "step", _DRIVER, "derived: tests of calix see about 2 of 30 LSB between drivers")
     cadc_offset: float = _spread(15.0, "LSB", _CHANNEL, "calix: up to 20 before calibration")
     cadc_gain: float = _spread(0.01, "1", _CHANNEL, "assumed: readings within 3 LSB after calibration")
     madc_gain: float = _spread(0.01, "1", _CIRCUIT, "assumed: readout amplifier of the circuit")
@@ -109,6 +111,7 @@ class Noise(Sizes):
     threshold: float = constant(3e-3, "V", "fastAndDeep: 1.5 % of the distance to it, from run to run")
     jitter: float = constant(20e-9, "s", "assumed: of the comparator; membrane noise does the rest of about 60 ns")
     cadc: float = constant(1.0, "LSB", "assumed: between readings of one channel")
+    hagen_drift: float = constant(0.01, "1", "assumed: strength of a hemisphere's pulses, over many runs")
     madc: float = constant(2.0, "LSB", "assumed: 2.3 mV")
 
 

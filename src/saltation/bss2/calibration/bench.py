@@ -20,7 +20,7 @@ EXC, INH = 0, 1
 KINDS = ("excitatory", "inhibitory")
 # of events before which the membrane is read at rest
 _LEAD = 20e-6
-_PHASES = 4
+PHASES = 4
 _FIRST_RUN = 1 << 40
 
 
@@ -59,7 +59,7 @@ class Bench:
         volley: Floats,
         length: float,
         repeats: int = 1,
-        phases: int = _PHASES,
+        phases: int = PHASES,
         weight: npt.ArrayLike = g.WEIGHT_MAX,
     ) -> tuple[Floats, Floats]:
         """How readings answer a volley of events to all columns through one driver.

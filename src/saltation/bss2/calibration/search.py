@@ -11,13 +11,13 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 
-def halve(low_enough: Callable[[Codes], NDArray[np.bool_]], high: int = g.CODE_MAX) -> Codes:
-    """Largest codes ``[512]``, of all circuits at once, at which a measurement says that they are low enough.
+def halve(low_enough: Callable[[Codes], NDArray[np.bool_]], high: int = g.CODE_MAX, count: int = g.CIRCUITS) -> Codes:
+    """Largest codes ``[count]``, of all circuits at once, at which a measurement says that they are low enough.
 
     A bit at a time from the top, each kept if the measurement allows; so readings must be in order but for noise,
     which leaves a code off by a few where they hardly differ.
     """
-    code = np.zeros(g.CIRCUITS, np.int32)
+    code = np.zeros(count, np.int32)
     bit = 1 << (int(high).bit_length() - 1)
     while bit:
         trial = np.minimum(code + bit, high).astype(np.int32)

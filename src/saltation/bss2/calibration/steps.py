@@ -7,7 +7,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from saltation.bss2 import geometry as g
-from saltation.bss2.calibration.bench import EXC, KINDS, Bench
+from saltation.bss2.calibration.bench import EXC, KINDS, PHASES, Bench
 from saltation.bss2.calibration.fits import LEAST_READING, WORTH, decay_time
 from saltation.bss2.calibration.response import WINDOW, mean_response
 from saltation.bss2.calibration.search import Codes, halve, proportion
@@ -131,8 +131,8 @@ def biased(configuration: Configuration) -> Configuration:
     return own
 
 
-def tau_syn(bench: Bench, configuration: Configuration, receptor: int, target: Floats) -> None:
-    """Time constant of an input: the decay of its line after a volley."""
+def tau_syn(bench: Bench, configuration: Configuration, receptor: int, target: Floats, phases: int = PHASES) -> None:
+    """Time constant of an input: the decay of its line after a volley, read at so many fractions of a period."""
     kind = KINDS[receptor]
     base = bench.chip.physics.tau_syn_code
     small, high = target < 4e-6, target > 25e-6
@@ -146,17 +146,19 @@ def tau_syn(bench: Bench, configuration: Configuration, receptor: int, target: F
 
     def measured(codes: Codes) -> Floats:
         configuration.set(name, codes)
-        return measure_tau_syn(bench, configuration, receptor, target)
+        return measure_tau_syn(bench, configuration, receptor, target, phases)
 
     configuration.set(name, proportion(measured, target, start))
 
 
-def measure_tau_syn(bench: Bench, configuration: Configuration, receptor: int, about: Floats) -> Floats:
+def measure_tau_syn(
+    bench: Bench, configuration: Configuration, receptor: int, about: Floats, phases: int = PHASES
+) -> Floats:
     """Time constants of an input ``[512]``, which are ``about`` so long."""
     own = silent(configuration)
     own.set("readout_source", receptor + 1)
     volley = at_once(5)
-    times, values = bench.response(own, receptor, 0, volley, reading_length(about))
+    times, values = bench.response(own, receptor, 0, volley, reading_length(about), phases=phases)
     after = times > volley[-1] + 2 * bench.chip.physics.input_delay
     return decay_time(times[after], -values[after], LEAST_READING, volley[-1] + WORTH * about)
 

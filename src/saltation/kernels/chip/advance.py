@@ -126,8 +126,8 @@ def arrive(circuits, wires, state, address, t, limit, size, here, trial):
     """An address on its bus: the synapses that match drive their lines; the new size of the heap."""
     addresses = wires.bus.size
     for segment in range(wires.segment[address], wires.segment[address + 1]):
-        strength = strength_of(wires, state, wires.driver[segment], t)
-        first, last = wires.entry[segment], wires.entry[segment + 1]
+        strength = wires.factor[segment] * strength_of(wires, state, wires.driver[segment], t)
+        first, last = wires.begin[segment], wires.end[segment]
         for entry in range(first, last):
             k = wires.circuit[entry]
             m = circuits.owner[k]
@@ -146,7 +146,10 @@ def _most_reached(wires):
     """The most synapses of an address, each of which may put its membrane on the heap."""
     most = 0
     for address in range(wires.bus.size):
-        most = max(most, wires.entry[wires.segment[address + 1]] - wires.entry[wires.segment[address]])
+        reached = 0
+        for segment in range(wires.segment[address], wires.segment[address + 1]):
+            reached += wires.end[segment] - wires.begin[segment]
+        most = max(most, reached)
     return most
 
 
@@ -252,7 +255,9 @@ def _unowned(circuits, wires, state, readings, spiked):
             bare(wires.bus),
             bare(wires.segment),
             bare(wires.driver),
-            bare(wires.entry),
+            bare(wires.factor),
+            bare(wires.begin),
+            bare(wires.end),
             bare(wires.circuit),
             bare(wires.receptor),
             bare(wires.charge),

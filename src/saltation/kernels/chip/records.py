@@ -69,7 +69,9 @@ class Wires(NamedTuple):
     bus: Ints  # [address], a gate
     segment: Ints  # [address + 1], the drivers that listen
     driver: Ints  # [segment]
-    entry: Ints  # [segment + 1], the synapses of that driver that match
+    factor: Floats  # [segment], of the driver's strength for this address: the length of its pulse
+    begin: Ints  # [segment], the synapses of that driver that match, which addresses may share
+    end: Ints  # [segment]
     circuit: Ints  # [entry]
     receptor: Ints  # [entry]
     charge: Floats  # [entry], in units of the line's saturation
