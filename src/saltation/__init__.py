@@ -47,12 +47,12 @@ from saltation.model import (
 )
 
 if TYPE_CHECKING:
-    from saltation import continual, data, experiments, io, jax, neurobench, plot, torch
+    from saltation import bss2, continual, data, experiments, io, jax, neurobench, plot, torch
     from saltation.engine import Exact, Gradient, Grid, Report, Run, State, Status, Tangent, simulate
 
 # The compiler behind the engine takes longer to import than all the rest: it is loaded when it is first asked for.
 _ENGINE = ("Exact", "Gradient", "Grid", "Report", "Run", "State", "Status", "Tangent", "simulate")
-_PARTS = ("continual", "data", "experiments", "io", "jax", "neurobench", "plot", "torch")
+_PARTS = ("bss2", "continual", "data", "experiments", "io", "jax", "neurobench", "plot", "torch")
 
 __all__ = [
     "ALIF",
@@ -87,6 +87,7 @@ __all__ = [
     "VoltageIntegral",
     "VoltageSamples",
     "__version__",
+    "bss2",
     "continual",
     "data",
     "errors",

@@ -31,6 +31,17 @@ class ParameterError(SaltationError, ValueError):
     """
 
 
+class RangeError(ParameterError, OverflowError):
+    """A value is beyond what the bits of the hardware hold, and nobody asked for it to be clipped.
+
+    Examples
+    --------
+    >>> from saltation.errors import RangeError
+    >>> issubclass(RangeError, OverflowError)
+    True
+    """
+
+
 class UnknownNameError(ParameterError, KeyError):
     """A name, of a population or a projection, that is not there; the message lists those that are.
 

@@ -11,12 +11,22 @@ from saltation.plot.training import CLASS_COLOURS, decision_map, learning_curves
 
 if TYPE_CHECKING:
     from saltation.plot.chip import chip_map
+    from saltation.plot.matrix import matrix_times
     from saltation.plot.spreads import calibration
 
 # The emulated chip brings the compiler with it: whoever plots no chip does not wait for it.
-_PARTS = {"calibration": "spreads", "chip_map": "chip"}
+_PARTS = {"calibration": "spreads", "chip_map": "chip", "matrix_times": "matrix"}
 
-__all__ = ["CLASS_COLOURS", "calibration", "chip_map", "decision_map", "learning_curves", "raster", "trace"]
+__all__ = [
+    "CLASS_COLOURS",
+    "calibration",
+    "chip_map",
+    "decision_map",
+    "learning_curves",
+    "matrix_times",
+    "raster",
+    "trace",
+]
 
 
 def __getattr__(name: str) -> Any:
