@@ -10,21 +10,6 @@
 
 from saltation.bss2.mac.calibration import calibrate_hagen
 from saltation.bss2.mac.circuits import Circuits, configure
-from saltation.bss2.mac.fast import Fast
-from saltation.bss2.mac.measuring import measure
-from saltation.bss2.mac.model import FastModel
-from saltation.bss2.mac.ranges import ACTIVATION_MAX, INPUTS, OUTPUT_MAX, OUTPUT_MIN, OUTPUTS, WEIGHT_MAX
-from saltation.bss2.mac.result import HagenCalibration
-from saltation.bss2.mac.target import HagenTarget
-from saltation.bss2.mac.unit import MatrixUnit, Tile
-
-from saltation.bss2.mac import Ideal, converting_relu, hardware, mac
->>> with hardware(Ideal(seed=1)):
-...     y = converting_relu(mac(np.full((2, 300), 8), np.full((300, 4), 9)), shift=1)
->>> y.shape, y.dtype
-((2, 4), dtype('int8'))
-"""
-
 from saltation.bss2.mac.connection import (
     connected,
     get_mock_parameter,
@@ -34,7 +19,10 @@ from saltation.bss2.mac.connection import (
     release_hardware,
     set_mock_parameter,
 )
+from saltation.bss2.mac.fast import Fast
 from saltation.bss2.mac.ideal import Ideal, MockParameter
+from saltation.bss2.mac.measuring import measure
+from saltation.bss2.mac.model import FastModel
 from saltation.bss2.mac.operations import (
     add,
     argmax,
@@ -48,7 +36,9 @@ from saltation.bss2.mac.operations import (
 )
 from saltation.bss2.mac.partition import Block, Plan, PlannedRun, partition
 from saltation.bss2.mac.ranges import ACTIVATION_MAX, INPUTS, OUTPUT_MAX, OUTPUT_MIN, OUTPUTS, WEIGHT_MAX
+from saltation.bss2.mac.result import HagenCalibration
 from saltation.bss2.mac.running import System
+from saltation.bss2.mac.target import HagenTarget
 from saltation.bss2.mac.timing import ChipTiming, RunTime
 from saltation.bss2.mac.trace import Trace, Traced
 from saltation.bss2.mac.unit import MatrixUnit, Tile
