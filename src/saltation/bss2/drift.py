@@ -15,22 +15,26 @@ from saltation.bss2.variation import Noise
 
 Floats = NDArray[np.float64]
 
+FIRST_MEASUREMENT = 1 << 40
+"""Number of a run from which on runs are those of measurements, such as calibrations: they have noise of their own."""
+
 
 def drift_of(serial: int, number: int, physics: Physics, noise: Noise) -> Floats:
     r"""By which part pulses are stronger in a run, of each hemisphere ``[2]``.
 
     ``d(n) = \sigma (z_k cos(\pi f / 2) + z_{k+1} sin(\pi f / 2))`` with ``n / N = k + f``: normal numbers ``z`` a
     drift's length ``N`` apart, and between them a way on which the variance stays the same.  It depends on the chip and
-    the number of the run alone.
+    the number of the run alone; runs of measurements count as if they were the first ones.
 
     Examples
     --------
     >>> from saltation.bss2 import Noise, Physics
     >>> from saltation.bss2.drift import drift_of
-    >>> drift_of(1, 10, Physics(), Noise.none())
-    array([0., 0.])
+    >>> soon, late = (drift_of(1, number, Physics(), Noise()) for number in (11, 5000))
+    >>> bool(abs(soon - drift_of(1, 10, Physics(), Noise())).max() < 1e-4 < abs(soon - late).max())
+    True
     """
-    whole, part = divmod(number / physics.hagen_drift_runs, 1.0)
+    whole, part = divmod(number % FIRST_MEASUREMENT / physics.hagen_drift_runs, 1.0)
     before, after = (_knot(serial, int(whole) + i) for i in range(2))
     return noise.hagen_drift * (before * np.cos(0.5 * np.pi * part) + after * np.sin(0.5 * np.pi * part))
 

@@ -10,6 +10,7 @@ from saltation.bss2 import geometry as g
 from saltation.bss2.chip import Chip
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.crossbar import FIRST_LINK_IN, label_of
+from saltation.bss2.drift import FIRST_MEASUREMENT
 from saltation.bss2.readout import Cadc
 from saltation.bss2.registers import DISABLED, EXCITATORY, INHIBITORY
 from saltation.bss2.section import ChipEvents, Observed, Section
@@ -21,7 +22,6 @@ KINDS = ("excitatory", "inhibitory")
 # of events before which the membrane is read at rest
 _LEAD = 20e-6
 PHASES = 4
-_FIRST_RUN = 1 << 40
 
 
 @final
@@ -36,7 +36,7 @@ class Bench:
     def run(self, configuration: Configuration, sections: list[Section]) -> tuple[Observed, ...]:
         """Run sections, and add up the time on hardware."""
         # numbers of its own: a chip's runs are the same whether it was calibrated now or earlier
-        execution = self.chip.run(configuration, sections, seed=self.seed, number=_FIRST_RUN + self.runs)
+        execution = self.chip.run(configuration, sections, seed=self.seed, number=FIRST_MEASUREMENT + self.runs)
         self.hardware_time += execution.hardware_time
         self.runs += 1
         return execution.sections

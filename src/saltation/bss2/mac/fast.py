@@ -55,7 +55,7 @@ class Fast:
     ...     strength=np.full(2, 100.0), tau_syn=np.full((2, 512), 3e-7), tau_mem=column + 1.0, noise=column, growth=0.0,
     ...     low=column - 100, high=column + 100, rest=column)
     >>> Fast(model).multiply([Tile(0, np.array([[50, -50]]))], [np.array([[31]])], num_sends=10)
-    [array([[ 29, -29]], dtype=int8)]
+    [array([[ 31, -31]], dtype=int8)]
     """
 
     def __init__(self, model: FastModel, *, seed: int = 0, threads: int | None = None) -> None:
