@@ -11,6 +11,9 @@ EXPERIMENTS = {
     "chip-range": "saltation.experiments.demonstrations.weights",
     "chip-readout": "saltation.experiments.demonstrations.readout",
     "continual": "saltation.experiments.continual",
+    "har": "saltation.experiments.matrix.har",
     "mnist": "saltation.experiments.mnist",
+    "mnist-mac": "saltation.experiments.matrix.mnist",
     "yinyang": "saltation.experiments.yinyang",
+    "yinyang-mac": "saltation.experiments.matrix.yinyang",
 }
