@@ -112,6 +112,7 @@ _RECIPES: dict[str, dict[str, Any]] = {
         "loop_batch": 64,
         "loop_learning_rate": 0.2,
         "wait_between_events": 5,
+        "circuits": 1000,
     },
     "yinyang-mac": {
         "epochs": 150,
