@@ -117,6 +117,16 @@ def test_an_ideal_chip_multiplies_and_repeats_itself():
     assert np.abs(other - first.astype(int)).max() <= 1
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32])
+def test_whole_numbers_of_any_size_will_do(dtype):
+    weights, vectors = np.array([[60, 3], [0, 63]]), np.array([[31, 30], [0, 9]])
+    (expected,) = Circuits(ideal(), nominal()).multiply([Tile(0, weights)], [vectors], num_sends=3)
+    (got,) = Circuits(ideal(), nominal()).multiply(
+        [Tile(0, weights.astype(dtype))], [vectors.astype(dtype)], num_sends=3
+    )
+    assert np.array_equal(got, expected) and expected.max() > 9
+
+
 def test_a_hemisphere_does_not_hear_the_other():
     rng = np.random.default_rng(1)
     tiles = [Tile(h, rng.integers(-63, 64, (16, 4))) for h in range(2)]

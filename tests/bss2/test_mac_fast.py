@@ -108,9 +108,10 @@ def quiet(model, **more):
     return FastModel(**fields | {"noise": np.zeros(512), "growth": 0.0} | more)
 
 
-def test_the_fast_model_follows_its_equations(model):
+def test_the_fast_model_follows_its_equations(model, monkeypatch):
     rng = np.random.default_rng(7)
     tile = Tile(1, rng.integers(-63, 64, (30, 5)), row=70, column=200)
+    monkeypatch.setattr("saltation.bss2.mac.fast._BLOCK", 512)  # so that there are several
     vectors, schedule = rng.integers(0, 32, (700, 30)), Schedule(30, 3, 2)
     (got,) = Fast(quiet(model)).multiply([tile], [vectors], num_sends=3, wait_between_events=2)
     level = levels_of(model, tile, step_sums(model, tile), schedule)
@@ -165,12 +166,18 @@ def test_what_remains_of_events():
 
 
 def test_noise_of_the_fast_model_is_seeded(model):
-    tiles, vectors = [Tile(h, np.zeros((4, 256), int)) for h in range(2)], [np.ones((2000, 4), int)] * 2
+    tiles, vectors = (
+        [Tile(h, np.full((4, 256), h) * (np.arange(256) > 99)) for h in range(2)],
+        [np.ones((2000, 4), int)] * 2,
+    )
     fast = Fast(model, seed=3, threads=1)
     first, second = fast.multiply(tiles, vectors), fast.multiply(tiles, vectors)
     again = Fast(model, seed=3, threads=3).multiply(tiles, vectors)
     other = Fast(model, seed=4).multiply(tiles, vectors)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    narrow = [Tile(tile.hemisphere, tile.weights.astype(np.uint8)) for tile in tiles]
+    small = Fast(model, seed=3).multiply(narrow, [each.astype(np.uint8) for each in vectors])
+    assert np.array_equal(small[1], first[1])
     for unlike in (second[0], other[0], first[1]):
         assert abs(np.corrcoef(first[0].reshape(-1), unlike.reshape(-1))[0, 1]) < 0.01
     sigma = model.sigma(Schedule(4).reading)[:256]

@@ -20,8 +20,8 @@ from saltation.kernels.chip import product as p
 Floats32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-# vectors whose sums stay in a cache until they are finished
-_BLOCK = 512
+# vectors of a product: its threads wait for one another at its end, which small ones do most of the time
+_BLOCK = 16384
 # of the variance of a result that is rounded anyway
 _ROUNDING = 1.0 / 12.0
 

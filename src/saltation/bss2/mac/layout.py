@@ -103,12 +103,13 @@ def write_weights(configuration: Configuration, tiles: Sequence[Tile]) -> None:
     weight = configuration["synapse_weight"]
     weight[...] = 0
     for tile in tiles:
-        inputs, outputs = tile.weights.shape
+        signed = np.asarray(tile.weights, np.int64)
+        inputs, outputs = signed.shape
         rows = slice(g.ROWS_PER_DRIVER * tile.row, g.ROWS_PER_DRIVER * (tile.row + inputs))
         columns = slice(tile.column, tile.column + outputs)
         pairs = weight[tile.hemisphere, rows, columns]
-        pairs[0 :: g.ROWS_PER_DRIVER] = np.maximum(-tile.weights, 0)
-        pairs[1 :: g.ROWS_PER_DRIVER] = np.maximum(tile.weights, 0)
+        pairs[0 :: g.ROWS_PER_DRIVER] = np.maximum(-signed, 0)
+        pairs[1 :: g.ROWS_PER_DRIVER] = np.maximum(signed, 0)
 
 
 def labels_of(hemisphere: int, drivers: Ints, activations: Ints) -> Ints:
@@ -123,7 +124,7 @@ def sections_of(tiles: Sequence[Tile], activations: Sequence[Ints], schedule: Sc
     times, recordings = schedule.times(), [schedule.recording()]
     places = [(tile.hemisphere, tile.row + np.arange(tile.weights.shape[0])) for tile in tiles]
     sections = []
-    for vectors in zip(*activations, strict=True):
+    for vectors in zip(*(np.asarray(each, np.int64) for each in activations), strict=True):
         when, labels, links = [], [], []
         for (hemisphere, drivers), vector in zip(places, vectors, strict=True):
             there = np.flatnonzero(vector)

@@ -23,9 +23,10 @@ _MOMENTS = np.array([_STEPS.mean(), _STEPS.var(), ((_STEPS - _STEPS.mean()) ** 3
 
 def step_sums(model: FastModel, tile: Tile) -> Floats:
     """LSB that a step of each input adds by each line ``[input, 2 output]``, the excitatory ones first."""
-    inputs, outputs = tile.weights.shape
+    signed = np.asarray(tile.weights, np.int64)
+    inputs, outputs = signed.shape
     place = (..., tile.hemisphere, slice(tile.row, tile.row + inputs), slice(tile.column, tile.column + outputs))
-    size = np.stack([np.maximum(tile.weights, 0), np.maximum(-tile.weights, 0)])
+    size = np.stack([np.maximum(signed, 0), np.maximum(-signed, 0)])
     strong = np.where(size > 0, np.maximum(size + model.deviation[place], 0.0), 0.0) * model.gain[place]
     return np.concatenate([strong[0], strong[1]], axis=1)
 
