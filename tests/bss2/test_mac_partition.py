@@ -171,6 +171,9 @@ def test_systems_of_what_does_not_multiply():
         System([3])
     with pytest.raises(ParameterError, match=r"executor must have the submit\(\)"):
         System([Ideal()], 3)
+    with spawning() as pool:
+        with pytest.raises(ParameterError, match=r"without fork\(\); got a ProcessPoolExecutor for Noted"):
+            System([Ideal(), Noted()], pool)
 
 
 def test_what_is_out_of_range_or_of_another_shape_is_refused():

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from saltation.bss2.mac.gain import gain_and_noise
 from saltation.bss2.mac.ideal import MockParameter
-from saltation.bss2.mac.mock_measuring import measure
 from saltation.bss2.mac.running import Submitting, System
 from saltation.bss2.mac.unit import MatrixUnit
 from saltation.errors import ParameterError, SimulationError
@@ -141,11 +141,11 @@ def set_mock_parameter(parameter: MockParameter) -> None:
 
 
 def measure_mock_parameter(units: Units | None = None, *, seed: int = 0) -> MockParameter:
-    """Measure gain and noise of units, by default of those connected; see `saltation.bss2.mac.mock_measuring.measure`.
+    """Measure gain and noise of units, by default of those connected; see `saltation.bss2.mac.gain.gain_and_noise`.
 
     Raises
     ------
     SimulationError
         If nothing is connected, or outputs saturate whatever is sent.
     """
-    return measure(system_of(units).units, seed=seed)
+    return gain_and_noise(system_of(units).units, seed=seed)

@@ -1,6 +1,7 @@
 """`System`: one or several units that run the plan of a matrix, and the sums of its blocks."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, final, runtime_checkable
 
@@ -57,7 +58,8 @@ class System:
     Raises
     ------
     ParameterError
-        If there is no unit, one does not multiply, or the executor does not submit.
+        If there is no unit, one does not multiply, the executor does not submit, or runs in other processes where a
+        unit has no ``fork()``.
 
     Examples
     --------
@@ -87,6 +89,12 @@ class System:
             raise ParameterError(
                 "System.executor must have the submit() of concurrent.futures; got "
                 f"{type(self.executor).__name__}; of a Dask client it is client.get_executor()"
+            )
+        staying = [type(unit).__name__ for unit in self.units if not isinstance(unit, Forking)]
+        if isinstance(self.executor, ProcessPoolExecutor) and staying:
+            raise ParameterError(
+                f"System.executor must run in this process for units without fork(); got a ProcessPoolExecutor for "
+                f"{staying[0]}, whose noise would be the same in each task; take a ThreadPoolExecutor"
             )
 
     def plan(self, inputs: int, outputs: int) -> Plan:

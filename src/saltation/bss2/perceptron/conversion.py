@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from saltation.bss2.mac.connection import Units, connected, get_mock_parameter, init_hardware, set_mock_parameter
-from saltation.bss2.mac.mock_measuring import measure
+from saltation.bss2.mac.gain import gain_and_noise
 from saltation.bss2.mac.ranges import ACTIVATION_MAX, INPUTS, OUTPUT_MAX, OUTPUT_MIN, WEIGHT_MAX
 from saltation.bss2.perceptron.convolution import windows
 from saltation.bss2.perceptron.nn import Conv1d, Conv2d, ConvertingReLU, Layer, Linear, MACLayer
@@ -190,7 +190,7 @@ def convert(
         if mock:
             raise ParameterError("convert: unit is where it runs, mock that it runs on none; give one of them")
         init_hardware(unit)
-        set_mock_parameter(measure(connected().units))
+        set_mock_parameter(gain_and_noise(connected().units))
     elif not mock:
         connected()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""`measure`: gain and noise of units, found by multiplying patterns whose products are known."""
+"""`gain_and_noise`: gain and noise of units, found by multiplying patterns whose products are known."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ _LINEAR, _LEAST = 80.0, 2 * _BATCH
 _OF_ROUNDING = 1.0 / 12.0
 
 
-def measure(units: Sequence[MatrixUnit], *, seed: int = 0) -> MockParameter:
+def gain_and_noise(units: Sequence[MatrixUnit], *, seed: int = 0) -> MockParameter:
     r"""Measure what `Ideal` needs to stand for units.
 
     ::
@@ -55,7 +55,8 @@ def measure(units: Sequence[MatrixUnit], *, seed: int = 0) -> MockParameter:
     Examples
     --------
     >>> from saltation.bss2.mac import Ideal, MockParameter
-    >>> found = measure([Ideal(MockParameter(gain=0.003, noise_std=1.5))])
+    >>> from saltation.bss2.mac.gain import gain_and_noise
+    >>> found = gain_and_noise([Ideal(MockParameter(gain=0.003, noise_std=1.5))])
     >>> round(found.gain, 4), round(found.noise_std, 1)
     (0.003, 1.5)
     """
