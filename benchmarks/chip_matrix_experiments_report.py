@@ -50,7 +50,17 @@ def accuracies(found: dict[str, Any]) -> str:
         own = {row["serial"]: row["accuracy"] for row in found["stages"] if row["stage"] == stage}
         values = [own.get(serial, own.get(None)) for serial in found["serials"]]
         rows.append([title, *("–" if value is None else f"{100 * value:.2f}" for value in values)])
-    return table(["test accuracy, %", *(f"chip {serial}" for serial in found["serials"])], rows)
+    made = table(["test accuracy, %", *(f"chip {serial}" for serial in found["serials"])], rows)
+    loop = [100 * row["accuracy"] for row in found["stages"] if row["stage"] == "in the loop"]
+    floating, quantised = (
+        next(100 * row["accuracy"] for row in found["stages"] if row["stage"] == stage)
+        for stage in ("float", "quantised")
+    )
+    worst = min(loop)
+    return (
+        f"{made}\n\nIn the loop on {len(loop)} chips {worst:.2f} to {max(loop):.2f} %: the worst is "
+        f"{quantised - worst:.2f} points below the quantised model and {floating - worst:.2f} below the float one."
+    )
 
 
 def circuits(found: dict[str, Any]) -> str:
