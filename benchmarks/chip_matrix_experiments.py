@@ -4,7 +4,7 @@
     python benchmarks/chip_matrix_experiments.py --report    # the page alone, from what is recorded
 
 Recipes are those of ``saltation run``.  What is trained is kept in ``--work``, from where a run that is not done goes
-on.  The test set decides nothing: recipes were settled before.
+on.
 """
 
 import dataclasses

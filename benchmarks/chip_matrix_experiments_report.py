@@ -12,7 +12,7 @@ STAGES = {
     "float": "float",
     "converted": "converted, without noise",
     "quantised": "quantised: trained on, without noise",
-    "ideal": "the same weights, ideal mode with noise",
+    "ideal": "ideal mode with noise",
     "deployed": "the same weights, deployed",
     "in the loop": "fine-tuned in the loop",
 }

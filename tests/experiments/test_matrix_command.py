@@ -15,8 +15,10 @@ pytest.importorskip("torch")
 from saltation.bss2.mac import FastModel, HagenCalibration, HagenTarget
 from saltation.experiments.matrix import chips, stages
 
-SMALL = ("--epochs", "40", "--quantised-epochs", "10", "--loop-epochs", "10", "--circuits", "0", "--no-figures")
-TINY = ("--epochs", "2", "--quantised-epochs", "1", "--loop-epochs", "2", "--circuits", "0", "--no-figures")
+SMALL = ("--epochs", "40", "--quantised-epochs", "10", "--ideal-epochs", "0", "--loop-epochs", "10")
+SMALL = (*SMALL, "--circuits", "0", "--no-figures")
+TINY = ("--epochs", "2", "--quantised-epochs", "1", "--ideal-epochs", "1", "--loop-epochs", "2")
+TINY = (*TINY, "--circuits", "0", "--no-figures")
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +97,7 @@ def test_a_run_goes_on_behind_what_is_trained(run, tmp_path, monkeypatch):
 
     def fit(*arguments, **named):
         calls.append(1)
-        if len(calls) == 3:
+        if len(calls) == 4:
             raise KeyboardInterrupt
         return real(*arguments, **named)
 
@@ -106,7 +108,7 @@ def test_a_run_goes_on_behind_what_is_trained(run, tmp_path, monkeypatch):
     calls.append(1)
     again = CliRunner().invoke(cli, ["run", "yinyang-mac", "--resume", "--out", str(other), "--no-figures", "--json"])
     assert again.exit_code == 0, again.output
-    assert len(calls) == 5  # the loop alone was trained again
+    assert len(calls) == 6  # the loop alone was trained again
     record = json.loads(again.stdout)
     assert accuracies(record) == accuracies(whole) and record["confusion"] == whole["confusion"]
     refused = run("--resume", "--seed", "2", "--no-figures", out=other)
@@ -133,7 +135,7 @@ def test_words_and_figures(run, tmp_path, monkeypatch):
     assert found["same_answers"] < found["same_answers_fast_again"] and found["right_fast"] > 40
     assert f"On the circuits of chip 1, {found['right_circuits']} of 90 test samples are right" in result.stdout
     assert "in the loop     1" in result.stdout and "1000 samples in one batch: 2.43e+06 MAC in 2 runs" in result.stdout
-    for name in ("confusion", "times", "learning-float", "learning-quantised", "learning-loop-1"):
+    for name in ("confusion", "times", "learning-float", "learning-quantised", "learning-ideal", "learning-loop-1"):
         assert (tmp_path / "run" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 

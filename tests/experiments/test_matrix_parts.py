@@ -14,6 +14,7 @@ from saltation.errors import GradientError, ParameterError  # noqa: E402
 from saltation.experiments.matrix import task as tasks  # noqa: E402
 from saltation.experiments.matrix.chips import with_parameter  # noqa: E402
 from saltation.experiments.matrix.settings import EXPERIMENTS_OF_MATRICES, Settings, quick, recipe  # noqa: E402
+from saltation.experiments.matrix.spectrum import band_energies  # noqa: E402
 from saltation.experiments.matrix.task import Labelled, load, network  # noqa: E402
 from saltation.experiments.matrix.training import evaluate, fit  # noqa: E402
 from saltation.experiments.torch_support import one_thread  # noqa: E402
@@ -53,18 +54,36 @@ def test_features_are_scaled_by_training_subjects_alone(monkeypatch):
     rng = np.random.default_rng(1)
 
     def windows(n, scale):
-        values = scale * rng.standard_normal((n, 16, 6))
+        values = scale * rng.standard_normal((n, 128, 6))
         return Windows(values, rng.integers(0, 6, n), tuple("abcdef"), tuple("uvwxyz"), 50.0)
 
     sets = {"train": windows(40, 1.0), "test": windows(30, 5.0)}
     monkeypatch.setattr(tasks, "hapt", sets.__getitem__)
     task = load(dataclasses.replace(recipe("har"), test_limit=20))
-    assert task.train.x.shape == (40, 63) and task.test.x.shape == (20, 63)
+    assert task.train.x.shape == (40, 99) and task.test.x.shape == (20, 99)
     assert float(task.train.x.mean(dim=0).abs().max()) < 0.2
-    of_train = features(sets["train"])
-    expected = (features(sets["test"])[:20] - of_train.mean(axis=0)) / of_train.std(axis=0)
-    np.testing.assert_allclose(task.test.x.numpy(), np.clip(expected, -3.0, 3.0), rtol=1e-5, atol=1e-6)
+    for made, columns in ((features, slice(0, 63)), (band_energies, slice(63, 99))):
+        of_train = made(sets["train"])
+        expected = (made(sets["test"])[:20] - of_train.mean(axis=0)) / of_train.std(axis=0)
+        found = task.test.x[:, columns].numpy()
+        np.testing.assert_allclose(found, np.clip(expected, -3.0, 3.0), rtol=1e-5, atol=1e-6)
     assert float(task.test.x.abs().max()) == 3.0
+
+
+def test_band_energies_by_the_sum_over_steps():
+    rng = np.random.default_rng(3)
+    values = rng.standard_normal((2, 128, 3))
+    found = band_energies(Windows(values, np.array([0, 0]), ("a",), ("x", "y", "z"), 50.0)).reshape(2, 6, 3)
+    steps = np.arange(128)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * steps / 127)
+    for window, channel in ((0, 0), (1, 2)):
+        signal = hann * (values[window, :, channel] - values[window, :, channel].mean())
+        lines = [abs(sum(signal * np.exp(-2j * np.pi * line * steps / 128))) ** 2 for line in range(65)]
+        for band, (first, last) in enumerate([(1, 2), (3, 4), (5, 7), (8, 12), (13, 24), (25, 64)]):
+            expected = np.log(np.mean(lines[first : last + 1]) + 0.001)
+            np.testing.assert_allclose(found[window, band, channel], expected, rtol=1e-9)
+    with pytest.raises(ParameterError, match="at least 128 steps; got 127"):
+        band_energies(Windows(values[:, :127], np.array([0, 0]), ("a",), ("x", "y", "z"), 50.0))
 
 
 def test_chosen_samples_keep_their_labels(monkeypatch):

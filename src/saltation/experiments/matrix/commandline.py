@@ -16,7 +16,16 @@ from saltation.experiments.results import ResultFolder, open_folder
 
 __all__ = ["command_of"]
 
-_NUMBERS = ("seed", "epochs", "quantised_epochs", "loop_epochs", "circuits", "train_limit", "test_limit")
+_NUMBERS = (
+    "seed",
+    "epochs",
+    "quantised_epochs",
+    "ideal_epochs",
+    "loop_epochs",
+    "circuits",
+    "train_limit",
+    "test_limit",
+)
 
 
 def command_of(experiment: str, description: str) -> click.Command:
@@ -34,6 +43,11 @@ def command_of(experiment: str, description: str) -> click.Command:
         "--quantised-epochs",
         type=click.IntRange(0),
         help=f"Of the quantised model.{default('quantised_epochs')}",
+    )
+    @click.option(
+        "--ideal-epochs",
+        type=click.IntRange(0),
+        help=f"In the ideal mode with noise, behind them.{default('ideal_epochs')}",
     )
     @click.option("--loop-epochs", type=click.IntRange(0), help=f"On each chip, in the loop.{default('loop_epochs')}")
     @click.option(

@@ -15,6 +15,7 @@ _CHOICES = {"experiment": EXPERIMENTS_OF_MATRICES, "schedule": SCHEDULES}
 _INTEGERS = {
     "epochs": 1,
     "quantised_epochs": 0,
+    "ideal_epochs": 0,
     "loop_epochs": 0,
     "seed": 0,
     "batch": 1,
@@ -44,8 +45,10 @@ class Settings(Recipe):
         Decides the initial weights and the order of the samples, and with the chip its noise.
     epochs, batch, learning_rate : int, int, float
         Of the float model. `Recipe.learning_rate_of` has the learning rate of an epoch.
-    quantised_epochs, loop_epochs, loop_batch, loop_learning_rate : int, int, int, float
-        Of the quantised model and of fine-tuning on a chip, whose weights are in LSB.
+    quantised_epochs, ideal_epochs, loop_epochs : int
+        Of the quantised model, in the ideal mode with noise, and on each chip.
+    loop_batch, loop_learning_rate : int, float
+        Of all three, whose weights are in LSB.
     decay, schedule : float, str
         Of all learning rates.
     calibration_batch : int
@@ -77,6 +80,7 @@ class Settings(Recipe):
     batch: int = 100
     learning_rate: float = 2e-3
     quantised_epochs: int = 4
+    ideal_epochs: int = 0
     loop_epochs: int = 4
     loop_batch: int = 200
     loop_learning_rate: float = 0.3
@@ -105,8 +109,9 @@ class Settings(Recipe):
 _RECIPES: dict[str, dict[str, Any]] = {
     "mnist-mac": {},
     "har": {
-        "epochs": 30,
+        "epochs": 20,
         "quantised_epochs": 10,
+        "ideal_epochs": 10,
         "loop_epochs": 10,
         "batch": 64,
         "loop_batch": 64,
@@ -117,11 +122,12 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "yinyang-mac": {
         "epochs": 150,
         "quantised_epochs": 40,
-        "loop_epochs": 15,
+        "ideal_epochs": 40,
+        "loop_epochs": 30,
         "batch": 50,
-        "loop_batch": 350,
+        "loop_batch": 50,
         "learning_rate": 5e-3,
-        "loop_learning_rate": 0.3,
+        "loop_learning_rate": 0.5,
         "wait_between_events": 5,
         "average": 5,
         "circuits": 1000,
@@ -129,8 +135,8 @@ _RECIPES: dict[str, dict[str, Any]] = {
 }
 _QUICK: dict[str, dict[str, int]] = {
     "mnist-mac": {"epochs": 1, "quantised_epochs": 1, "loop_epochs": 1, "circuits": 10, "train_limit": 6000},
-    "har": {"epochs": 5, "quantised_epochs": 1, "loop_epochs": 1, "circuits": 50},
-    "yinyang-mac": {"epochs": 20, "quantised_epochs": 2, "loop_epochs": 2, "circuits": 50},
+    "har": {"epochs": 5, "quantised_epochs": 1, "ideal_epochs": 1, "loop_epochs": 1, "circuits": 50},
+    "yinyang-mac": {"epochs": 20, "quantised_epochs": 2, "ideal_epochs": 2, "loop_epochs": 2, "circuits": 50},
 }
 
 

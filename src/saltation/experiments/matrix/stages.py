@@ -47,7 +47,7 @@ def run(settings: Settings, folder: ResultFolder, on_stage: Told = lambda stage,
 
         float        the network as it is trained
         quantised    converted, and trained on, in the ideal mode without noise: 5 bits, 6 bits, 8 bits
-        ideal        the same weights, with the mean gain and noise of the chips
+        ideal        the same with the mean gain and noise of the chips, trained on where the recipe says so
         deployed     the same weights, on the fast model of a chip, whatever its gain and its mismatch
         in the loop  trained on there: forward the chip's results, backward a product with its gain
 
@@ -89,14 +89,12 @@ class _Work:
         parameter = mean_parameter(chips)
         noiseless = MockParameter(0.0, parameter.gain)
         floating, quantised = self.software(noiseless)
-        torch.manual_seed(self.settings.seed + _EVALUATION)
-        with with_parameter(parameter):
-            self.note("ideal", None, self.scores("ideal", quantised))
+        ideal = self.ideal(parameter, quantised)
         confusion: dict[str, Any] = {}
         circuits: list[dict[str, Any]] = []
         trace = Trace()
         for chip in chips:
-            model, found = self.on_chip(chip, quantised)
+            model, found = self.on_chip(chip, ideal)
             confusion[str(chip.serial)] = found.confusion
             circuits += self.circuits(chip, model)
             if not trace.operations:
@@ -143,9 +141,20 @@ class _Work:
             self.note("quantised", None, self.scores("quantised", quantised))
         return floating, quantised
 
-    def on_chip(self, chip: Prepared, quantised: nn.Sequential) -> tuple[nn.Sequential, Scores]:
+    def ideal(self, parameter: MockParameter, quantised: nn.Sequential) -> nn.Sequential:
         own = self.settings
         model = copy.deepcopy(quantised)
+        with with_parameter(parameter):
+            # noise of the ideal mode comes from torch's generator
+            torch.manual_seed(own.seed)
+            self.train("ideal", model, own.ideal_epochs, own.loop_batch, own.loop_learning_rate)
+            torch.manual_seed(own.seed + _EVALUATION)
+            self.note("ideal", None, self.scores("ideal", model))
+        return model
+
+    def on_chip(self, chip: Prepared, ideal: nn.Sequential) -> tuple[nn.Sequential, Scores]:
+        own = self.settings
+        model = copy.deepcopy(ideal)
         use_mock(model, False)
         with with_parameter(chip.parameter):
             with hardware(chip.fast(own.seed + _EVALUATION)):

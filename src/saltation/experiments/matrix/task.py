@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from saltation.data import features, hapt, mnist, yinyang
 from saltation.data.yinyang import CLASS_NAMES
 from saltation.experiments.matrix.settings import Settings
+from saltation.experiments.matrix.spectrum import band_energies
 
 __all__ = ["Labelled", "Task", "load", "network"]
 
@@ -49,8 +50,9 @@ class Task:
 def load(settings: Settings) -> Task:
     """Read the data set.
 
-    MNIST: brightness from 0 to 1. HAPT-6: 63 simple features of each window, with mean and deviation of training
-    subjects taken off, cut at three deviations; subjects of training and test are apart. Yin-Yang: four coordinates.
+    MNIST: brightness from 0 to 1. HAPT-6: 63 simple features and 36 energies of bands of each window, with mean and
+    deviation of training subjects taken off, cut at three deviations; subjects of training and test are apart.
+    Yin-Yang: four coordinates.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def network(experiment: str) -> nn.Sequential:
     if experiment == "mnist-mac":
         convolution = nn.Conv2d(1, 20, 10, stride=5, padding=1)
         return nn.Sequential(convolution, nn.ReLU(), nn.Flatten(), nn.Linear(500, 128), nn.ReLU(), nn.Linear(128, 10))
-    inputs, hidden, outputs = {"har": (63, 64, 6), "yinyang-mac": (4, 128, 3)}[experiment]
+    inputs, hidden, outputs = {"har": (99, 64, 6), "yinyang-mac": (4, 128, 3)}[experiment]
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
 
 
@@ -104,7 +106,7 @@ def _mnist() -> Parts:
 
 def _hapt() -> Parts:
     train, test = (hapt(part) for part in ("train", "test"))
-    of_train, of_test = features(train), features(test)
+    of_train, of_test = (np.concatenate([features(each), band_energies(each)], axis=1) for each in (train, test))
     mean, deviation = of_train.mean(axis=0), of_train.std(axis=0)
     cut = [np.clip((each - mean) / deviation, -_DEVIATIONS, _DEVIATIONS) for each in (of_train, of_test)]
     return _labelled(cut[0], train.labels), _labelled(cut[1], test.labels), train.names
