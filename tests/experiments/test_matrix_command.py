@@ -16,9 +16,9 @@ from saltation.bss2.mac import FastModel, HagenCalibration, HagenTarget
 from saltation.experiments.matrix import chips, stages
 
 SMALL = ("--epochs", "40", "--quantised-epochs", "10", "--ideal-epochs", "0", "--loop-epochs", "10")
-SMALL = (*SMALL, "--circuits", "0", "--no-figures")
+SMALL = (*SMALL, "--train-limit", "2000", "--circuits", "0", "--no-figures")
 TINY = ("--epochs", "2", "--quantised-epochs", "1", "--ideal-epochs", "1", "--loop-epochs", "2")
-TINY = (*TINY, "--circuits", "0", "--no-figures")
+TINY = (*TINY, "--train-limit", "400", "--circuits", "0", "--no-figures")
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +125,7 @@ class Zeros:
 def test_words_and_figures(run, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(chips.Prepared, "circuits", lambda chip, seed: Zeros())
-    result = run("--quick", "--circuits", "90", "--epochs", "3")
+    result = run("--quick", "--circuits", "90", "--epochs", "6", "--train-limit", "1500")
     assert result.exit_code == 0, result.output
     folder = ResultFolder(tmp_path / "run")
     (found,) = folder.read_json("results")["circuits"]

@@ -62,7 +62,10 @@ def confusion_matrix(counts: npt.ArrayLike, names: Sequence[str], ax: Axes | Non
             colour = "white" if part[row, column] > _DARK else INK
             ax.text(column, row, str(count), ha="center", va="center", color=colour, fontsize="small")
     at = np.arange(len(names))
-    ax.set_xticks(at, names, rotation=0 if max(map(len, names)) < 4 else 45, ha="center")
+    if max(map(len, names)) < 4:
+        ax.set_xticks(at, names)
+    else:
+        ax.set_xticks(at, names, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(at, names)
     ax.set_xlabel("answer")
     ax.set_ylabel("class")
