@@ -51,9 +51,21 @@ def test_each_makes_its_own_figure():
         plot.trace([0, 1], [0, 1]),
         plot.learning_curves(HISTORY),
         plot.decision_map(classify, 20),
+        plot.confusion_matrix([[1, 0], [2, 3]], ["a", "b"]),
     ):
         made.figure.canvas.draw()
         assert made.get_xlabel() and made.get_ylabel()
+
+
+def test_confusion_matrix(ax):
+    counts = np.array([[8, 2, 0], [0, 0, 0], [1, 0, 3]])  # no sample of the second class
+    assert plot.confusion_matrix(counts, ["yin", "yang", "dot"], ax) is ax
+    (image,) = ax.get_images()
+    np.testing.assert_allclose(image.get_array(), [[0.8, 0.2, 0.0], [0.0, 0.0, 0.0], [0.25, 0.0, 0.75]])
+    shown = {(round(text.get_position()[1]), round(text.get_position()[0])): int(text.get_text()) for text in ax.texts}
+    assert shown == {(0, 0): 8, (0, 1): 2, (2, 0): 1, (2, 2): 3}
+    with pytest.raises(ParameterError, match=r"2 by 2 for as many names; got \(3, 3\)"):
+        plot.confusion_matrix(counts, ["a", "b"], ax)
 
 
 def test_raster(ax):

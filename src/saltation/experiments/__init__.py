@@ -11,7 +11,9 @@ EXPERIMENTS = {
     "chip-range": "saltation.experiments.demonstrations.weights",
     "chip-readout": "saltation.experiments.demonstrations.readout",
     "continual": "saltation.experiments.continual",
+    "har": "saltation.experiments.matrix.har",
     "mnist": "saltation.experiments.mnist",
+    "mnist-mac": "saltation.experiments.matrix.mnist",
     "yinyang": "saltation.experiments.yinyang",
-    "yinyang-mac": "saltation.experiments.yinyang_mac",
+    "yinyang-mac": "saltation.experiments.matrix.yinyang",
 }

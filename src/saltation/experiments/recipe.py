@@ -51,8 +51,8 @@ class Recipe(ABC):
     decay: float
     schedule: str
 
-    def learning_rate_of(self, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 0.
+    def learning_rate_of(self, epoch: float) -> float:
+        """Learning rate of an epoch, counted from 0; also within one, where it is not a whole number.
 
         Examples
         --------

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from saltation.plot.activity import raster, trace
+from saltation.plot.confusion import confusion_matrix
 from saltation.plot.training import CLASS_COLOURS, decision_map, learning_curves
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "CLASS_COLOURS",
     "calibration",
     "chip_map",
+    "confusion_matrix",
     "decision_map",
     "learning_curves",
     "matrix_times",

@@ -106,6 +106,7 @@ def convert(
     percentile: float = 99.9,
     clip_inputs: bool = False,
     wait_between_events: int = 5,
+    avg: int = 1,
 ) -> nn.Sequential:
     r"""Make layers of the chip out of a trained model, to be run as they are or trained further.
 
@@ -144,6 +145,8 @@ def convert(
         Clip inputs beyond the largest of the batch; else they are refused when they come.
     wait_between_events : int
         From one event to the next, in periods of 8 ns.
+    avg : int
+        So many outputs with the same weights are averaged in the last layer, which is a Linear: see `Linear`.
 
     Returns
     -------
@@ -177,7 +180,12 @@ def convert(
     shift = integer("convert", "shift", shift)
     reach = number("convert", "reach", reach, minimum=0.0, strict=True)
     percentile = number("convert", "percentile", percentile, minimum=0.0, strict=True)
+    avg = integer("convert", "avg", avg, minimum=1)
     before, stages = _parsed(model)
+    if avg > 1 and not isinstance(stages[-1].module, nn.Linear):
+        raise ParameterError(
+            f"convert.avg must be 1 where the last layer is no Linear; got {avg} and {stages[-1].module}"
+        )
     if unit is not None:
         if mock:
             raise ParameterError("convert: unit is where it runs, mock that it runs on none; give one of them")
@@ -195,7 +203,8 @@ def convert(
             weighted = stage.module
             first = ScaledInput(scale, signed, clip_inputs, -1 if isinstance(weighted, nn.Linear) else 1)
             lsb = _output_scale(stage, first(x) / scale if n == 0 else x, signed and n == 0, shift, reach, percentile)
-            layer = _layer(weighted, lsb, scale, first if n == 0 else None, mock, wait_between_events)
+            own_avg = avg if n == len(stages) - 1 else 1
+            layer = _layer(weighted, lsb, scale, first if n == 0 else None, mock, wait_between_events, own_avg)
             modules.append(layer)
             y = weighted(x)
             _set_bias(layer, chip_x, lsb * y, shift if stage.rectified else None)
@@ -336,6 +345,7 @@ def _layer(
     first: ScaledInput | None,
     mock: bool,
     wait_between_events: int,
+    avg: int,
 ) -> MACLayer:
     weight = module.weight.detach()
     if first is not None and first.signed:
@@ -349,7 +359,7 @@ def _layer(
         "input_transform": first,
     }
     if isinstance(module, nn.Linear):
-        layer: MACLayer = Linear(weight.shape[1], weight.shape[0], **own)
+        layer: MACLayer = Linear(weight.shape[1], weight.shape[0], avg=avg, **own)
     else:
         kind = Conv1d if isinstance(module, nn.Conv1d) else Conv2d
         assert not isinstance(module.padding, str)  # checked before
