@@ -225,7 +225,7 @@ def test_mistakes_are_told(trained, tmp_path):
         task_of("yingyang")
     open_folder(tmp_path / "c", "continual", {"a": 1})
     other = bench("--model", tmp_path / "c")
-    assert other.exit_code == 2 and "is of 'continual'" in other.stderr
+    assert other.exit_code == 2 and "got one of 'continual'" in other.stderr
     half = dataclasses.replace(SMALL, epochs=3)
     config = {"recipe": "published", "frontend": "numpy", **half.to_config()}
 

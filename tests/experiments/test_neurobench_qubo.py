@@ -48,7 +48,7 @@ def test_numbers_of_a_row(monkeypatch):
 def test_there_are_five_graphs_with_targets():
     pieces = planned(quick=True, series=9, backends=("exact",))
     assert {piece.repeat for piece in pieces.pieces} == {f"graph {n}" for n in range(5)}
-    assert pieces.notes == ("qubo: graphs 5 to 8 of --series, which have no published target",)
+    assert pieces.notes == ("qubo: graphs of --series from number 5 on, which have no published target",)
     (last,) = (p for p in pieces.pieces if p.model == "greedy" and p.training.startswith("10 ") and p.repeat[-1] == "4")
     assert last.measure().correctness == solve(mis_problem(10, 0.25, 4), "greedy").gap
     with pytest.raises(ParameterError, match="published target"):

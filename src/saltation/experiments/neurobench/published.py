@@ -16,8 +16,8 @@ def _data() -> dict[str, Any]:
 def published() -> list[dict[str, Any]]:
     """Rows of the leaderboard, each with its source; None where a value was not given.
 
-    ``operations`` says what they are of: a sample, or a step of the model. Keys are those of the harness, ``metric``
-    the name of the one that ``correctness`` is in.
+    Where operations are not of a sample, ``note`` says of what: a point, or one execution of several. Keys are
+    those of the harness, ``metric`` the name of the one that ``correctness`` is in.
 
     References
     ----------

@@ -64,7 +64,7 @@ def _left_out(options: Options) -> list[str]:
     if not _has_rivals():
         notes.append('qubo: tabu search and annealing need pip install "saltation[qubo]"')
     if options.series is not None and options.series > _PUBLISHED:
-        notes.append(f"qubo: graphs {_PUBLISHED} to {options.series - 1} of --series, which have no published target")
+        notes.append(f"qubo: graphs of --series from number {_PUBLISHED} on, which have no published target")
     if "grid" in options.backends:
         notes.append("qubo: the spiking network does not run on a grid; it does exactly and on a chip")
     if "chip" in options.backends and options.quick:
