@@ -64,7 +64,7 @@ def test_malformed(tmp_path, changed, message):
 
 
 def test_the_error_is_a_sentence(tmp_path):
-    with pytest.raises(MissingDataError, match="^The data set of spoken digits is not on this machine"):
+    with pytest.raises(MissingDataError, match=r"^The data set of spoken digits is not on this machine"):
         spoken_digits("train", root=tmp_path)
 
 
