@@ -120,8 +120,8 @@ def few_shot_rows() -> list[Row]:
         whole = few_shot_sessions(train.labels, test.labels, range(10), {}, seed=seed)
         for name, (a, b) in digit_features(train, test).items():
             given = (a, train.labels), (b, test.labels)
-            found.setdefault(name, []).append(few_shot(Prototypes(), sessions, *given, seed=seed))
-            everything.setdefault(name, []).append(few_shot(Prototypes(), whole, *given, seed=seed).base)
+            found.setdefault(name, []).append(few_shot(Prototypes(), sessions, *given))
+            everything.setdefault(name, []).append(few_shot(Prototypes(), whole, *given).base)
     rows: list[Row] = []
     for name, results in found.items():
         means = np.array([result.mean for result in results])

@@ -222,8 +222,9 @@ def summary(rows: list[Row], study: str = "table") -> str:
         shared = [which for which in scores if which in rival]
         gaps = np.array([scores[which] - rival[which] for which in shared])
         own = [row["costs"] for row in rows if row["model"] == model and row["costs"]]
-        costs = [f"{np.mean([c[n] for c in own]):,.0f}" if own else "0" for n in ("Footprint (bytes)", "Dense")]
-        costs += [f"{np.mean([c[n] for c in own]):,.0f}" if own else "0" for n in ("Eff_MACs", "Eff_ACs")]
+        # what computes nothing has no costs, which is not a cost of 0
+        columns = ("Footprint (bytes)", "Dense", "Eff_MACs", "Eff_ACs")
+        costs = [f"{np.mean([c[n] for c in own]):,.0f}" if own else "n/a" for n in columns]
         beside = "–" if model == RIVAL or not shared else error(gaps)
         wins = "–" if model == RIVAL or not shared else f"{int((gaps < 0).sum())} of {len(shared)}"
         cells = [model, str(len(scores)), error(np.array(list(scores.values()))), beside, wins, *costs]

@@ -109,6 +109,13 @@ def test_windows_are_those_of_a_loop(folder):
         np.testing.assert_array_equal(windows.subjects, [each[2] for each in expected])
 
 
+def test_windows_that_no_activity_is_long_enough_for(folder):
+    with pytest.raises(ParameterError, match=r"hapt\.length must be .* an activity lasts.*got 41, and no window"):
+        hapt("test", folder, length=41, original=False)
+    with pytest.raises(ParameterError, match=r"hapt\.length must be an integer >= 1; got -1"):
+        hapt("test", folder, length=-1, original=False)
+
+
 def test_another_file_is_refused(folder):
     with pytest.raises(FileFormatError, match=r"is not the file of HAPT: its SHA256 must be 231bf6d5.*pip install"):
         hapt("train", folder)

@@ -43,6 +43,11 @@ def test_channels_are_averaged(tmp_path):
     np.testing.assert_array_equal(signal * 32768, [200, 0])
 
 
+def test_a_sound_file_that_is_not_there(tmp_path):
+    with pytest.raises(MissingDataError, match=r"none\.wav is not there.*check its path"):
+        read_audio(tmp_path / "none.wav")
+
+
 def test_other_kinds_need_soundfile(tmp_path, monkeypatch):
     path = tmp_path / "a.opus"
     path.write_bytes(b"OggS and so on")

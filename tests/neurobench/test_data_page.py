@@ -21,7 +21,7 @@ def test_the_examples_run(capsys):
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.S)
     for i, block in enumerate(blocks):
         exec(compile(block, f"docs/neurobench_data.md ({i})", "exec"), names)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     assert 0.9 < names["result"].mean <= 1.0 and set(names["result"].names) == {"base", "eo", "it"}
     assert "SYNTHETIC" in capsys.readouterr().out
 

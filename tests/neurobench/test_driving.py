@@ -195,3 +195,9 @@ def test_the_score_is_that_of_the_scored_frames():
         driving_score([frames[:12] for frames in found], wanted)
     with pytest.raises(ParameterError, match="one for each of 2 sequences"):
         driving_score(found[:1], wanted)
+
+
+@pytest.mark.parametrize("given", [np.zeros((5, 4)), [1, 2]])
+def test_what_holds_no_boxes_is_refused(given):
+    with pytest.raises(ParameterError, match=r"labelled_frames\.boxes must be a structured array .*read_boxes"):
+        labelled_frames(given)

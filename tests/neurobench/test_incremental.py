@@ -11,6 +11,7 @@ TRAINING = np.repeat(np.arange(9), 12)
 TEST = np.repeat(np.arange(9), 7)
 GROUPS = {"ru": [4, 5], "es": [8], "it": [6, 7]}
 BASE = [0, 1, 2, 3]
+POINTS = np.random.default_rng(8).normal(size=(9, 3))
 
 
 @pytest.mark.parametrize("queries", [None, 3])
@@ -55,6 +56,7 @@ def test_the_seed_decides():
         ({"base": [0, 11]}, "1 examples or more of class 11"),
         ({"groups": {"base": [8]}}, "other names than 'base'"),
         ({"shots": 0}, "shots must be an integer >= 1"),
+        ({"groups": [[4, 5]]}, r"groups must be a mapping of names to classes; got \[\[4, 5\]\]"),
     ],
 )
 def test_refusals(changed, message):
@@ -82,7 +84,7 @@ def test_scores_are_masked_and_counted_as_in_a_loop():
     sessions = few_shot_sessions(TRAINING, TEST, BASE, GROUPS, seed=2)
     learner = Fixed(table)
     training = np.arange(len(TRAINING)), TRAINING
-    result = few_shot(learner, sessions, training, (np.arange(len(TEST)), TEST), seed=2)
+    result = few_shot(learner, sessions, training, (np.arange(len(TEST)), TEST))
     assert [shown[0] for shown in learner.shown] == [session.support.tolist() for session in sessions]
     for k, session in enumerate(sessions):
         known = [c for s in sessions[: k + 1] for c in s.classes.tolist()]
@@ -110,7 +112,7 @@ def test_prototypes_are_nearest_means_of_what_was_shown():
     training, test = (centres[labels] + rng.normal(size=(len(labels), 4)) for labels in (TRAINING, TEST))
     sessions = few_shot_sessions(TRAINING, TEST, BASE, GROUPS, seed=1)
     learner = Prototypes()
-    result = few_shot(learner, sessions, (training, TRAINING), (test, TEST), seed=1)
+    result = few_shot(learner, sessions, (training, TRAINING), (test, TEST))
     means = {}
     for k, session in enumerate(sessions):
         for c in session.classes.tolist():
@@ -122,7 +124,7 @@ def test_prototypes_are_nearest_means_of_what_was_shown():
         assert result.all_classes[k] == pytest.approx(np.mean(hits), abs=1e-15)
     assert 0.3 < result.mean < 1.0
     # another run begins anew
-    assert few_shot(learner, sessions, (training, TRAINING), (test, TEST), seed=1) == result
+    assert few_shot(learner, sessions, (training, TRAINING), (test, TEST)) == result
     with pytest.raises(ParameterError, match="give features"):
         learner.scores([[1.0]])
 
@@ -150,3 +152,37 @@ def test_digit_groups_are_all_digits_once():
     assert digit_groups(1) != digit_groups(2)
     with pytest.raises(ParameterError, match="at most 9"):
         digit_groups(0, base=10)
+
+
+def test_the_result_has_what_the_sessions_were_drawn_with():
+    sessions = few_shot_sessions(TRAINING, TEST, BASE, GROUPS, shots=10, seed=4)
+    result = few_shot(Fixed(np.zeros((len(TEST), 9))), sessions, (TRAINING, TRAINING), (np.arange(len(TEST)), TEST))
+    assert (result.shots, result.seed) == (10, 4)
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ({"learner": Prototypes}, r"few_shot\.learner must be a Learner; .*Prototypes\(\)"),
+        ({"sessions": []}, r"few_shot\.sessions must be one or more"),
+        ({"training": POINTS[TRAINING]}, r"few_shot\.training must be a pair"),
+        (
+            {"training": (POINTS[TRAINING], TRAINING[:-1])},
+            "training must be as many examples as labels; got 108 and 107",
+        ),
+        ({"training": (POINTS[TRAINING[:50]], TRAINING[:50])}, "training must be the training examples .*got 50"),
+        ({"test": (POINTS[TEST[:9]], TEST[:9])}, "test must be the test examples .*got 9"),
+        ({"test": (POINTS[TEST], TEST[::-1])}, "test must be labelled as the sessions were drawn"),
+        ({"test": (POINTS[TEST][:, :2], TEST)}, r"Prototypes\.scores\.examples must be of the 3 features .*got 2"),
+    ],
+)
+def test_mistakes_are_named(changed, message):
+    given = {
+        "learner": Prototypes(),
+        "sessions": few_shot_sessions(TRAINING, TEST, BASE, GROUPS),
+        "training": (POINTS[TRAINING], TRAINING),
+        "test": (POINTS[TEST], TEST),
+    }
+    few_shot(**given)
+    with pytest.raises(ParameterError, match=message):
+        few_shot(**{**given, **changed})

@@ -181,6 +181,11 @@ def test_ridge_leaves_the_constant_free():
         (lambda: SpikingSettings(latest=1.0), "before the end"),
         (lambda: SpikingSettings(tau_syn=20e-3), "tau_mem must not be tau_syn"),
         (lambda: Spiking().predict(3), "call fit first"),
+        (lambda: Constant().predict(3), "Constant.predict: nothing was learned yet; call fit first"),
+        (lambda: Constant().predict(-1), r"Constant\.predict\.steps must be an integer >= 1; got -1"),
+        (lambda: Constant().fit(["a", "b"]), r"Constant\.fit\.known must be a real number or array"),
+        (lambda: Spiking(SMALL, networks=2).fit(np.zeros(10)), r"must hold 11 points or more.*2 networks.*got 10"),
+        (lambda: window(np.full(1501, np.nan)), r"window\.values must be finite"),
         (lambda: Linear(lags=9).fit(np.zeros(5)), "longest lag"),
     ],
 )
@@ -292,7 +297,9 @@ def test_costs_are_those_of_a_prediction_and_known_points_are_finite(run):
     broken[5] = np.nan
     for predictor in (*predictors, Constant()):
         for known in (broken, broken[:1], broken[None]):
-            with pytest.raises(ParameterError, match="series of two finite points or more; got"):
+            with pytest.raises(
+                ParameterError, match=r"\.fit\.known must be (finite|two points or more|an array \[any\]); got"
+            ):
                 predictor.fit(known)
     with pytest.raises(
         ParameterError, match=r"mackey_glass.past must be a number, or one for each series; got .*\(0,\)"

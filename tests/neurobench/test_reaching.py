@@ -215,3 +215,8 @@ def test_the_synthetic_population_is_tuned_as_it_says():
     np.testing.assert_allclose(made.cursor[jumps], made.target[jumps], atol=1e-9)
     assert np.abs(np.diff(made.cursor, axis=0)).max() < 3.0
     same(synthetic_reaching(channels=40, reaches=120, seed=5), made)
+
+
+def test_another_thing_is_no_recording():
+    with pytest.raises(ParameterError, match=r"recording must be a ReachingRecording; got an array .*synthetic"):
+        reaching_task(np.zeros((5, 2)))

@@ -24,3 +24,8 @@ def test_the_examples_run():
 def test_the_classes_of_the_page_exist():
     named = set(re.findall(r"`([A-Za-z_]+)`", PAGE))
     assert {"Constant", "Linear", "EchoState", "LSTM", "Spiking", "SERIES"} <= named & set(tasks.__all__)
+
+
+def test_what_computes_nothing_has_no_costs():
+    rows = [line.split(" | ") for line in PAGE.splitlines() if line.startswith("| constant")]
+    assert len(rows) == 2 and all(row[5:9] == ["n/a"] * 4 for row in rows)

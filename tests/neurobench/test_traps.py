@@ -300,3 +300,14 @@ def test_a_membrane_that_is_handed_on(how):
     x = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0], [0.0, 1.0]]])
     # unit 0 of the first sample moves in steps 1 and 2, where 0.5 + 0.5 is what it was; unit 1 of the second in step 2
     assert count_torch(Net(), [x]).membrane_updates == 2
+
+
+def test_pairs_of_inputs_and_targets():
+    model, x = nn.Linear(4, 3), torch.ones(6, 4)
+    pairs = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, torch.zeros(6)), batch_size=3)
+    with pytest.raises(ParameterError, match=r"a batch is a list of 2, .*forward=lambda batch: model\(batch\[0\]\)"):
+        count_torch(model, pairs)
+    assert found(count_torch(model, pairs, forward=lambda batch: model(batch[0]))) == by_loops(x, model)
+    for uncounted in (True, "matmul"):
+        with pytest.raises(ParameterError, match=r"count_torch\.uncounted must be names in a tuple"):
+            count_torch(model, [x], uncounted=uncounted)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from saltation.errors import FileFormatError, MissingDependencyError, ParameterError
+from saltation.errors import FileFormatError, MissingDataError, MissingDependencyError, ParameterError
 from saltation.model.checks import explain, integer
 
 __all__ = ["fitted", "read_audio", "resampled"]
@@ -36,6 +36,8 @@ def read_audio(path: str | Path) -> tuple[Floats, int]:
 
     Raises
     ------
+    MissingDataError
+        If there is no such file.
     FileFormatError
         If the file is damaged.
     MissingDependencyError
@@ -54,6 +56,8 @@ def read_audio(path: str | Path) -> tuple[Floats, int]:
     (array([ 0. ,  0.5, -0.5]), 8000)
     """
     path = Path(path)
+    if not path.is_file():
+        raise MissingDataError(f"{path} is not there, or is no file; read_audio reads one sound file: check its path")
     with path.open("rb") as content:
         try:
             with wave.open(content, "rb") as file:

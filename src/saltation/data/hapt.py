@@ -23,7 +23,7 @@ from saltation.data.idx import uncompressed
 from saltation.data.search import checked, find
 from saltation.data.windows import Windows, cut
 from saltation.errors import FileFormatError, ParameterError
-from saltation.model.checks import explain
+from saltation.model.checks import explain, integer
 
 __all__ = ["CHANNELS", "TEST_SUBJECTS", "HaptRecording", "hapt", "hapt_recordings"]
 
@@ -132,6 +132,8 @@ def hapt(
 
     Raises
     ------
+    ParameterError
+        If there is no such part, or no activity lasts as long as a window.
     MissingDataError
         If the file is nowhere; the message says how to get it.
     FileFormatError
@@ -149,6 +151,7 @@ def hapt(
     """
     if part not in ("train", "test"):
         raise ParameterError(explain("hapt.part", "'train' or 'test'", repr(part)))
+    length, step = integer("hapt", "length", length, minimum=1), integer("hapt", "step", step, minimum=1)
     values, labels, subjects = [np.empty((0, length, len(CHANNELS)))], [], []
     for one in hapt_recordings(root, original=original):
         if (one.subject in TEST_SUBJECTS) != (part == "test"):
@@ -159,6 +162,9 @@ def hapt(
                 values.append(one.signals[None, window])
                 labels.append(label - 1)
                 subjects.append(one.subject)
+    if not labels:
+        must = "of as many rows as an activity lasts, 50 in a second"
+        raise ParameterError(explain("hapt.length", must, f"{length}, and no window", "the usual length is 128"))
     found, whose = (np.array(each, dtype=np.int64) for each in (labels, subjects))
     return Windows(np.concatenate(values), found, ACTIVITIES, CHANNELS, RATE, whose)
 

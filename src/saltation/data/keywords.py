@@ -37,7 +37,7 @@ SESSION_LANGUAGES: Final = ("fa", "eo", "pt", "eu", "pl", "cy", "nl", "ru", "es"
 POOL: Final = 100
 """Of the 200 clips of a word, the first 100 may be learned from, the others are asked."""
 
-_TITLE = "The keywords of NeuroBench (MSWC)"
+_TITLE = "The set of keywords of NeuroBench (MSWC)"
 _HOW = (
     "To get them: mswc_fscil.tar.gz, 651 MB with clips in Opus, or the archive with WAV files of 16 kHz, 1.6 GB, from "
     "https://huggingface.co/datasets/NeuroBench/mswc_fscil_subset (CC BY 4.0); unpack it in one of these folders, so "
@@ -136,7 +136,7 @@ def keywords(part: str, root: str | Path | None = None) -> Keywords:
     ...     clips = keywords("train", root="/nowhere")
     ... except MissingDataError as error:
     ...     print(str(error).partition(" is not")[0])
-    The keywords of NeuroBench (MSWC)
+    The set of keywords of NeuroBench (MSWC)
     """
     files = {"train": "base_train.csv", "validation": "base_val.csv", "test": "base_test.csv"}
     if part not in (*files, "support", "query"):

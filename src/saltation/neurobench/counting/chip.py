@@ -1,4 +1,4 @@
-"""Physical events in the synapses of an emulated chip, from where a network was placed."""
+"""Of an emulated chip: physical events in its synapses, from where a network was placed, and packed weights."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -6,11 +6,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from saltation.model import Spikes
+from saltation.neurobench.counting.record import Static
 
 if TYPE_CHECKING:
     from saltation.bss2.parts import Part
 
+_BITS = 6  # of a weight
 _SYNAPSES = 2  # of each weight: an excitatory and an inhibitory one, both in rows that a spike is played to
+
+
+def packed_footprint(static: Static) -> int:
+    """Bytes of a network on the chip with its weights packed, six bits each, and all else as it is.
+
+    ::
+
+        packed = footprint - weights + ceil(6 weights / 8),    where a weight takes a byte in the footprint
+
+    Examples
+    --------
+    >>> from saltation.neurobench.counting.chip import packed_footprint
+    >>> from saltation.neurobench.counting.record import Static
+    >>> packed_footprint(Static(125, 25, 25, 0, {"weights": 25, "state": 100}))  # 150 bits
+    119
+    """
+    stored = static.bytes_of["weights"]
+    return static.footprint - stored + -(-_BITS * stored // 8)
 
 
 def synapse_events(parts: "Sequence[Part]", spikes: Mapping[str, Spikes]) -> int:

@@ -13,9 +13,9 @@ from saltation.engine.run import Run
 from saltation.engine.state import State
 from saltation.errors import ParameterError
 from saltation.model import Input, Population, Projection, ProjectionKey, Spikes
-from saltation.model.checks import SECONDS, number
+from saltation.model.checks import SECONDS, describe, explain, number
 from saltation.model.events import cells, step_count
-from saltation.neurobench.counting.chip import synapse_events
+from saltation.neurobench.counting.chip import packed_footprint, synapse_events
 from saltation.neurobench.counting.events import count_projection, count_updates, count_values, names_of
 from saltation.neurobench.counting.network import static_of
 from saltation.neurobench.counting.record import Activity, LayerCount
@@ -84,6 +84,10 @@ def count_run(
     >>> costs.effective_acs, costs.dense, costs.activation_sparsity  # two spikes; 30 steps, one with a spike
     (2.0, 60.0, 0.9666666666666667)
     """
+    if not isinstance(run, Run):
+        raise ParameterError(explain("count_run.run", "what simulate returned", describe(run), "run the network first"))
+    if parts is not None and not isinstance(parts, Sequence):
+        raise ParameterError(explain("count_run.parts", "backend.parts(network)", describe(parts)))
     failed = np.flatnonzero(run.status != Status.OK)
     if failed.size:
         raise ParameterError(
@@ -98,7 +102,7 @@ def count_run(
         raise ParameterError("count_run.parts are those of a run on an emulated chip; got a run of another backend")
     # not run.plan, which has the weights that were asked for: on a chip those are others than were written
     plan = trace.job.plan
-    return count_spikes(
+    found = count_spikes(
         plan.populations,
         plan.projections,
         run.spikes,
@@ -112,6 +116,8 @@ def count_run(
         chip=run.conditions if chip else None,
         parts=parts,
     )
+    more = {"packed_footprint": packed_footprint(found.static)} if chip else {}
+    return dataclasses.replace(found, extra={**found.extra, **more})
 
 
 def count_spikes(

@@ -6,9 +6,10 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from saltation.errors import ParameterError
-from saltation.model.checks import integer
+from saltation.model.checks import describe, explain, integer
 from saltation.neurobench.counting.record import Activity, LayerCount
 from saltation.neurobench.counting.torch_layers import Layers
 from saltation.neurobench.counting.torch_products import Products
@@ -61,8 +62,8 @@ def count_torch(
     model : torch.nn.Module
         What is counted; it is run in evaluation mode and without gradients.
     inputs : iterable
-        Batches: tensors, or whatever ``forward`` takes; of a pair of inputs and targets take the first beforehand.  A
-        single batch is a list of one.
+        Batches: tensors, or whatever ``forward`` takes; of pairs of inputs and targets, as a ``DataLoader`` gives them,
+        ``forward=lambda batch: model(batch[0])`` takes the first.  A single batch is a list of one.
     forward : callable, optional
         Runs the model on a batch; by default ``model``. `over_time` goes through the steps of a snnTorch model.
     samples : callable, optional
@@ -105,6 +106,9 @@ def count_torch(
     """
     if not isinstance(model, nn.Module):
         raise ParameterError(f"count_torch.model must be a torch.nn.Module; got {type(model).__name__}")
+    if isinstance(uncounted, str) or not isinstance(uncounted, Iterable):
+        hint = "an error names what cannot be counted: uncounted=('matmul',)"
+        raise ParameterError(explain("count_torch.uncounted", "names in a tuple", describe(uncounted), hint))
     for name, module in model.named_modules():
         # what a compiler has fused shows nothing of its products, and what it scripted takes no hooks
         if type(module).__name__ == "OptimizedModule" or isinstance(module, torch.jit.ScriptModule):
@@ -117,13 +121,30 @@ def count_torch(
     with counter.hooked():
         for batch in check_batches(inputs):
             total += samples_of(batch) if samples is None else integer("count_torch", "samples", samples(batch))
-            counter.call(model if forward is None else forward, batch)
+            counter.call(_whole(model, batch) if forward is None else forward, batch)
     if samples is None and counter.layers.unclear is not None:
         raise ParameterError(
             f"count_torch.inputs: the first axis of a batch may not be its samples: {counter.layers.unclear}; pass "
             "samples=, such as samples=lambda x: x.shape[1]"
         )
     return counter.result(total, declared_rate("count_torch", execution_rate))
+
+
+def _whole(model: nn.Module, batch: Any) -> Callable[[Any], Any]:
+    """The model; where it does not take several things in a list, with an error that says so."""
+    if not isinstance(batch, list | tuple) or isinstance(batch, PackedSequence):
+        return model
+
+    def forward(batch: Any) -> Any:
+        try:
+            return model(batch)
+        except (TypeError, AttributeError) as error:
+            raise ParameterError(
+                f"count_torch.inputs: a batch is a {type(batch).__name__} of {len(batch)}, and the model failed on it "
+                f"as a whole ({error}); of pairs of inputs and targets pass forward=lambda batch: model(batch[0])"
+            ) from error
+
+    return forward
 
 
 @final

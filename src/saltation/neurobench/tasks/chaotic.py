@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.errors import ParameterError
-from saltation.model.checks import integer
+from saltation.model.checks import explain, float_array, integer, to_array
 from saltation.neurobench.metrics import smape
 from saltation.neurobench.report import Complexity
 from saltation.neurobench.tasks.mackey_glass import POINTS_PER_LYAPUNOV_TIME
@@ -59,7 +59,7 @@ def window(values: npt.ArrayLike, run: int = 0, *, train: int = TRAIN, test: int
     Raises
     ------
     ParameterError
-        If the series is too short.
+        If the series is too short, or not of finite numbers.
 
     References
     ----------
@@ -73,7 +73,7 @@ def window(values: npt.ArrayLike, run: int = 0, *, train: int = TRAIN, test: int
     >>> last.known[[0, -1]], last.future[[0, -1]]
     (array([1087., 1837.]), array([1838., 2587.]))
     """
-    series = np.asarray(values, np.float64)
+    series = to_array("window.values", values)
     first = integer("window", "run", run) * POINTS_PER_LYAPUNOV_TIME // 2
     train, test = (integer("window", name, n, minimum=1) for name, n in (("train", train), ("test", test)))
     needed = first + train + test + 1
@@ -82,6 +82,7 @@ def window(values: npt.ArrayLike, run: int = 0, *, train: int = TRAIN, test: int
             f"window.values must be one series of {needed} points or more for run {run}; got shape {series.shape}; "
             f"ask for more: mackey_glass(points={needed})"
         )
+    series = float_array("window", "values", series, shapes=((None,),)).astype(np.float64)
     return Window(series[first : first + train + 1], series[first + train + 1 : needed])
 
 
@@ -108,11 +109,30 @@ def known_points(owner: str, known: npt.ArrayLike) -> Floats:
     >>> known_points("Constant", [1, 2])
     array([1., 2.])
     """
-    points = np.asarray(known, np.float64)
-    if points.ndim != 1 or points.size < 2 or not np.isfinite(points).all():
-        bad = f"shape {points.shape}" if points.ndim != 1 or points.size < 2 else "NaN or infinity"
-        raise ParameterError(f"{owner}.fit.known must be a series of two finite points or more; got {bad}")
+    points = float_array(f"{owner}.fit", "known", known, shapes=((None,),)).astype(np.float64)
+    if points.size < 2:
+        raise ParameterError(explain(f"{owner}.fit.known", "two points or more", f"{points.size}"))
     return points
+
+
+def steps_to_predict(owner: str, steps: int, *, fitted: bool) -> int:
+    """A number of steps, checked, of a predictor that has learned.
+
+    Raises
+    ------
+    ParameterError
+        If it is no whole number from 1 on, or nothing was learned yet.
+
+    Examples
+    --------
+    >>> from saltation.neurobench.tasks.chaotic import steps_to_predict
+    >>> steps_to_predict("Constant", 750, fitted=True)
+    750
+    """
+    steps = integer(f"{owner}.predict", "steps", steps, minimum=1)
+    if not fitted:
+        raise ParameterError(f"{owner}.predict: nothing was learned yet; call fit first")
+    return steps
 
 
 class Predictor(abc.ABC):

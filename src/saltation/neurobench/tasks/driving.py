@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from saltation.data.megapixel import CLASSES, SENSOR
 from saltation.errors import ParameterError
-from saltation.model.checks import explain, integer
+from saltation.model.checks import describe, explain, integer, is_array
 from saltation.neurobench.metrics import Boxes, mean_average_precision
 from saltation.neurobench.metrics.detection import overlaps
 
@@ -72,7 +72,7 @@ def labelled_frames(
     Raises
     ------
     ParameterError
-        If a class is unknown.
+        If these are no boxes, or a class is unknown.
 
     References
     ----------
@@ -88,6 +88,9 @@ def labelled_frames(
     [(12, [[5.0, 10.0, 105.0, 60.0]]), (13, [])]
     """
     interval = integer("labelled_frames", "interval", interval, minimum=1)
+    if not is_array(boxes) or not {"t", "x", "y", "w", "h", "class_id"} <= set(boxes.dtype.names or ()):
+        must = "a structured array with t, x, y, w, h and class_id"
+        raise ParameterError(explain("labelled_frames.boxes", must, describe(boxes), "read them by read_boxes"))
     if len(boxes) and boxes["class_id"].max() >= len(CLASSES):
         must = f"below {len(CLASSES)}: {', '.join(CLASSES)}"
         raise ParameterError(explain("labelled_frames.boxes class_id", must, f"{boxes['class_id'].max()}"))

@@ -1,7 +1,7 @@
 """Few-shot class-incremental learning: base classes, then sessions of new classes with a few examples of each."""
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saltation.errors import ParameterError
-from saltation.model.checks import explain, freeze, integer, integer_array, to_array
+from saltation.model.checks import describe, explain, freeze, integer, integer_array
 from saltation.neurobench.metrics import accuracy
 
 __all__ = ["FewShotResult", "Learner", "Session", "digit_groups", "few_shot", "few_shot_sessions"]
@@ -40,6 +40,8 @@ class Session:
         Which of the test examples are asked: those of all sessions so far.
     seen : ndarray of bool, [all classes]
         The classes up to now; the outputs of others are masked.
+    shots, seed : int
+        Of `few_shot_sessions`, which drew it.
     """
 
     number: int
@@ -48,6 +50,8 @@ class Session:
     support: Ints
     queries: Ints
     seen: npt.NDArray[np.bool_]
+    shots: int
+    seed: int
 
 
 @final
@@ -156,6 +160,9 @@ def few_shot_sessions(
     ([0, 1, 2], [0, 1, 2], [True, True, False])
     """
     owner = "few_shot_sessions"
+    if not isinstance(groups, Mapping):
+        hint = "give each group of classes a name: {'it': [6, 7]}"
+        raise ParameterError(explain(f"{owner}.groups", "a mapping of names to classes", describe(groups), hint))
     known = integer_array(owner, "training", training, shapes=((None,),), minimum=0)
     asked = integer_array(owner, "test", test, shapes=((None,),), minimum=0)
     shots, seed = integer(owner, "shots", shots, minimum=1), integer(owner, "seed", seed)
@@ -183,8 +190,10 @@ def few_shot_sessions(
         cumulative = np.concatenate([cumulative, *query])
         seen = seen.copy()
         seen[classes] = True
-        own = np.concatenate([np.empty(0, np.int64), *support])
-        sessions.append(Session(number, name, classes, freeze(own), freeze(cumulative.copy()), freeze(seen.copy())))
+        own, asked_now = np.concatenate([np.empty(0, np.int64), *support]), cumulative.copy()
+        sessions.append(
+            Session(number, name, classes, freeze(own), freeze(asked_now), freeze(seen.copy()), shots, seed)
+        )
     return sessions
 
 
@@ -227,9 +236,6 @@ def few_shot(
     sessions: Sequence[Session],
     training: tuple[Any, npt.ArrayLike],
     test: tuple[Any, npt.ArrayLike],
-    *,
-    shots: int = SHOTS,
-    seed: int = 0,
 ) -> FewShotResult:
     """Let a learner go through the sessions, and test it after each on all classes seen so far.
 
@@ -244,14 +250,13 @@ def few_shot(
     sessions : sequence of Session
         From `few_shot_sessions`.
     training, test : (examples, labels)
-        Examples that an array of indices picks from, such as an array, `Spikes` or `Sequences`, and their classes.
-    shots, seed : int
-        As they were drawn; kept in the result.
+        Examples that an array of indices picks from, such as an array, `Spikes` or `Sequences`, and their classes,
+        those that the sessions were drawn from.
 
     Raises
     ------
     ParameterError
-        If scores are of another shape, or NaN.
+        If examples and classes are not those of the sessions, or scores are of another shape, or NaN.
 
     Examples
     --------
@@ -263,7 +268,13 @@ def few_shot(
     >>> few_shot(Prototypes(), sessions, (points, labels), (points, labels)).all_classes
     (1.0, 1.0)
     """
-    known, asked = (to_array("few_shot.labels", labels) for labels in (training[1], test[1]))
+    if not isinstance(learner, Learner):
+        hint = "make one of the class: Prototypes()" if isinstance(learner, type) else "derive it from Learner"
+        raise ParameterError(explain("few_shot.learner", "a Learner", describe(learner), hint))
+    if not sessions:
+        raise ParameterError(explain("few_shot.sessions", "one or more", "none", "draw them by few_shot_sessions"))
+    known = _labels_of("training", training, [(each.support, each.classes) for each in sessions])
+    asked = _labels_of("test", test, [(each.queries, np.flatnonzero(each.seen)) for each in sessions])
     everywhere, new = [], []
     for session in sessions:
         learner.learn(training[0][session.support], known[session.support], session)
@@ -277,7 +288,26 @@ def few_shot(
         own = np.isin(wanted, session.classes)
         everywhere.append(accuracy(found, wanted))
         new.append(accuracy(found[own], wanted[own]))
-    return FewShotResult(tuple(session.name for session in sessions), tuple(everywhere), tuple(new), shots, seed)
+    names = tuple(session.name for session in sessions)
+    return FewShotResult(names, tuple(everywhere), tuple(new), sessions[0].shots, sessions[0].seed)
+
+
+def _labels_of(which: str, given: Any, drawn: Sequence[tuple[Ints, Ints]]) -> Ints:
+    """Classes of the examples, if these are as many, and are of the classes that were drawn from them."""
+    where, hint = f"few_shot.{which}", "give the two that few_shot_sessions had"
+    if not isinstance(given, Sequence) or len(given) != 2:
+        raise ParameterError(explain(where, "a pair (examples, labels)", describe(given)))
+    examples, labels = given[0], integer_array("few_shot", f"{which} labels", given[1], shapes=((None,),), minimum=0)
+    count = len(examples) if isinstance(examples, Sized) else getattr(examples, "batch", len(labels))
+    if count != len(labels):
+        raise ParameterError(explain(where, "as many examples as labels", f"{count} and {len(labels)}"))
+    for indices, classes in drawn:
+        if indices.max(initial=-1) >= count:
+            must = f"the {which} examples of the sessions, {int(indices.max()) + 1} or more"
+            raise ParameterError(explain(where, must, f"{count}", hint))
+        if not np.isin(labels[indices], classes).all():
+            raise ParameterError(explain(where, "labelled as the sessions were drawn", "other labels", hint))
+    return labels
 
 
 def _drawn(owner: str, which: str, labels: Ints, label: int, n: int | None, rng: np.random.Generator) -> Ints:

@@ -41,6 +41,7 @@ class Prototypes(Learner):
 
     def __init__(self) -> None:
         self._means: dict[int, npt.NDArray[np.float64]] = {}
+        self._classes = 0
 
     def learn(self, examples: Any, labels: npt.NDArray[np.int64], session: Session) -> None:
         """Take the mean of each new class."""
@@ -55,6 +56,10 @@ class Prototypes(Learner):
         """Score of each class; minus infinity of those that were not learned."""
         features = self._checked(examples)
         found = np.full((len(features), self._classes), -np.inf)
+        width = len(next(iter(self._means.values()), ()))
+        if self._means and features.shape[1] != width:
+            must = f"of the {width} features that were learned"
+            raise ParameterError(explain("Prototypes.scores.examples", must, f"{features.shape[1]}"))
         for label, mean in self._means.items():
             found[:, label] = 2.0 * features @ mean - mean @ mean
         return found

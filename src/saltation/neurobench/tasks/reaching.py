@@ -9,7 +9,7 @@ import numpy.typing as npt
 from saltation.data.reaching import INTERVAL, ReachingRecording
 from saltation.errors import ParameterError
 from saltation.model import Spikes
-from saltation.model.checks import explain, freeze, number
+from saltation.model.checks import describe, explain, freeze, number
 from saltation.model.events import offsets_of
 from saltation.neurobench.metrics import r2
 
@@ -139,6 +139,9 @@ def reaching_task(recording: ReachingRecording, train_share: float = 0.5) -> Rea
     >>> print(task.score(task.velocity[task.steps("test")]))
     synthetic_4_8_1 (SYNTHETIC stand-in, no result of the benchmark), test: R2 1.0000
     """
+    if not isinstance(recording, ReachingRecording):
+        hint = "read one by saltation.data.reaching, or make a synthetic one"
+        raise ParameterError(explain("reaching_task.recording", "a ReachingRecording", describe(recording), hint))
     interval = float(np.median(np.diff(recording.times)))
     if abs(interval - INTERVAL) > 0.01 * INTERVAL:
         raise ParameterError(explain("reaching_task.recording times", "4 ms apart", f"{interval * 1e3:g} ms"))

@@ -10,7 +10,7 @@ from saltation.model.checks import integer, number
 from saltation.neurobench.counting.record import Activity, LayerCount, Static
 from saltation.neurobench.report import Complexity
 from saltation.neurobench.rules import rules_of
-from saltation.neurobench.tasks.chaotic import Predictor, known_points
+from saltation.neurobench.tasks.chaotic import Predictor, known_points, steps_to_predict
 
 __all__ = ["Constant", "Linear", "lagged"]
 
@@ -31,13 +31,17 @@ class Constant(Predictor):
     array([1.5, 1.5])
     """
 
+    def __init__(self) -> None:
+        self._mean: float | None = None
+
     def fit(self, known: Floats) -> None:
         """Take the mean."""
+        self._mean = None
         self._mean = float(np.mean(known_points("Constant", known)[1:]))
 
     def predict(self, steps: int) -> Floats:
         """The mean, each time."""
-        return np.full(steps, self._mean)
+        return np.full(steps_to_predict("Constant", steps, fitted=self._mean is not None), self._mean)
 
     def costs(self) -> Complexity | None:
         """None: nothing is computed."""
@@ -88,9 +92,7 @@ class Linear(Predictor):
 
     def predict(self, steps: int) -> Floats:
         """Step by step."""
-        steps = integer("Linear.predict", "steps", steps, minimum=1)
-        if not self._weights.size:
-            raise ParameterError("Linear.predict: nothing was learned yet; call fit first")
+        steps = steps_to_predict("Linear", steps, fitted=bool(self._weights.size))
         seen = self._last.copy()
         found, macs = np.empty(steps), 0
         for k in range(steps):

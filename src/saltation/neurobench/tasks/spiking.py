@@ -93,12 +93,17 @@ class Spiking(Predictor):
         settings = self.settings
         self.network, self._inputs = None, np.empty((0, len(settings.lags)))
         known = known_points("Spiking", known)
+        longest = max(settings.lags) + 1
+        if settings.networks > 1 and known.size < 2 * longest - 1:
+            raise ParameterError(
+                f"Spiking.fit.known must hold {2 * longest - 1} points or more, to choose among {settings.networks} "
+                f"networks by runs of half of them; got {known.size}"
+            )
         trained = [self._trained(known, which) for which in range(settings.networks)]
         errors = [0.0]
         if len(trained) > 1:
             errors = [closed_loop_error(network, settings, known) for network, _ in trained]
         self.network, self.losses = trained[int(np.argmin(errors))]
-        longest = max(settings.lags) + 1
         self._last = known[-longest:][::-1].copy()
 
     def _trained(self, known: Floats, which: int) -> tuple[Network, list[float]]:

@@ -12,7 +12,7 @@ from saltation.errors import ParameterError
 from saltation.model.checks import integer, number
 from saltation.neurobench.counting.torch_model import count_torch
 from saltation.neurobench.report import Complexity
-from saltation.neurobench.tasks.chaotic import Predictor, known_points
+from saltation.neurobench.tasks.chaotic import Predictor, known_points, steps_to_predict
 
 __all__ = ["LSTM", "EchoState"]
 
@@ -114,12 +114,9 @@ class EchoState(Predictor):
 
     def predict(self, steps: int) -> Floats:
         """Step by step."""
-        steps = integer("EchoState.predict", "steps", steps, minimum=1)
-        if self._start is None:
-            raise ParameterError("EchoState.predict: nothing was learned yet; call fit first")
-        self._steps = steps
+        self._steps = steps_to_predict("EchoState", steps, fitted=self._start is not None)
         with torch.no_grad():
-            return self._module(self._start, steps).numpy()
+            return self._module(self._start, self._steps).numpy()
 
     def costs(self) -> Complexity:
         """Counted while it predicts once more; its state is no part of the footprint, as in the published row."""
@@ -204,12 +201,9 @@ class LSTM(Predictor):
 
     def predict(self, steps: int) -> Floats:
         """Step by step."""
-        steps = integer("LSTM.predict", "steps", steps, minimum=1)
-        if self._start is None:
-            raise ParameterError("LSTM.predict: nothing was learned yet; call fit first")
-        self._steps = steps
+        self._steps = steps_to_predict("LSTM", steps, fitted=self._start is not None)
         with torch.no_grad():
-            return self._module(self._start, steps).numpy()
+            return self._module(self._start, self._steps).numpy()
 
     def costs(self) -> Complexity:
         """Counted while it predicts once more."""
