@@ -205,6 +205,8 @@ def test_the_largest_network_is_placed_and_a_larger_one_refused():
 
 def test_arguments_are_checked():
     problem = mis_problem(10, 0.1, seed=0)
+    with pytest.raises(ParameterError, match="must be a MISProblem, of mis_problem; got ndarray"):
+        solve(np.zeros((3, 3)), "greedy")
     with pytest.raises(ParameterError, match="must be one of spiking"):
         solve(problem, "spikng")
     with pytest.raises(ParameterError, match="finite time above 0"):

@@ -41,7 +41,7 @@ def solve(problem: MISProblem, solver: str = "spiking", *, limit: float = 1.0, s
     Raises
     ------
     ParameterError
-        If there is no such solver.
+        If there is no such solver, or the problem is something else.
 
     Examples
     --------
@@ -50,6 +50,11 @@ def solve(problem: MISProblem, solver: str = "spiking", *, limit: float = 1.0, s
     >>> solution.cost, solution.feasible
     (-12, True)
     """
+    if not isinstance(problem, MISProblem):
+        raise ParameterError(
+            f"solve.problem must be a MISProblem, of mis_problem; got {type(problem).__name__}; MISProblem(nodes, edges) "
+            "makes one of a graph"
+        )
     if solver not in SOLVERS:
         raise ParameterError(f"solve.solver must be one of {', '.join(SOLVERS)}; {suggest(solver, SOLVERS)}")
     return SOLVERS[solver](problem, limit, seed)
