@@ -52,8 +52,8 @@ def solve(problem: MISProblem, solver: str = "spiking", *, limit: float = 1.0, s
     """
     if not isinstance(problem, MISProblem):
         raise ParameterError(
-            f"solve.problem must be a MISProblem, of mis_problem; got {type(problem).__name__}; MISProblem(nodes, edges) "
-            "makes one of a graph"
+            f"solve.problem must be a MISProblem, of mis_problem; got {type(problem).__name__}; "
+            "MISProblem(nodes, edges) is one of a graph"
         )
     if solver not in SOLVERS:
         raise ParameterError(f"solve.solver must be one of {', '.join(SOLVERS)}; {suggest(solver, SOLVERS)}")
