@@ -115,6 +115,16 @@ def test_digital_operations_by_number():
     assert argmax(np.array([[1, 2], [200, 130]]), dim=1, keepdim=True).tolist() == [[1], [0]]
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int64])
+def test_sums_of_whole_numbers_do_not_wrap(dtype):
+    held = [0, 3, 100, 127] if dtype == np.uint8 else [-128, -100, 0, 3, 100, 127]
+    for x in held:
+        for other in held:
+            for alpha in (-2, -1, 1, 2, 0.5, 100):
+                expected = max(-128, min(127, x + max(-128, min(127, int(np.floor(alpha * other))))))
+                assert add(np.array([x], dtype), np.array([other], dtype), alpha=alpha)[0] == expected
+
+
 def test_digital_operations_refuse():
     for function in (relu, converting_relu, argmax):
         with pytest.raises(ParameterError, match="NaN"):

@@ -225,3 +225,11 @@ def test_a_trace_of_the_ideal_mode_is_that_of_the_chip():
             hx.relu(hx.mac(x, w, num_sends=2, wait_between_events=3, **connect(mode)), **connect(mode))
         found.append(trace.operations)
     assert found[0] == found[1] and [each.name for each in found[0]] == ["mac", "relu"]
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int64])
+def test_sums_of_whole_numbers_do_not_wrap(dtype):
+    x, other = torch.tensor([100, 0, 0, 7]), torch.tensor([100, 100, 127, 3])
+    for alpha in (-2, -1, 1, 2, 0.5):
+        found = hx.add(x.to(dtype), other.to(dtype), alpha=alpha, mock=True)
+        assert found.tolist() == arrays.add(x.numpy(), other.numpy(), alpha=alpha).tolist()

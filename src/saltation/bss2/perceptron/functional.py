@@ -247,7 +247,11 @@ class _Add(Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor, other: Tensor, alpha: float) -> Tensor:
         ctx.alpha = alpha
-        return (_int8(input) + _int8(alpha * other)).clamp(OUTPUT_MIN, OUTPUT_MAX)
+        dtype = torch.result_type(input, alpha * other)
+        # whole numbers as floats before they are multiplied and added: small ones wrap
+        own, more = (each if each.is_floating_point() else each.double() for each in (input, other))
+        found = (_int8(own) + _int8(alpha * more)).clamp(OUTPUT_MIN, OUTPUT_MAX)
+        return found.to(dtype if dtype.is_floating_point else torch.promote_types(dtype, torch.int8))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
