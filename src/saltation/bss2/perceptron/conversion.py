@@ -21,6 +21,8 @@ from saltation.model.checks import integer, number
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 _ON_HOST = (nn.Flatten, nn.MaxPool1d, nn.MaxPool2d)
 _NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
+_PARTS = (nn.Sequential, *_WEIGHTED, nn.ReLU, *_ON_HOST, *_NOTHING)
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 _KNOWN = "Sequential of Linear, Conv1d, Conv2d, ReLU, Flatten, MaxPool1d, MaxPool2d, Dropout and Identity"
 # Numbers of the calibration batch that decide a scale.
 _ENOUGH = 2**23
@@ -157,7 +159,8 @@ def convert(
     Raises
     ------
     ParameterError
-        If the model has a part that the chip does not have, or the batch does not go through it.
+        If the model has a part that the chip does not have, or one with a forward, hooks or parametrizations of its
+        own, or the batch does not go through it.
     SimulationError
         If nothing is connected, without ``unit`` and ``mock``.
 
@@ -273,9 +276,33 @@ def _parsed(model: nn.Module) -> tuple[list[nn.Module], list[_Stage]]:
 
 
 def _flat(model: nn.Module) -> list[nn.Module]:
+    _check_plain(model)
     if isinstance(model, nn.Sequential):
         return [each for part in model for each in _flat(part)]
     return [model]
+
+
+def _check_plain(module: nn.Module) -> None:
+    """Refuse what does more than its class of torch: only that is converted."""
+    kind = next((each for each in _PARTS if isinstance(module, each)), None)
+    if kind is None:
+        return  # refused, or told, where it stands
+    name = type(module).__name__
+    if type(module).forward is not kind.forward or "forward" in vars(module):
+        raise ParameterError(
+            f"convert.model: {name} has a forward of its own, of which a {kind.__name__} would be left; write what it "
+            f"does as a {_KNOWN}"
+        )
+    if any(getattr(module, hooks) for hooks in _HOOKS):
+        raise ParameterError(
+            f"convert.model: {name} has hooks, as of weight_norm or spectral_norm, that a chip would not run; remove "
+            "them before"
+        )
+    if nn.utils.parametrize.is_parametrized(module):
+        raise ParameterError(
+            f"convert.model: {name} has parametrized weights; torch.nn.utils.parametrize.remove_parametrizations("
+            "module, name) leaves plain ones"
+        )
 
 
 def _check_weighted(module: nn.Module) -> None:
