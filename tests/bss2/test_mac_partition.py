@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from saltation.bss2.mac import Ideal, MockParameter, System, Tile, mac, partition
-from saltation.errors import ParameterError, RangeError
+from saltation.errors import ConfigurationError, ParameterError, RangeError
 
 QUIET = MockParameter(noise_std=0.0)
 SHAPES = [(1, 1), (128, 256), (129, 257), (256, 256), (128, 512), (1024, 1024)]
@@ -209,21 +209,28 @@ def test_what_is_out_of_range_or_of_another_shape_is_refused():
     )
 
 
-def test_units_check_what_they_are_given():
+def test_the_ideal_unit_checks_what_it_is_given():
+    """As `Circuits` does, whose tests have all cases."""
     unit, weights, x = Ideal(QUIET), np.ones((3, 4), np.int64), np.ones((2, 3), np.int64)
     for tiles, activations, match in [
-        ([Tile(0, weights)], [x, x], "each tile takes its activations"),
-        ([Tile(0, weights), Tile(0, weights)], [x, x], "at most one tile"),
-        ([Tile(2, weights)], [x], "at most one tile"),
-        ([Tile(0, weights), Tile(1, weights)], [x, x[:1]], "same batch"),
-        ([Tile(0, weights)], [x[:, :2]], r"\[input, output\]"),
-        ([Tile(0, weights, row=126)], [x], "from input 126 to 129"),
-        ([Tile(0, weights, column=-1)], [x], "output -1 to 3"),
+        ([], [], "at least one Tile"),
+        ([Tile(0, weights)], [x, x], "one array for each tile"),
+        ([Tile(0, weights), Tile(0, weights)], [x, x], "different hemispheres"),
+        ([Tile(2, weights)], [x], "hemisphere must be 0 or 1"),
+        ([Tile(0, weights), Tile(1, weights)], [x, x[:1]], "one batch"),
+        ([Tile(0, weights)], [x[:, :2]], r"\[batch, input\]"),
+        ([Tile(0, weights, row=126)], [x], "128 inputs; got 3 from row 126"),
+        ([Tile(0, weights, column=-1)], [x], "column must be"),
+        ([Tile(0, 64 * weights)], [x], r"-63\.\.63"),
+        ([Tile(0, weights)], [-x], r"0\.\.31"),
+        ([Tile(0, 1.4 * weights)], [x], "whole numbers"),
+        ([Tile(0, weights)], [1.4 * x], "whole numbers"),
     ]:
-        with pytest.raises(ParameterError, match=match):
+        with pytest.raises(ConfigurationError, match=match):
             unit.multiply(tiles, activations)
-    with pytest.raises(RangeError):
-        unit.multiply([Tile(0, 64 * weights)], [x])
+    for sending in ({"num_sends": -1}, {"num_sends": 1.5}, {"wait_between_events": 0}):
+        with pytest.raises(ConfigurationError, match=next(iter(sending))):
+            unit.multiply([Tile(0, weights)], [x], **sending)
     for parameter in (MockParameter(gain=0.0), MockParameter(gain=1.1), MockParameter(noise_std=-1.0)):
         with pytest.raises(RangeError, match=r"Ideal\.parameter"):
             Ideal(parameter)
