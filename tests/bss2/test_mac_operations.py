@@ -89,6 +89,8 @@ def test_convolutions_refuse_shapes_that_do_not_go_together():
         ((x, w, np.ones(3)), r"bias must be of shape \(4,\)"),
         ((x, w, None, 0), "stride"),
         ((x, w, None, (1, 1)), "stride must be one number, or 1"),
+        ((x, w, None, "1"), "stride"),
+        ((x, w, None, None), "stride"),
     ]:
         for convolve in (conv1d, expanded_conv1d):
             with pytest.raises(ParameterError, match=match):
@@ -97,6 +99,13 @@ def test_convolutions_refuse_shapes_that_do_not_go_together():
         expanded_conv1d(x, w, num_expansions=0, unit=QUIET)
     with pytest.raises(RangeError, match="-63 to 63"):
         conv1d(x, 100 * w, unit=QUIET)
+
+
+def test_strides_may_be_integers_of_numpy():
+    x, w = np.ones((2, 3, 10)), np.ones((4, 3, 5))
+    expected = conv1d(x, w, stride=2, unit=QUIET)
+    for stride in (np.int64(2), [np.int32(2)], np.array([2])):
+        np.testing.assert_array_equal(conv1d(x, w, stride=stride, unit=QUIET), expected)
 
 
 def test_digital_operations_by_number():
