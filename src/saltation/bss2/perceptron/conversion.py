@@ -185,6 +185,7 @@ def convert(
     percentile = number("convert", "percentile", percentile, minimum=0.0, strict=True)
     avg = integer("convert", "avg", avg, minimum=1)
     before, stages = _parsed(model)
+    batch = _checked(calibration_batch)
     if avg > 1 and not isinstance(stages[-1].module, nn.Linear):
         raise ParameterError(
             f"convert.avg must be 1 where the last layer is no Linear; got {avg} and {stages[-1].module}"
@@ -197,7 +198,7 @@ def convert(
     elif not mock:
         connected()
     with torch.no_grad():
-        x = _through(before, _checked(calibration_batch))
+        x = _through(before, batch)
         signed, largest = bool((x < 0).any()), float(x.abs().max()) or 1.0
         scale = ACTIVATION_MAX / largest
         modules = [copy.deepcopy(each) for each in before]
