@@ -159,7 +159,7 @@ def test_what_is_connected():
     try:
         init_hardware(QUIET, ann=True)
         own = connected()
-        with hardware([QUIET, QUIET]) as system:
+        with hardware([QUIET, Ideal(seed=1)]) as system:
             assert connected() is system and len(system.units) == 2
         assert connected() is own
         assert mac(np.ones(3), np.ones((3, 2))).tolist() == [0, 0]
@@ -205,7 +205,7 @@ class Columns:
 def test_measuring_takes_columns_apart():
     """Neither gains nor offsets of columns count as noise."""
     unit = Columns()
-    found = measure_mock_parameter([unit, unit])
+    found = measure_mock_parameter([unit, Columns()])
     assert found.gain == pytest.approx(np.median(unit.gain), rel=0.01)
     assert found.noise_std < 0.15
 

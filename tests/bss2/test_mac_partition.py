@@ -1,13 +1,14 @@
 """Partitions of matrices: complete, and with the sums of the blocks as documented."""
 
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+import pickle
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import pairwise
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 
-from saltation.bss2.mac import Ideal, MockParameter, System, Tile, mac, partition
+from saltation.bss2.mac import Fast, FastModel, Ideal, MockParameter, System, Tile, mac, partition
 from saltation.errors import ConfigurationError, ParameterError, RangeError
 
 QUIET = MockParameter(noise_std=0.0)
@@ -172,8 +173,54 @@ def test_systems_of_what_does_not_multiply():
     with pytest.raises(ParameterError, match=r"executor must have the submit\(\)"):
         System([Ideal()], 3)
     with spawning() as pool:
-        with pytest.raises(ParameterError, match=r"without fork\(\); got a ProcessPoolExecutor for Noted"):
+        with pytest.raises(ParameterError, match=r"without fork\(\); got ProcessPoolExecutor for Noted"):
             System([Ideal(), Noted()], pool)
+
+
+class Copying:
+    """Sends copies, as an executor of other processes does."""
+
+    def submit(self, function, *given):
+        future = Future()
+        future.set_result(function(*pickle.loads(pickle.dumps(given))))
+        return future
+
+
+def test_only_executors_of_this_process_run_units_without_fork():
+    with pytest.raises(ParameterError, match=r"must be a ThreadPoolExecutor, or none.*got Copying for Noted"):
+        System([Noted()], Copying())
+    with ThreadPoolExecutor(1) as pool:
+        System([Noted()], pool)
+
+
+def test_a_fast_unit_may_run_anywhere():
+    column, whole = np.zeros(512), np.full((2, 2, 128, 256), 0.002)
+    lines = {"offset": np.zeros((2, 128)), "gain": whole, "deviation": 0.0 * whole, "strength": np.full(2, 100.0)}
+    times = {"tau_syn": np.full((2, 512), 3e-7), "tau_mem": column + 1.0, "noise": column + 2.0, "growth": 0.0}
+    model = FastModel(1, **lines, **times, low=column - 100, high=column + 100, rest=column)
+    x, weights = drawn(np.random.default_rng(7), 300, 400, batch=20)
+    found = []
+    for executor in (None, Copying()):
+        system = System([Fast(model, seed=1), Fast(model, seed=2)], executor)
+        found.append([system.multiply(weights, x) for _ in range(2)])
+    np.testing.assert_array_equal(*found)
+    assert (found[0][0] != found[0][1]).any()
+    # and as a unit that goes on by itself
+    alone = Fast(model, seed=1)
+    one, two = (System([Fast(model, seed=1)]).multiply(weights[:128, :9], x[:, :128]) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(alone.multiply([Tile(0, weights[:128, :9])], [x[:, :128]])[0], one)
+    with pytest.raises(ParameterError, match="give each another seed"):
+        System([Fast(model, seed=1), Fast(model, seed=1)])
+
+
+def test_two_chips_are_two_units_with_noise_of_their_own():
+    unit = Ideal()
+    with pytest.raises(ParameterError, match="the same Ideal more than once"):
+        System([unit, unit])
+    with pytest.raises(ParameterError, match=r"noise of their own.*give each another seed"):
+        System([Ideal(), Ideal(seed=1), Ideal()])
+    System([Ideal(QUIET), Ideal(QUIET), Ideal(), Ideal(seed=1), unit.fork(), unit.fork()])
 
 
 def test_what_is_out_of_range_or_of_another_shape_is_refused():

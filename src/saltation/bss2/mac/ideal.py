@@ -84,7 +84,13 @@ class Ideal:
         self.parameter.check("Ideal.parameter")
         self._generator = np.random.default_rng(seed)
 
-    def fork(self) -> "Ideal":
+    @property
+    def noise_key(self) -> tuple[str, ...] | None:
+        """What decides the noise: units with the same are no two chips; None without noise."""
+        sequence = self._generator.bit_generator.seed_seq
+        return ("Ideal", str(sequence.entropy), str(sequence.spawn_key)) if self.parameter.noise_std > 0.0 else None
+
+    def fork(self, runs: int = 1) -> "Ideal":
         """An equal unit with other noise, for one task, wherever that runs."""
         forked = Ideal(self.parameter)
         forked._generator = self._generator.spawn(1)[0]
