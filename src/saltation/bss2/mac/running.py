@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from saltation.bss2.mac import rounding
 from saltation.bss2.mac.partition import Plan, partition
 from saltation.bss2.mac.ranges import OUTPUT_MAX
-from saltation.bss2.mac.trace import record_product, slots_of, tracing
+from saltation.bss2.mac.trace import record_product, tracing
 from saltation.bss2.mac.unit import MatrixUnit, Tile
 from saltation.errors import ParameterError
 from saltation.model.checks import integer
@@ -135,14 +135,11 @@ class System:
         self._check(plan, whole)
         step = max(1, _AT_ONCE // vectors.shape[1])
         result = np.empty((len(vectors), plan.outputs), np.int8)
-        slots = np.zeros(len(plan.runs), np.int64)
         for first in range(0, len(vectors), step):
             part = rounding.activations("mac.x", vectors[first : first + step])
             result[first : first + step] = self._batch(plan, whole, part, sends, wait)
-            if tracing():
-                slots += slots_of(plan, part)
         if tracing():
-            record_product(plan, len(vectors), slots, sends, wait)
+            record_product(plan, len(vectors), sends, wait)
         return result
 
     def _check(self, plan: Plan, weights: Ints) -> None:

@@ -14,7 +14,7 @@ from saltation.bss2.mac.ideal import MockParameter
 from saltation.bss2.mac.operations import check_add, check_matmul
 from saltation.bss2.mac.partition import partition
 from saltation.bss2.mac.ranges import ACTIVATION_MAX, INPUTS, OUTPUT_MAX, OUTPUT_MIN, WEIGHT_MAX
-from saltation.bss2.mac.trace import record_digital, record_product, slots_of, tracing
+from saltation.bss2.mac.trace import record_digital, record_product, tracing
 from saltation.errors import ParameterError
 from saltation.model.checks import integer
 
@@ -285,8 +285,7 @@ def _product(x: Tensor, weights: Tensor, num_sends: int, wait: int, parameter: M
     whole = _whole("mac.weights", weights, -WEIGHT_MAX, WEIGHT_MAX, rounding.CLIPPED_WEIGHTS)
     vectors = _whole("mac.x", x, 0, ACTIVATION_MAX, rounding.CLIPPED_ACTIVATIONS)
     if tracing():
-        plan = partition(*whole.shape)
-        record_product(plan, len(vectors), slots_of(plan, _numpy(vectors).astype(np.int64)), num_sends, wait)
+        record_product(partition(*whole.shape), len(vectors), num_sends, wait)
     return _ideal(vectors, whole, num_sends * parameter.gain, parameter.noise_std).to(dtype)
 
 
