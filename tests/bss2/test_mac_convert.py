@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 import saltation.bss2.perceptron as hx  # noqa: E402
 from saltation.bss2 import convert  # noqa: E402
-from saltation.bss2.mac import Ideal, MockParameter  # noqa: E402
+from saltation.bss2.mac import Ideal, MockParameter, connected  # noqa: E402
 from saltation.errors import ParameterError, RangeError, SimulationError  # noqa: E402
 
 nn = torch.nn
@@ -248,3 +248,12 @@ class Named(nn.Sequential):
 
 def test_a_plain_subclass_is_converted():
     assert convert(Named(nn.Linear(4, 3)), torch.rand(10, 4), mock=True)(torch.rand(2, 4)).shape == (2, 3)
+
+
+def test_a_conversion_that_fails_leaves_what_is_connected():
+    own, before = Ideal(seed=5), hx.get_mock_parameter()
+    with hx.hardware(own) as system:
+        for batch in (torch.rand(10, 7), torch.rand(10, 4) / 0):
+            with pytest.raises((ParameterError, RuntimeError)):
+                convert(nn.Linear(4, 3), batch, unit=Ideal(MockParameter(gain=0.004)))
+            assert connected() is system and hx.get_mock_parameter() == before

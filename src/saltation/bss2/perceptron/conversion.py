@@ -10,7 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saltation.bss2.mac.connection import Units, connected, get_mock_parameter, init_hardware, set_mock_parameter
+from saltation.bss2.mac.connection import (
+    Units,
+    connected,
+    get_mock_parameter,
+    init_hardware,
+    restored_on_error,
+    set_mock_parameter,
+)
 from saltation.bss2.mac.gain import gain_and_noise
 from saltation.bss2.mac.ranges import ACTIVATION_MAX, INPUTS, OUTPUT_MAX, OUTPUT_MIN, WEIGHT_MAX
 from saltation.bss2.perceptron.convolution import windows
@@ -190,32 +197,37 @@ def convert(
         raise ParameterError(
             f"convert.avg must be 1 where the last layer is no Linear; got {avg} and {stages[-1].module}"
         )
-    if unit is not None:
-        if mock:
-            raise ParameterError("convert: unit is where it runs, mock that it runs on none; give one of them")
-        init_hardware(unit)
-        set_mock_parameter(gain_and_noise(connected().units))
-    elif not mock:
-        connected()
-    with torch.no_grad():
-        x = _through(before, batch)
-        signed, largest = bool((x < 0).any()), float(x.abs().max()) or 1.0
-        scale = ACTIVATION_MAX / largest
-        modules = [copy.deepcopy(each) for each in before]
-        chip_x = x
-        for n, stage in enumerate(stages):
-            weighted = stage.module
-            first = ScaledInput(scale, signed, clip_inputs, -1 if isinstance(weighted, nn.Linear) else 1)
-            lsb = _output_scale(stage, first(x) / scale if n == 0 else x, signed and n == 0, shift, reach, percentile)
-            own_avg = avg if n == len(stages) - 1 else 1
-            layer = _layer(weighted, lsb, scale, first if n == 0 else None, mock, wait_between_events, own_avg)
-            modules.append(layer)
-            y = weighted(x)
-            _set_bias(layer, chip_x, lsb * y, shift if stage.rectified else None)
-            own = [ConvertingReLU(shift, mock) if isinstance(m, nn.ReLU) else copy.deepcopy(m) for m in stage.behind]
-            modules += own
-            x, chip_x = _through(stage.behind, y), _through(own, layer(chip_x))
-            scale = lsb / 2**shift if stage.rectified else lsb
+    if unit is not None and mock:
+        raise ParameterError("convert: unit is where it runs, mock that it runs on none; give one of them")
+    with restored_on_error():
+        if unit is not None:
+            init_hardware(unit)
+            set_mock_parameter(gain_and_noise(connected().units))
+        elif not mock:
+            connected()
+        with torch.no_grad():
+            x = _through(before, batch)
+            signed, largest = bool((x < 0).any()), float(x.abs().max()) or 1.0
+            scale = ACTIVATION_MAX / largest
+            modules = [copy.deepcopy(each) for each in before]
+            chip_x = x
+            for n, stage in enumerate(stages):
+                weighted = stage.module
+                first = ScaledInput(scale, signed, clip_inputs, -1 if isinstance(weighted, nn.Linear) else 1)
+                lsb = _output_scale(
+                    stage, first(x) / scale if n == 0 else x, signed and n == 0, shift, reach, percentile
+                )
+                own_avg = avg if n == len(stages) - 1 else 1
+                layer = _layer(weighted, lsb, scale, first if n == 0 else None, mock, wait_between_events, own_avg)
+                modules.append(layer)
+                y = weighted(x)
+                _set_bias(layer, chip_x, lsb * y, shift if stage.rectified else None)
+                own = [
+                    ConvertingReLU(shift, mock) if isinstance(m, nn.ReLU) else copy.deepcopy(m) for m in stage.behind
+                ]
+                modules += own
+                x, chip_x = _through(stage.behind, y), _through(own, layer(chip_x))
+                scale = lsb / 2**shift if stage.rectified else lsb
     # behind a last ReLU there are activations; without one, LSB of the result
     return nn.Sequential(*modules, Rescale(1.0 / scale))
 
