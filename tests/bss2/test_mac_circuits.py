@@ -9,6 +9,7 @@ from saltation.bss2.crossbar import label_of
 from saltation.bss2.drift import drift_of
 from saltation.bss2.mac import Circuits, HagenCalibration, HagenTarget, Tile, configure
 from saltation.bss2.mac.layout import Schedule
+from saltation.bss2.mac.result import REGISTERS_SET
 from saltation.bss2.variation import hidden
 from saltation.errors import CalibrationError, ConfigurationError, FileFormatError, SimulationError
 
@@ -270,13 +271,19 @@ def test_lost_events_are_not_silent():
 
 def test_a_calibration_is_kept_in_a_file(tmp_path):
     report = {"leak": (np.arange(512.0), np.ones(512))}
-    calibration = HagenCalibration(7, HagenTarget(leak=110), {"leak_v_leak": np.arange(512)}, report, 2.5)
+    codes = {name: Configuration()[name] for name in REGISTERS_SET} | {"leak_v_leak": np.arange(512)}
+    calibration = HagenCalibration(7, HagenTarget(leak=110), codes, report, 2.5)
     loaded = HagenCalibration.load(calibration.save(tmp_path / "c.npz"))
     assert loaded.target == calibration.target and loaded.serial == 7 and loaded.hardware_time == 2.5
     assert np.array_equal(loaded.registers["leak_v_leak"], np.arange(512))
     assert np.array_equal(loaded.report["leak"][0], np.arange(512.0)) and loaded.summary()["leak"]["after"] == 0.0
     with pytest.raises(ValueError, match="read-only"):
         loaded.registers["leak_v_leak"][0] = 1
+    for name in REGISTERS_SET:
+        fewer = {each: values for each, values in codes.items() if each != name}
+        HagenCalibration(7, HagenTarget(), fewer, report, 2.5).save(tmp_path / "fewer.npz")
+        with pytest.raises(FileFormatError, match=rf"missing are \['{name}'\]"):
+            HagenCalibration.load(tmp_path / "fewer.npz")
     (tmp_path / "bad.npz").write_bytes(b"nothing")
     with pytest.raises(FileFormatError, match="does not hold a calibration of the matrix mode"):
         HagenCalibration.load(tmp_path / "bad.npz")

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 import saltation.bss2.perceptron as hx  # noqa: E402
 from saltation.bss2 import convert  # noqa: E402
-from saltation.bss2.mac import Ideal, MockParameter  # noqa: E402
+from saltation.bss2.mac import Ideal, MockParameter, connected  # noqa: E402
 from saltation.errors import ParameterError, RangeError, SimulationError  # noqa: E402
 
 nn = torch.nn
@@ -195,3 +195,65 @@ def test_what_cannot_be_converted():
     for name, value in [("shift", -1), ("reach", 0.0), ("percentile", 0.0)]:
         with pytest.raises(ParameterError, match=rf"convert\.{name}"):
             convert(good, x, mock=True, **{name: value})
+
+
+class Shifted(nn.Sequential):
+    def forward(self, x):
+        return nn.Sequential.forward(self, x) + 5.0
+
+
+class Doubled(nn.Linear):
+    def forward(self, x):
+        return 2.0 * nn.Linear.forward(self, x)
+
+
+class Leaky(nn.ReLU):
+    def forward(self, x):
+        return nn.functional.leaky_relu(x)
+
+
+def hooked(register):
+    layer = nn.Linear(4, 3)
+    getattr(layer, register)(lambda *given: None)
+    return layer
+
+
+def replaced():
+    layer = nn.Linear(4, 3)
+    layer.forward = lambda x: x[:, :3]
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("model", "match"),
+    [
+        (Shifted(nn.Linear(4, 3)), "Shifted has a forward of its own"),
+        (nn.Sequential(Shifted(nn.Linear(4, 3))), "Shifted has a forward of its own"),
+        (Doubled(4, 3), "Doubled has a forward of its own"),
+        (nn.Sequential(nn.Linear(4, 3), Leaky()), "Leaky has a forward of its own"),
+        (replaced(), "Linear has a forward of its own"),
+        (hooked("register_forward_hook"), "hooks"),
+        (hooked("register_forward_pre_hook"), "hooks"),
+        (nn.utils.parametrizations.weight_norm(nn.Linear(4, 3)), "parametri"),
+    ],
+)
+def test_parts_that_do_more_than_their_class_are_refused(model, match):
+    with pytest.raises(ParameterError, match=match):
+        convert(model, torch.rand(10, 4), mock=True)
+
+
+class Named(nn.Sequential):
+    """A subclass that computes what its class does."""
+
+
+def test_a_plain_subclass_is_converted():
+    assert convert(Named(nn.Linear(4, 3)), torch.rand(10, 4), mock=True)(torch.rand(2, 4)).shape == (2, 3)
+
+
+def test_a_conversion_that_fails_leaves_what_is_connected():
+    own, before = Ideal(seed=5), hx.get_mock_parameter()
+    with hx.hardware(own) as system:
+        for batch in (torch.rand(10, 7), torch.rand(10, 4) / 0):
+            with pytest.raises((ParameterError, RuntimeError)):
+                convert(nn.Linear(4, 3), batch, unit=Ideal(MockParameter(gain=0.004)))
+            assert connected() is system and hx.get_mock_parameter() == before

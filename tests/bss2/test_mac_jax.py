@@ -162,3 +162,11 @@ def test_what_is_refused():
     for call in (lambda: hx.mac(x, w), lambda: hx.relu(x), lambda: hx.argmax(x), lambda: hx.add(x, x)):
         with pytest.raises(SimulationError, match="no unit is connected"):
             call()
+
+
+def test_digital_operations_refuse_nan_where_they_can():
+    x, wrong = np.ones(2, np.float32), np.array([1.0, np.nan], np.float32)
+    for call in (hx.relu, hx.converting_relu, hx.argmax, lambda y: hx.add(y, x), lambda y: hx.add(x, y)):
+        with pytest.raises(ParameterError, match="must be numbers; got NaN"):
+            call(wrong)
+    assert np.isnan(jax.jit(hx.relu)(wrong)[1])

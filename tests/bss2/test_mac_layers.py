@@ -195,3 +195,14 @@ def test_what_layers_refuse():
         hxnn.Conv1d(3, 2, 3, mock=True)(activations(2, 4, 9))
     with pytest.raises(ParameterError, match=r"num_expansions"):
         hxnn.ExpandedConv1d(3, 2, 3, num_expansions=0)
+
+
+@pytest.mark.parametrize("layer", [lambda: hxnn.Linear(5, 4, mock=True), lambda: hxnn.Conv1d(2, 4, 3, mock=True)])
+def test_a_layer_may_be_used_twice_before_the_gradient(layer):
+    layer = layer()
+    x = torch.ones(3, 5) if isinstance(layer, hxnn.Linear) else torch.ones(3, 2, 9)
+    layer(x).sum().backward()
+    once = layer.weight.grad.clone()
+    layer.weight.grad = None
+    (layer(x) + layer(x)).sum().backward()
+    torch.testing.assert_close(layer.weight.grad, 2.0 * once)

@@ -89,6 +89,8 @@ def test_convolutions_refuse_shapes_that_do_not_go_together():
         ((x, w, np.ones(3)), r"bias must be of shape \(4,\)"),
         ((x, w, None, 0), "stride"),
         ((x, w, None, (1, 1)), "stride must be one number, or 1"),
+        ((x, w, None, "1"), "stride"),
+        ((x, w, None, None), "stride"),
     ]:
         for convolve in (conv1d, expanded_conv1d):
             with pytest.raises(ParameterError, match=match):
@@ -97,6 +99,13 @@ def test_convolutions_refuse_shapes_that_do_not_go_together():
         expanded_conv1d(x, w, num_expansions=0, unit=QUIET)
     with pytest.raises(RangeError, match="-63 to 63"):
         conv1d(x, 100 * w, unit=QUIET)
+
+
+def test_strides_may_be_integers_of_numpy():
+    x, w = np.ones((2, 3, 10)), np.ones((4, 3, 5))
+    expected = conv1d(x, w, stride=2, unit=QUIET)
+    for stride in (np.int64(2), [np.int32(2)], np.array([2])):
+        np.testing.assert_array_equal(conv1d(x, w, stride=stride, unit=QUIET), expected)
 
 
 def test_digital_operations_by_number():
@@ -113,6 +122,16 @@ def test_digital_operations_by_number():
     assert add(np.zeros((2, 3)), [1.0, 2.0, 3.0]).tolist() == [[1, 2, 3]] * 2
     assert argmax([3.0, 9.9, 9.1, -4.0]) == 1
     assert argmax(np.array([[1, 2], [200, 130]]), dim=1, keepdim=True).tolist() == [[1], [0]]
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int64])
+def test_sums_of_whole_numbers_do_not_wrap(dtype):
+    held = [0, 3, 100, 127] if dtype == np.uint8 else [-128, -100, 0, 3, 100, 127]
+    for x in held:
+        for other in held:
+            for alpha in (-2, -1, 1, 2, 0.5, 100):
+                expected = max(-128, min(127, x + max(-128, min(127, int(np.floor(alpha * other))))))
+                assert add(np.array([x], dtype), np.array([other], dtype), alpha=alpha)[0] == expected
 
 
 def test_digital_operations_refuse():
@@ -140,7 +159,7 @@ def test_what_is_connected():
     try:
         init_hardware(QUIET, ann=True)
         own = connected()
-        with hardware([QUIET, QUIET]) as system:
+        with hardware([QUIET, Ideal(seed=1)]) as system:
             assert connected() is system and len(system.units) == 2
         assert connected() is own
         assert mac(np.ones(3), np.ones((3, 2))).tolist() == [0, 0]
@@ -186,7 +205,7 @@ class Columns:
 def test_measuring_takes_columns_apart():
     """Neither gains nor offsets of columns count as noise."""
     unit = Columns()
-    found = measure_mock_parameter([unit, unit])
+    found = measure_mock_parameter([unit, Columns()])
     assert found.gain == pytest.approx(np.median(unit.gain), rel=0.01)
     assert found.noise_std < 0.15
 

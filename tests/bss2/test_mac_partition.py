@@ -1,14 +1,15 @@
 """Partitions of matrices: complete, and with the sums of the blocks as documented."""
 
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+import pickle
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import pairwise
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 
-from saltation.bss2.mac import Ideal, MockParameter, System, Tile, mac, partition
-from saltation.errors import ParameterError, RangeError
+from saltation.bss2.mac import Fast, FastModel, Ideal, MockParameter, System, Tile, mac, partition
+from saltation.errors import ConfigurationError, ParameterError, RangeError
 
 QUIET = MockParameter(noise_std=0.0)
 SHAPES = [(1, 1), (128, 256), (129, 257), (256, 256), (128, 512), (1024, 1024)]
@@ -172,8 +173,54 @@ def test_systems_of_what_does_not_multiply():
     with pytest.raises(ParameterError, match=r"executor must have the submit\(\)"):
         System([Ideal()], 3)
     with spawning() as pool:
-        with pytest.raises(ParameterError, match=r"without fork\(\); got a ProcessPoolExecutor for Noted"):
+        with pytest.raises(ParameterError, match=r"without fork\(\); got ProcessPoolExecutor for Noted"):
             System([Ideal(), Noted()], pool)
+
+
+class Copying:
+    """Sends copies, as an executor of other processes does."""
+
+    def submit(self, function, *given):
+        future = Future()
+        future.set_result(function(*pickle.loads(pickle.dumps(given))))
+        return future
+
+
+def test_only_executors_of_this_process_run_units_without_fork():
+    with pytest.raises(ParameterError, match=r"must be a ThreadPoolExecutor, or none.*got Copying for Noted"):
+        System([Noted()], Copying())
+    with ThreadPoolExecutor(1) as pool:
+        System([Noted()], pool)
+
+
+def test_a_fast_unit_may_run_anywhere():
+    column, whole = np.zeros(512), np.full((2, 2, 128, 256), 0.002)
+    lines = {"offset": np.zeros((2, 128)), "gain": whole, "deviation": 0.0 * whole, "strength": np.full(2, 100.0)}
+    times = {"tau_syn": np.full((2, 512), 3e-7), "tau_mem": column + 1.0, "noise": column + 2.0, "growth": 0.0}
+    model = FastModel(1, **lines, **times, low=column - 100, high=column + 100, rest=column)
+    x, weights = drawn(np.random.default_rng(7), 300, 400, batch=20)
+    found = []
+    for executor in (None, Copying()):
+        system = System([Fast(model, seed=1), Fast(model, seed=2)], executor)
+        found.append([system.multiply(weights, x) for _ in range(2)])
+    np.testing.assert_array_equal(*found)
+    assert (found[0][0] != found[0][1]).any()
+    # and as a unit that goes on by itself
+    alone = Fast(model, seed=1)
+    one, two = (System([Fast(model, seed=1)]).multiply(weights[:128, :9], x[:, :128]) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(alone.multiply([Tile(0, weights[:128, :9])], [x[:, :128]])[0], one)
+    with pytest.raises(ParameterError, match="give each another seed"):
+        System([Fast(model, seed=1), Fast(model, seed=1)])
+
+
+def test_two_chips_are_two_units_with_noise_of_their_own():
+    unit = Ideal()
+    with pytest.raises(ParameterError, match="the same Ideal more than once"):
+        System([unit, unit])
+    with pytest.raises(ParameterError, match=r"noise of their own.*give each another seed"):
+        System([Ideal(), Ideal(seed=1), Ideal()])
+    System([Ideal(QUIET), Ideal(QUIET), Ideal(), Ideal(seed=1), unit.fork(), unit.fork()])
 
 
 def test_what_is_out_of_range_or_of_another_shape_is_refused():
@@ -209,21 +256,28 @@ def test_what_is_out_of_range_or_of_another_shape_is_refused():
     )
 
 
-def test_units_check_what_they_are_given():
+def test_the_ideal_unit_checks_what_it_is_given():
+    """As `Circuits` does, whose tests have all cases."""
     unit, weights, x = Ideal(QUIET), np.ones((3, 4), np.int64), np.ones((2, 3), np.int64)
     for tiles, activations, match in [
-        ([Tile(0, weights)], [x, x], "each tile takes its activations"),
-        ([Tile(0, weights), Tile(0, weights)], [x, x], "at most one tile"),
-        ([Tile(2, weights)], [x], "at most one tile"),
-        ([Tile(0, weights), Tile(1, weights)], [x, x[:1]], "same batch"),
-        ([Tile(0, weights)], [x[:, :2]], r"\[input, output\]"),
-        ([Tile(0, weights, row=126)], [x], "from input 126 to 129"),
-        ([Tile(0, weights, column=-1)], [x], "output -1 to 3"),
+        ([], [], "at least one Tile"),
+        ([Tile(0, weights)], [x, x], "one array for each tile"),
+        ([Tile(0, weights), Tile(0, weights)], [x, x], "different hemispheres"),
+        ([Tile(2, weights)], [x], "hemisphere must be 0 or 1"),
+        ([Tile(0, weights), Tile(1, weights)], [x, x[:1]], "one batch"),
+        ([Tile(0, weights)], [x[:, :2]], r"\[batch, input\]"),
+        ([Tile(0, weights, row=126)], [x], "128 inputs; got 3 from row 126"),
+        ([Tile(0, weights, column=-1)], [x], "column must be"),
+        ([Tile(0, 64 * weights)], [x], r"-63\.\.63"),
+        ([Tile(0, weights)], [-x], r"0\.\.31"),
+        ([Tile(0, 1.4 * weights)], [x], "whole numbers"),
+        ([Tile(0, weights)], [1.4 * x], "whole numbers"),
     ]:
-        with pytest.raises(ParameterError, match=match):
+        with pytest.raises(ConfigurationError, match=match):
             unit.multiply(tiles, activations)
-    with pytest.raises(RangeError):
-        unit.multiply([Tile(0, 64 * weights)], [x])
+    for sending in ({"num_sends": -1}, {"num_sends": 1.5}, {"wait_between_events": 0}):
+        with pytest.raises(ConfigurationError, match=next(iter(sending))):
+            unit.multiply([Tile(0, weights)], [x], **sending)
     for parameter in (MockParameter(gain=0.0), MockParameter(gain=1.1), MockParameter(noise_std=-1.0)):
         with pytest.raises(RangeError, match=r"Ideal\.parameter"):
             Ideal(parameter)

@@ -225,3 +225,34 @@ def test_a_trace_of_the_ideal_mode_is_that_of_the_chip():
             hx.relu(hx.mac(x, w, num_sends=2, wait_between_events=3, **connect(mode)), **connect(mode))
         found.append(trace.operations)
     assert found[0] == found[1] and [each.name for each in found[0]] == ["mac", "relu"]
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int64])
+def test_sums_of_whole_numbers_do_not_wrap(dtype):
+    x, other = torch.tensor([100, 0, 0, 7]), torch.tensor([100, 100, 127, 3])
+    for alpha in (-2, -1, 1, 2, 0.5):
+        found = hx.add(x.to(dtype), other.to(dtype), alpha=alpha, mock=True)
+        assert found.tolist() == arrays.add(x.numpy(), other.numpy(), alpha=alpha).tolist()
+
+
+def test_digital_operations_refuse_what_those_on_arrays_do():
+    x, wrong = torch.ones(2), torch.tensor([1.0, torch.nan])
+    for call in (
+        hx.relu,
+        hx.converting_relu,
+        hx.argmax,
+        lambda y, **m: hx.add(y, x, **m),
+        lambda y, **m: hx.add(x, y, **m),
+    ):
+        with pytest.raises(ParameterError, match="must be numbers; got NaN"):
+            call(wrong, mock=True)
+    for call in (hx.relu, hx.converting_relu, hx.argmax):
+        with pytest.raises(ParameterError, match="real numbers"):
+            call(x > 0, mock=True)
+
+
+def test_bytes_without_a_sign_are_held_in_8_bits_too():
+    x = torch.tensor([5, 200, 0, 220], dtype=torch.uint8)
+    assert hx.relu(x, mock=True).tolist() == arrays.relu(x.numpy()).tolist() == [5, 127, 0, 127]
+    assert hx.converting_relu(x, mock=True).tolist() == arrays.converting_relu(x.numpy()).tolist()
+    assert hx.argmax(x, mock=True) == arrays.argmax(x.numpy()) == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saltation.bss2.mac import ChipTiming, Ideal, MockParameter, Trace, mac, partition, relu
-from saltation.bss2.mac.inference import InferenceTracer, inference_trace
+from saltation.bss2.mac.inference import InferenceTracer, inference_trace, record, recording
 from saltation.errors import FileFormatError, ParameterError, SimulationError
 
 QUIET = Ideal(MockParameter(noise_std=0.0))
@@ -21,18 +21,18 @@ def test_rates_are_those_that_tests_of_hxtorch_expect(size, batch, rate):
 def test_time_of_a_run_by_hand():
     """Two vectors, 130 inputs: blocks of 128 and 2, at the same time on the two hemispheres."""
     x = np.zeros((2, 130))
-    x[0, :10], x[0, 128:], x[1, 129] = 3, 1, 1  # 10 and 2 events, 0 and 1
+    x[0, :10], x[0, 128:], x[1, 129] = 3, 1, 1  # inputs of 0 keep their time
     with Trace() as trace:
         mac(x, np.zeros((130, 4)), num_sends=6, wait_between_events=2, unit=QUIET)
     (operation,) = trace.operations
     time = operation.time(trace.timing)
-    assert time.events == pytest.approx((10 + 1) * 6 * 2 * 8e-9)
+    assert time.events == pytest.approx(2 * 128 * 6 * 2 * 8e-9)
     assert time.readout == pytest.approx(2 * (1.7e-6 + 5e-6 + 1.7e-6))
     assert time.reconfiguration == pytest.approx(130 * 4 * 2 * 2 * 8e-9)
     assert time.host == pytest.approx(2 * 205e-6 + 2 * (130 + 4) * 0.43e-6)
     assert operation.seconds(trace.timing) == pytest.approx(time.total) == pytest.approx(trace.seconds)
     (run,) = partition(130, 4).runs
-    assert ChipTiming().run(run, batch=2, slots=11, num_sends=6, wait_between_events=2)[:3] == pytest.approx(time[:3])
+    assert ChipTiming().run(run, batch=2, slots=256, num_sends=6, wait_between_events=2)[:3] == pytest.approx(time[:3])
 
 
 def test_chips_work_at_the_same_time_and_batches_in_pieces_count_once(monkeypatch):
@@ -41,7 +41,7 @@ def test_chips_work_at_the_same_time_and_batches_in_pieces_count_once(monkeypatc
     with Trace() as one:
         mac(x, weights, unit=QUIET)
     with Trace() as four:
-        mac(x, weights, unit=[QUIET] * 4)
+        mac(x, weights, unit=[Ideal(MockParameter(noise_std=0.0)) for _ in range(4)])
     assert one.runs == four.runs == 4 and len(one.operations) == 1
     assert one.operations[0].time(one.timing) == four.operations[0].time(four.timing)
     host = one.timing.values(100 * 1024)
@@ -118,3 +118,13 @@ def test_sequences_that_cannot_be_run(tmp_path):
     np.savez(path, header=np.array('{"schema_version": 1, "operations": [{"name": "exit", "numbers": {}}]}'))
     with pytest.raises(FileFormatError, match="unknown operation 'exit'"):
         inference_trace(np.ones(3), path, unit=QUIET)
+
+
+def test_a_tracer_as_a_context_manager(tmp_path):
+    x = np.arange(3)
+    with InferenceTracer(tmp_path / "kept.npz"), record("relu", x) as result:
+        result.append(relu(x))
+    assert inference_trace(np.array([-3, 4]), tmp_path / "kept.npz", unit=QUIET).tolist() == [0, 4]
+    with pytest.raises(ZeroDivisionError), InferenceTracer(tmp_path / "none.npz"):
+        1 / 0  # noqa: B018
+    assert not recording() and not (tmp_path / "none.npz").exists()

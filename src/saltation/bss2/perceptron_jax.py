@@ -227,6 +227,8 @@ def add(input: Any, other: Any, alpha: float = 1.0, mock: bool = False) -> jax.A
     _check_connected(mock)
     own, more = jnp.asarray(input), jnp.asarray(other)
     check_add(own.shape, more.shape)
+    _check_numbers("add.input", own)
+    _check_numbers("add.other", more)
     dtype = jnp.result_type(own.dtype, more.dtype, jnp.float32)
     return _added(alpha, own.astype(dtype), jnp.broadcast_to(more, own.shape).astype(dtype))
 
@@ -242,7 +244,9 @@ def argmax(input: Any, dim: int | None = None, keepdim: bool = False, mock: bool
     [1 0]
     """
     _check_connected(mock)
-    values = _int8(jnp.asarray(input))
+    given = jnp.asarray(input)
+    _check_numbers("argmax.input", given)
+    values = _int8(given)
     return jnp.argmax(values) if dim is None else jnp.argmax(values, axis=dim, keepdims=keepdim)
 
 
@@ -258,6 +262,7 @@ def relu(input: Any, mock: bool = False) -> jax.Array:
     """
     _check_connected(mock)
     values = jnp.asarray(input)
+    _check_numbers("relu.input", values)
     return _rectified(None, values.astype(jnp.result_type(values.dtype, jnp.float32)))
 
 
@@ -273,6 +278,7 @@ def converting_relu(input: Any, shift: int = 2, mock: bool = False) -> jax.Array
     """
     _check_connected(mock)
     values, bits = jnp.asarray(input), integer("converting_relu", "shift", shift)
+    _check_numbers("converting_relu.input", values)
     return _rectified(bits, values.astype(jnp.result_type(values.dtype, jnp.float32)))
 
 
@@ -308,6 +314,12 @@ def _rectified(shift: int | None, x: jax.Array) -> jax.Array:
 @_rectified.defjvp
 def _rectified_jvp(shift: int | None, primals: Any, tangents: Any) -> Any:
     return _rectified(shift, *primals), tangents[0] * (primals[0] > 0) * 0.5 ** (shift or 0)
+
+
+def _check_numbers(where: str, values: jax.Array) -> None:
+    """Refuse NaN; where arrays are traced no error can be raised."""
+    if not isinstance(values, Tracer) and bool(jnp.isnan(values).any()):
+        raise ParameterError(f"{where} must be numbers; got NaN; a training may have diverged")
 
 
 def _int8(values: jax.Array) -> jax.Array:

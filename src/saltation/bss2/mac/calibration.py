@@ -16,7 +16,7 @@ from saltation.bss2.calibration.target import RECEPTORS
 from saltation.bss2.chip import Chip
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.mac.amplitudes import column_amplitudes, driver_amplitudes
-from saltation.bss2.mac.result import HagenCalibration
+from saltation.bss2.mac.result import REGISTERS_SET, HagenCalibration
 from saltation.bss2.mac.target import HagenTarget
 from saltation.errors import ChipWarning
 from saltation.model.checks import caller_level
@@ -42,20 +42,6 @@ _FOUND = {
     "amplitude_inh": "inhibitory_input_i_bias_gm",
     "driver": "driver_hagen_dac_offset",
 }
-REGISTERS_SET = (
-    *_FOUND.values(),
-    "leak_enable_division",
-    "leak_enable_multiplication",
-    "membrane_capacitance_capacitance",
-    "synapse_dac_bias",
-    "cadc_offset",
-    *(
-        f"{kind}_input_{what}"
-        for kind in KINDS
-        for what in ("enable", "i_shift_reference", "enable_small_capacitance", "enable_high_resistance")
-    ),
-)
-"""Registers that a calibration for the matrix mode decides."""
 
 
 def calibrate_hagen(

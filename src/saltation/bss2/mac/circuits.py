@@ -103,6 +103,11 @@ class Circuits:
         return f"Circuits({self._chip!r})"
 
     @property
+    def noise_key(self) -> tuple[str, ...]:
+        """What decides the noise: units with the same are no two chips."""
+        return "Circuits", str(self._chip.serial), str(self._seed)
+
+    @property
     def chip(self) -> Chip:
         """Where it runs."""
         return self._chip

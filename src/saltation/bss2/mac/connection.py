@@ -81,6 +81,17 @@ def hardware(units: Units, *, executor: Submitting | None = None) -> Iterator[Sy
         _STATE.system = before
 
 
+@contextmanager
+def restored_on_error() -> Iterator[None]:
+    """Have what is connected, and gain and noise of the ideal mode, as before where the ``with`` block raises."""
+    before = _STATE.system, _STATE.parameter
+    try:
+        yield
+    except BaseException:
+        _STATE.system, _STATE.parameter = before
+        raise
+
+
 def connected() -> System:
     """The system that `init_hardware` connected.
 

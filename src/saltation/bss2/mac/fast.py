@@ -65,6 +65,18 @@ class Fast:
     def __repr__(self) -> str:
         return f"Fast({self._model!r})"
 
+    @property
+    def noise_key(self) -> tuple[str, ...]:
+        """What decides the noise: units with the same are no two chips."""
+        return "Fast", str(self._model.serial), str(self._seed)
+
+    def fork(self, runs: int = 1) -> "Fast":
+        """The unit for a task of so many runs, wherever that runs: with the noise that these would have had here."""
+        forked = Fast(self._model, seed=self._seed, threads=self._threads)
+        forked._calls = self._calls
+        self._calls += runs
+        return forked
+
     def multiply(
         self,
         tiles: Sequence[Tile],

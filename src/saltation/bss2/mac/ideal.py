@@ -7,12 +7,10 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation.bss2.mac.ranges import INPUTS, OUTPUTS
-from saltation.bss2.mac.rounding import activations as checked_activations
+from saltation.bss2.mac.checks import check_run
 from saltation.bss2.mac.rounding import saturated
-from saltation.bss2.mac.rounding import weights as checked_weights
 from saltation.bss2.mac.unit import Tile
-from saltation.errors import ParameterError, RangeError
+from saltation.errors import RangeError
 
 Ints = NDArray[np.int64]
 
@@ -86,7 +84,13 @@ class Ideal:
         self.parameter.check("Ideal.parameter")
         self._generator = np.random.default_rng(seed)
 
-    def fork(self) -> "Ideal":
+    @property
+    def noise_key(self) -> tuple[str, ...] | None:
+        """What decides the noise: units with the same are no two chips; None without noise."""
+        sequence = self._generator.bit_generator.seed_seq
+        return ("Ideal", str(sequence.entropy), str(sequence.spawn_key)) if self.parameter.noise_std > 0.0 else None
+
+    def fork(self, runs: int = 1) -> "Ideal":
         """An equal unit with other noise, for one task, wherever that runs."""
         forked = Ideal(self.parameter)
         forked._generator = self._generator.spawn(1)[0]
@@ -104,12 +108,10 @@ class Ideal:
 
         Raises
         ------
-        RangeError
-            If a weight or an activation is out of range.
-        ParameterError
-            If tiles and activations do not go together, or do not fit on a hemisphere.
+        ConfigurationError
+            If a tile does not fit, a number is out of range or of another type, or shapes differ.
         """
-        check_run("Ideal.multiply", tiles, activations)
+        check_run(tiles, activations, num_sends, wait_between_events)
         return [self._one(t.weights, x, num_sends) for t, x in zip(tiles, activations, strict=True)]
 
     def _one(self, weights: Ints, x: Ints, num_sends: int) -> NDArray[np.int8]:
@@ -119,42 +121,3 @@ class Ideal:
         if self.parameter.noise_std > 0.0:
             product += self.parameter.noise_std * self._generator.standard_normal(product.shape, np.float32)
         return saturated(np.floor(product, out=product))
-
-
-def check_run(where: str, tiles: Sequence[Tile], activations: Sequence[Ints]) -> None:
-    """Check what a unit is given: places, shapes, ranges.
-
-    Raises
-    ------
-    ParameterError
-        If tiles and activations do not go together, or do not fit on a hemisphere.
-    RangeError
-        If a weight or an activation is out of range.
-
-    Examples
-    --------
-    >>> check_run("run", [Tile(0, np.ones((3, 2), np.int64))], [np.ones((5, 3), np.int64)])
-    """
-    if len(tiles) != len(activations):
-        raise ParameterError(f"{where}: each tile takes its activations; got {len(tiles)} and {len(activations)}")
-    if len({tile.hemisphere for tile in tiles}) < len(tiles) or not {tile.hemisphere for tile in tiles} <= {0, 1}:
-        raise ParameterError(
-            f"{where}: a run has at most one tile on each of the hemispheres 0 and 1; got tiles on "
-            f"{[tile.hemisphere for tile in tiles]}"
-        )
-    if len({len(x) for x in activations}) > 1:
-        raise ParameterError(f"{where}: all tiles have the same batch; got {[len(x) for x in activations]}")
-    for tile, x in zip(tiles, activations, strict=True):
-        if tile.weights.ndim != 2 or x.ndim != 2 or x.shape[1] != tile.weights.shape[0]:
-            raise ParameterError(
-                f"{where}: weights are [input, output] and activations [batch, input]; got {tile.weights.shape} and "
-                f"{x.shape}"
-            )
-        rows, columns = tile.row + tile.weights.shape[0], tile.column + tile.weights.shape[1]
-        if tile.row < 0 or tile.column < 0 or rows > INPUTS or columns > OUTPUTS:
-            raise ParameterError(
-                f"{where}: a hemisphere has {INPUTS} inputs and {OUTPUTS} outputs; got a tile from input {tile.row} to "
-                f"{rows} and output {tile.column} to {columns}; saltation.bss2.mac.partition cuts a matrix into tiles"
-            )
-        checked_weights(f"{where}.weights", tile.weights)
-        checked_activations(f"{where}.activations", x)

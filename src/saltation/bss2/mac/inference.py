@@ -7,7 +7,8 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from types import TracebackType
+from typing import Any, Self, final
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +54,8 @@ _ACTIVE: list[_Recording] = []
 class InferenceTracer:
     """Keep the operations between `start` and `stop` in a file, from which `inference_trace` runs them.
 
-    Each operation has to take what the one before it gave: what is done in between would be lost.
+    Each operation has to take what the one before it gave: what is done in between would be lost. As a context manager
+    it starts and stops; where its block raises, it ends without a file.
 
     Parameters
     ----------
@@ -100,6 +102,18 @@ class InferenceTracer:
         self._leave()
         write_bytes(self.filename, _packed(recording.steps))
         return [step.name for step in recording.steps]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, back: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._leave()
+        elif self._recording is not None:
+            self.stop()
 
     def _leave(self) -> None:
         _ACTIVE[:] = [each for each in _ACTIVE if each is not self._recording]

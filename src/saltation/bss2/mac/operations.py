@@ -229,6 +229,8 @@ def add(input: npt.ArrayLike, other: npt.ArrayLike, alpha: float = 1.0) -> Int8:
     own, more = np.asarray(input), np.asarray(other)
     check_add(own.shape, more.shape)
     _record("add", own.size, own.size)
+    # before they are multiplied: products of small whole numbers wrap
+    more = more.astype(np.float64) if more.dtype.kind in "iu" else more
     return saturated(int8("add.input", own).astype(np.int64) + int8("add.other", alpha * more))
 
 

@@ -20,6 +20,29 @@ from saltation.model.checks import freeze
 Floats = NDArray[np.float64]
 
 SCHEMA_VERSION = 1
+REGISTERS_SET = (
+    "leak_v_leak",
+    "leak_i_bias",
+    "leak_enable_division",
+    "leak_enable_multiplication",
+    "membrane_capacitance_capacitance",
+    "synapse_dac_bias",
+    "cadc_offset",
+    "driver_hagen_dac_offset",
+    *(
+        f"{kind}_input_{what}"
+        for kind in ("excitatory", "inhibitory")
+        for what in (
+            "i_bias_tau",
+            "i_bias_gm",
+            "enable",
+            "i_shift_reference",
+            "enable_small_capacitance",
+            "enable_high_resistance",
+        )
+    ),
+)
+"""Registers that a calibration for the matrix mode decides."""
 _FORMAT = "saltation.bss2.mac.HagenCalibration"
 
 
@@ -131,6 +154,8 @@ class HagenCalibration:
             registers, before, after = (_below(arrays, folder) for folder in ("register/", "before/", "after/"))
             report = {name: (before[name], values) for name, values in after.items()}
             result = cls(about["serial"], HagenTarget(**about["target"]), registers, report, about["hardware_time"])
+            if missing := [name for name in REGISTERS_SET if name not in registers]:
+                raise FileFormatError(f"{path} does not hold all registers of a calibration; missing are {missing}")
             result.apply(Configuration())
         except (FileFormatError, FileNotFoundError):
             raise

@@ -1,7 +1,7 @@
 """`System`: one or several units that run the plan of a matrix, and the sums of its blocks."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, final, runtime_checkable
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from saltation.bss2.mac import rounding
 from saltation.bss2.mac.partition import Plan, partition
 from saltation.bss2.mac.ranges import OUTPUT_MAX
-from saltation.bss2.mac.trace import record_product, slots_of, tracing
+from saltation.bss2.mac.trace import record_product, tracing
 from saltation.bss2.mac.unit import MatrixUnit, Tile
 from saltation.errors import ParameterError
 from saltation.model.checks import integer
@@ -36,8 +36,8 @@ class Submitting(Protocol):
 class Forking(Protocol):
     """A unit that gives tasks a unit of their own, with other noise each, so that they may run in another process."""
 
-    def fork(self) -> MatrixUnit:
-        """The unit for one task."""
+    def fork(self, runs: int = 1) -> MatrixUnit:
+        """The unit for one task of so many runs."""
         ...
 
 
@@ -53,13 +53,14 @@ class System:
     executor : optional
         Where they run: anything with the ``submit`` of `concurrent.futures`, such as a ``ThreadPoolExecutor`` or the
         ``get_executor()`` of a Dask client. Each product is one task for each chip. None: one chip after the other.
-        A unit that has no ``fork()`` has to run in this process, so that its state goes on.
+        A unit that has no ``fork()`` has to run in this process, so that its state goes on: in a
+        ``ThreadPoolExecutor``, or without one.
 
     Raises
     ------
     ParameterError
-        If there is no unit, one does not multiply, the executor does not submit, or runs in other processes where a
-        unit has no ``fork()``.
+        If there is no unit, one does not multiply, two are the same or have the same noise, the executor does not
+        submit, or may run in other processes where a unit has no ``fork()``.
 
     Examples
     --------
@@ -91,11 +92,14 @@ class System:
                 f"{type(self.executor).__name__}; of a Dask client it is client.get_executor()"
             )
         staying = [type(unit).__name__ for unit in self.units if not isinstance(unit, Forking)]
-        if isinstance(self.executor, ProcessPoolExecutor) and staying:
+        # others may send copies, whose state does not come back
+        if staying and self.executor is not None and not isinstance(self.executor, ThreadPoolExecutor):
             raise ParameterError(
-                f"System.executor must run in this process for units without fork(); got a ProcessPoolExecutor for "
-                f"{staying[0]}, whose noise would be the same in each task; take a ThreadPoolExecutor"
+                f"System.executor must be a ThreadPoolExecutor, or none, for units without fork(); got "
+                f"{type(self.executor).__name__} for {staying[0]}: copies in other processes would have the same noise "
+                "in each task"
             )
+        _check_distinct(self.units)
 
     def plan(self, inputs: int, outputs: int) -> Plan:
         """How a matrix is cut for these chips."""
@@ -131,14 +135,11 @@ class System:
         self._check(plan, whole)
         step = max(1, _AT_ONCE // vectors.shape[1])
         result = np.empty((len(vectors), plan.outputs), np.int8)
-        slots = np.zeros(len(plan.runs), np.int64)
         for first in range(0, len(vectors), step):
             part = rounding.activations("mac.x", vectors[first : first + step])
             result[first : first + step] = self._batch(plan, whole, part, sends, wait)
-            if tracing():
-                slots += slots_of(plan, part)
         if tracing():
-            record_product(plan, len(vectors), slots, sends, wait)
+            record_product(plan, len(vectors), sends, wait)
         return result
 
     def _check(self, plan: Plan, weights: Ints) -> None:
@@ -158,7 +159,6 @@ class System:
         waiting: list[Callable[[], Results]] = []
         for chip in chips:
             unit = self.units[chip]
-            own = unit.fork() if isinstance(unit, Forking) else unit
             work = [
                 (
                     [
@@ -169,6 +169,7 @@ class System:
                 )
                 for run in plan.of_chip(chip)
             ]
+            own = unit.fork(len(work)) if isinstance(unit, Forking) else unit
             task = (own, work, num_sends, wait)
             if self.executor is None:
                 found = _run_chip(*task)
@@ -182,6 +183,21 @@ class System:
                     total[:, slice(*block.outputs)] += output
         # As grenade adds: all blocks exactly, then once into 8 bits.
         return rounding.saturated(total)
+
+
+def _check_distinct(units: Sequence[MatrixUnit]) -> None:
+    """Refuse chips with the same noise, which would not average out but add."""
+    if len({id(unit) for unit in units}) < len(units):
+        raise ParameterError(
+            f"System.units must be one unit for each chip; got the same {type(units[0]).__name__} more than once; make "
+            "another, with another seed"
+        )
+    keys = [key for unit in units if (key := getattr(unit, "noise_key", None)) is not None]
+    if repeated := [key for n, key in enumerate(keys) if key in keys[:n]]:
+        raise ParameterError(
+            f"System.units must have noise of their own; got {keys.count(repeated[0])} of the kind, chip and seed "
+            f"{repeated[0]}; give each another seed"
+        )
 
 
 def _run_chip(

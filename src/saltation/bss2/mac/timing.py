@@ -41,7 +41,7 @@ class ChipTiming:
 
     ::
 
-        events          = period wait_between_events num_sends (active inputs of the fuller hemisphere, over the batch)
+        events          = period wait_between_events num_sends (inputs of the fuller hemisphere, over the batch)
         readout         = (2 read + settle) batch
         reconfiguration = 2 byte bytes_per_synapse (inputs x outputs of the blocks)
         host            = (host_vector + host_value (inputs + outputs)) batch
@@ -95,7 +95,7 @@ class ChipTiming:
         batch : int
             Vectors.
         slots : int
-            Events that follow one another in one send: active inputs of the fuller hemisphere, summed over the batch.
+            Times of events in one send: inputs of the fuller hemisphere, those of 0 too, summed over the batch.
         num_sends, wait_between_events : int
             How often vectors are sent, and cycles between events.
         """

@@ -5,13 +5,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from saltation.bss2.mac.partition import Plan
 from saltation.bss2.mac.timing import ChipTiming, RunTime
-
-Ints = NDArray[np.int64]
 
 COLUMNS = ("events", "readout", "reconfiguration", "host")
 """What the time of an operation is made of, see `RunTime`."""
@@ -191,16 +186,12 @@ def tracing() -> bool:
     return bool(_ACTIVE)
 
 
-def slots_of(plan: Plan, x: Ints) -> Ints:
-    """Of each run the events that follow one another, for vectors ``[batch, input]``; activations of 0 send none."""
-    active = x != 0
-    return np.array([_fuller([active[:, slice(*each.inputs)] for each in run.blocks]).sum() for run in plan.runs])
-
-
-def record_product(plan: Plan, batch: int, slots: Ints, num_sends: int, wait_between_events: int) -> None:
+def record_product(plan: Plan, batch: int, num_sends: int, wait_between_events: int) -> None:
     """Record a product of so many vectors."""
     values = batch * (plan.inputs + plan.outputs)
-    _record(Traced("mac", batch, values, plan, tuple(int(each) for each in slots), num_sends, wait_between_events))
+    # both hemispheres get theirs at the same time; an input of 0 sends no event and keeps its time
+    slots = tuple(batch * max(block.shape[0] for block in run.blocks) for run in plan.runs)
+    _record(Traced("mac", batch, values, plan, slots, num_sends, wait_between_events))
 
 
 def record_digital(name: str, values: int) -> None:
@@ -211,11 +202,6 @@ def record_digital(name: str, values: int) -> None:
 def _record(operation: Traced) -> None:
     for trace in _ACTIVE:
         trace.operations.append(operation)
-
-
-def _fuller(active: Sequence[NDArray[np.bool_]]) -> Ints:
-    """Of each vector the events of the fuller hemisphere: both get theirs at the same time."""
-    return np.max([each.sum(axis=1) for each in active], axis=0)
 
 
 def _milliseconds(seconds: Sequence[float]) -> str:

@@ -39,5 +39,10 @@ class MatrixUnit(Protocol):
 
         Gives ``[batch, output]`` of each tile: reading less baseline, -128 to 127.  All have the same batch.
         ``num_sends`` plays each vector so often; events follow one another by ``wait_between_events`` periods of 8 ns.
+
+        Raises
+        ------
+        ConfigurationError
+            If a tile does not fit, a number is out of range or of another type, or shapes differ.
         """
         ...

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from saltation.bss2.mac.ranges import INPUTS, OUTPUTS
 from saltation.errors import ParameterError
 from saltation.model.checks import integer
@@ -18,7 +20,7 @@ def strides_of(where: str, stride: int | Sequence[int], dimensions: int) -> Shap
     ParameterError
         If they are not integers of at least 1, or not as many as dimensions.
     """
-    several = (stride,) * dimensions if isinstance(stride, int) else tuple(stride)
+    several = tuple(stride) if np.ndim(stride) else (stride,) * dimensions  # pyright: ignore[reportArgumentType]
     if len(several) != dimensions:
         raise ParameterError(f"{where}.stride must be one number, or {dimensions}; got {stride!r}")
     return tuple(integer(where, "stride", each, minimum=1) for each in several)

@@ -10,7 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saltation.bss2.mac.connection import Units, connected, get_mock_parameter, init_hardware, set_mock_parameter
+from saltation.bss2.mac.connection import (
+    Units,
+    connected,
+    get_mock_parameter,
+    init_hardware,
+    restored_on_error,
+    set_mock_parameter,
+)
 from saltation.bss2.mac.gain import gain_and_noise
 from saltation.bss2.mac.ranges import ACTIVATION_MAX, INPUTS, OUTPUT_MAX, OUTPUT_MIN, WEIGHT_MAX
 from saltation.bss2.perceptron.convolution import windows
@@ -21,6 +28,8 @@ from saltation.model.checks import integer, number
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 _ON_HOST = (nn.Flatten, nn.MaxPool1d, nn.MaxPool2d)
 _NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
+_PARTS = (nn.Sequential, *_WEIGHTED, nn.ReLU, *_ON_HOST, *_NOTHING)
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 _KNOWN = "Sequential of Linear, Conv1d, Conv2d, ReLU, Flatten, MaxPool1d, MaxPool2d, Dropout and Identity"
 # Numbers of the calibration batch that decide a scale.
 _ENOUGH = 2**23
@@ -157,7 +166,8 @@ def convert(
     Raises
     ------
     ParameterError
-        If the model has a part that the chip does not have, or the batch does not go through it.
+        If the model has a part that the chip does not have, or one with a forward, hooks or parametrizations of its
+        own, or the batch does not go through it.
     SimulationError
         If nothing is connected, without ``unit`` and ``mock``.
 
@@ -182,36 +192,42 @@ def convert(
     percentile = number("convert", "percentile", percentile, minimum=0.0, strict=True)
     avg = integer("convert", "avg", avg, minimum=1)
     before, stages = _parsed(model)
+    batch = _checked(calibration_batch)
     if avg > 1 and not isinstance(stages[-1].module, nn.Linear):
         raise ParameterError(
             f"convert.avg must be 1 where the last layer is no Linear; got {avg} and {stages[-1].module}"
         )
-    if unit is not None:
-        if mock:
-            raise ParameterError("convert: unit is where it runs, mock that it runs on none; give one of them")
-        init_hardware(unit)
-        set_mock_parameter(gain_and_noise(connected().units))
-    elif not mock:
-        connected()
-    with torch.no_grad():
-        x = _through(before, _checked(calibration_batch))
-        signed, largest = bool((x < 0).any()), float(x.abs().max()) or 1.0
-        scale = ACTIVATION_MAX / largest
-        modules = [copy.deepcopy(each) for each in before]
-        chip_x = x
-        for n, stage in enumerate(stages):
-            weighted = stage.module
-            first = ScaledInput(scale, signed, clip_inputs, -1 if isinstance(weighted, nn.Linear) else 1)
-            lsb = _output_scale(stage, first(x) / scale if n == 0 else x, signed and n == 0, shift, reach, percentile)
-            own_avg = avg if n == len(stages) - 1 else 1
-            layer = _layer(weighted, lsb, scale, first if n == 0 else None, mock, wait_between_events, own_avg)
-            modules.append(layer)
-            y = weighted(x)
-            _set_bias(layer, chip_x, lsb * y, shift if stage.rectified else None)
-            own = [ConvertingReLU(shift, mock) if isinstance(m, nn.ReLU) else copy.deepcopy(m) for m in stage.behind]
-            modules += own
-            x, chip_x = _through(stage.behind, y), _through(own, layer(chip_x))
-            scale = lsb / 2**shift if stage.rectified else lsb
+    if unit is not None and mock:
+        raise ParameterError("convert: unit is where it runs, mock that it runs on none; give one of them")
+    with restored_on_error():
+        if unit is not None:
+            init_hardware(unit)
+            set_mock_parameter(gain_and_noise(connected().units))
+        elif not mock:
+            connected()
+        with torch.no_grad():
+            x = _through(before, batch)
+            signed, largest = bool((x < 0).any()), float(x.abs().max()) or 1.0
+            scale = ACTIVATION_MAX / largest
+            modules = [copy.deepcopy(each) for each in before]
+            chip_x = x
+            for n, stage in enumerate(stages):
+                weighted = stage.module
+                first = ScaledInput(scale, signed, clip_inputs, -1 if isinstance(weighted, nn.Linear) else 1)
+                lsb = _output_scale(
+                    stage, first(x) / scale if n == 0 else x, signed and n == 0, shift, reach, percentile
+                )
+                own_avg = avg if n == len(stages) - 1 else 1
+                layer = _layer(weighted, lsb, scale, first if n == 0 else None, mock, wait_between_events, own_avg)
+                modules.append(layer)
+                y = weighted(x)
+                _set_bias(layer, chip_x, lsb * y, shift if stage.rectified else None)
+                own = [
+                    ConvertingReLU(shift, mock) if isinstance(m, nn.ReLU) else copy.deepcopy(m) for m in stage.behind
+                ]
+                modules += own
+                x, chip_x = _through(stage.behind, y), _through(own, layer(chip_x))
+                scale = lsb / 2**shift if stage.rectified else lsb
     # behind a last ReLU there are activations; without one, LSB of the result
     return nn.Sequential(*modules, Rescale(1.0 / scale))
 
@@ -273,9 +289,33 @@ def _parsed(model: nn.Module) -> tuple[list[nn.Module], list[_Stage]]:
 
 
 def _flat(model: nn.Module) -> list[nn.Module]:
+    _check_plain(model)
     if isinstance(model, nn.Sequential):
         return [each for part in model for each in _flat(part)]
     return [model]
+
+
+def _check_plain(module: nn.Module) -> None:
+    """Refuse what does more than its class of torch: only that is converted."""
+    kind = next((each for each in _PARTS if isinstance(module, each)), None)
+    if kind is None:
+        return  # refused, or told, where it stands
+    name = type(module).__name__
+    if type(module).forward is not kind.forward or "forward" in vars(module):
+        raise ParameterError(
+            f"convert.model: {name} has a forward of its own, of which a {kind.__name__} would be left; write what it "
+            f"does as a {_KNOWN}"
+        )
+    if any(getattr(module, hooks) for hooks in _HOOKS):
+        raise ParameterError(
+            f"convert.model: {name} has hooks, as of weight_norm or spectral_norm, that a chip would not run; remove "
+            "them before"
+        )
+    if nn.utils.parametrize.is_parametrized(module):
+        raise ParameterError(
+            f"convert.model: {name} has parametrized weights; torch.nn.utils.parametrize.remove_parametrizations("
+            "module, name) leaves plain ones"
+        )
 
 
 def _check_weighted(module: nn.Module) -> None:

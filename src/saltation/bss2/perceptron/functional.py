@@ -14,7 +14,7 @@ from saltation.bss2.mac.ideal import MockParameter
 from saltation.bss2.mac.operations import check_add, check_matmul
 from saltation.bss2.mac.partition import partition
 from saltation.bss2.mac.ranges import ACTIVATION_MAX, INPUTS, OUTPUT_MAX, OUTPUT_MIN, WEIGHT_MAX
-from saltation.bss2.mac.trace import record_digital, record_product, slots_of, tracing
+from saltation.bss2.mac.trace import record_digital, record_product, tracing
 from saltation.errors import ParameterError
 from saltation.model.checks import integer
 
@@ -168,7 +168,8 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, mock: b
     """
 
     def found(values: Tensor) -> Tensor:
-        return _int8(values).argmax() if dim is None else _int8(values).argmax(dim, keepdim)
+        held = _int8("argmax.input", values)
+        return held.argmax() if dim is None else held.argmax(dim, keepdim)
 
     return _digital("argmax", mock, input, found, dim=dim, keepdim=keepdim)
 
@@ -247,7 +248,11 @@ class _Add(Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor, other: Tensor, alpha: float) -> Tensor:
         ctx.alpha = alpha
-        return (_int8(input) + _int8(alpha * other)).clamp(OUTPUT_MIN, OUTPUT_MAX)
+        dtype = torch.result_type(input, alpha * other)
+        # whole numbers as floats before they are multiplied and added: small ones wrap
+        own, more = (each if each.is_floating_point() else each.double() for each in (input, other))
+        found = (_int8("add.input", own) + _int8("add.other", alpha * more)).clamp(OUTPUT_MIN, OUTPUT_MAX)
+        return found.to(dtype if dtype.is_floating_point else torch.promote_types(dtype, torch.int8))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
@@ -262,7 +267,7 @@ class _Relu(Function):
     def forward(ctx: Any, input: Tensor, shift: int | None) -> Tensor:
         ctx.save_for_backward(input)
         ctx.factor = 1.0 if shift is None else 0.5**shift
-        rectified = _int8(input).clamp(min=0)
+        rectified = _int8("relu.input" if shift is None else "converting_relu.input", input).clamp(min=0)
         return rectified if shift is None else (rectified * ctx.factor).floor().clamp(max=ACTIVATION_MAX)
 
     @staticmethod
@@ -280,8 +285,7 @@ def _product(x: Tensor, weights: Tensor, num_sends: int, wait: int, parameter: M
     whole = _whole("mac.weights", weights, -WEIGHT_MAX, WEIGHT_MAX, rounding.CLIPPED_WEIGHTS)
     vectors = _whole("mac.x", x, 0, ACTIVATION_MAX, rounding.CLIPPED_ACTIVATIONS)
     if tracing():
-        plan = partition(*whole.shape)
-        record_product(plan, len(vectors), slots_of(plan, _numpy(vectors).astype(np.int64)), num_sends, wait)
+        record_product(partition(*whole.shape), len(vectors), num_sends, wait)
     return _ideal(vectors, whole, num_sends * parameter.gain, parameter.noise_std).to(dtype)
 
 
@@ -313,7 +317,14 @@ def _whole(where: str, values: Tensor, minimum: int, maximum: int, hint: str) ->
     return found
 
 
-def _int8(values: Tensor) -> Tensor:
+def _int8(where: str, values: Tensor) -> Tensor:
+    """As `rounding.int8`; in a dtype that holds negative numbers."""
+    if values.is_complex() or values.dtype == torch.bool:
+        raise ParameterError(f"{where} must be real numbers; got a tensor of dtype {values.dtype}")
+    if values.isnan().any():
+        raise ParameterError(f"{where} must be numbers; got NaN; a training may have diverged")
+    if not values.is_floating_point():
+        values = values.to(torch.promote_types(values.dtype, torch.int8))
     return values.floor().clamp(OUTPUT_MIN, OUTPUT_MAX)
 
 

@@ -49,7 +49,9 @@ def clamp_weight_(weight: Tensor) -> Tensor:
     tensor([-63.,   5.])
     """
     with torch.no_grad():
-        weight.clamp_(-WEIGHT_MAX, WEIGHT_MAX)
+        # a change in place, even to the same values, invalidates gradients of products before
+        if bool((weight.abs() > WEIGHT_MAX).any()):
+            weight.clamp_(-WEIGHT_MAX, WEIGHT_MAX)
     return weight
 
 
