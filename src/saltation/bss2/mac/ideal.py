@@ -82,18 +82,20 @@ class Ideal:
     def __init__(self, parameter: MockParameter | None = None, *, seed: int = 0) -> None:
         self.parameter = MockParameter() if parameter is None else parameter
         self.parameter.check("Ideal.parameter")
-        self._generator = np.random.default_rng(seed)
+        self._seeds = np.random.SeedSequence(seed)
+        self._generator = np.random.default_rng(self._seeds)
 
     @property
     def noise_key(self) -> tuple[str, ...] | None:
         """What decides the noise: units with the same are no two chips; None without noise."""
-        sequence = self._generator.bit_generator.seed_seq
-        return ("Ideal", str(sequence.entropy), str(sequence.spawn_key)) if self.parameter.noise_std > 0.0 else None
+        seeds = self._seeds
+        return ("Ideal", str(seeds.entropy), str(seeds.spawn_key)) if self.parameter.noise_std > 0.0 else None
 
     def fork(self, runs: int = 1) -> "Ideal":
         """An equal unit with other noise, for one task, wherever that runs."""
         forked = Ideal(self.parameter)
-        forked._generator = self._generator.spawn(1)[0]
+        forked._seeds = self._seeds.spawn(1)[0]
+        forked._generator = np.random.default_rng(forked._seeds)
         return forked
 
     def multiply(
