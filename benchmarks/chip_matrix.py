@@ -22,7 +22,16 @@ from chip_matrix_report import SCHEMA_VERSION, write_page
 from pages import load_record
 
 from saltation.bss2 import Chip
-from saltation.bss2.mac import Circuits, Fast, HagenCalibration, MatrixUnit, Tile, calibrate_hagen, measure
+from saltation.bss2.mac import (
+    ACTIVATION_MAX,
+    Circuits,
+    Fast,
+    HagenCalibration,
+    MatrixUnit,
+    Tile,
+    calibrate_hagen,
+    measure,
+)
 from saltation.cli import installation
 from saltation.experiments.bench.report import header, write_json
 
@@ -38,7 +47,11 @@ CASES: tuple[tuple[str, Any, Any, Any, Any], ...] = (
     ("128 inputs, weights to 6, `num_sends=20`", 128, 6, 1.0, {"num_sends": 20}),
     ("128 inputs, `wait_between_events=2`", 128, 63, 1.0, {"wait_between_events": 2}),
     ("128 inputs, `wait_between_events=1`", 128, 63, 1.0, {"wait_between_events": 1}),
+    ("4 inputs, `num_sends=30`", 4, 63, 1.0, {"num_sends": 30}),
+    ("4 inputs, `num_sends=30`, `wait_between_events=2`", 4, 63, 1.0, {"num_sends": 30, "wait_between_events": 2}),
 )
+PICTURE = "100 inputs of a picture, `num_sends=3`, `wait_between_events=2`"
+SENDS = (1, 3, 6, 20)
 BEYOND = "100 inputs, sums from -150 to 150 LSB"
 
 
@@ -83,7 +96,9 @@ def of_chip(serial: int) -> dict[str, Any]:
         "linearity": linearity(circuits),
         "agreement": {name: agreement(circuits, fast, *drawn(serial, *case)) for name, *case in CASES},
     }
+    found["agreement"][PICTURE] = agreement(circuits, fast, *picture(serial))
     found["agreement"][BEYOND] = agreement(circuits, fast, *beyond(serial), {})
+    found["sends"] = {str(n): gain_of_a_send(circuits, n) for n in SENDS}
     click.echo(f"{serial}: {found['published']['1']['mean']:.1f} LSB, {seconds}")
     return found
 
@@ -125,7 +140,31 @@ def drawn(serial: int, inputs: int, weight: int, part: float, more: dict[str, in
     return tiles, vectors, more
 
 
-def beyond(serial: int) -> tuple[Any, ...]:
+def picture(serial: int) -> tuple[list[Tile], list[Any], dict[str, int]]:
+    """Kernels that are smooth, and pictures with strokes: neighbouring inputs are alike, as random ones are not."""
+    rng = np.random.default_rng([serial, 10])
+    rough = rng.normal(0.0, 1.0, (14, 14, 256))
+    patches = np.stack([rough[i : i + 10, j : j + 10] for i in range(5) for j in range(5)])
+    smooth = patches.sum(axis=0).reshape(100, 256)
+    tile = Tile(0, np.clip(np.rint(25.0 * smooth / smooth.std()), -63, 63).astype(int))
+    drawn = np.zeros((20, 10, 10), int)
+    for each, (row, column) in zip(drawn, rng.integers(0, 7, (20, 2)), strict=True):
+        each[row : row + 3] = ACTIVATION_MAX
+        each[:, column : column + 3] = ACTIVATION_MAX
+    return [tile], [drawn.reshape(20, 100)], {"num_sends": 3, "wait_between_events": 2}
+
+
+def gain_of_a_send(circuits: MatrixUnit, sends: int) -> float:
+    """LSB for an activation and a weight that is sent once, of 128 random inputs with sums far from the rails."""
+    rng = np.random.default_rng(sends)
+    most = max(1, 60 // sends)
+    weights, vectors = rng.integers(-most, most + 1, (128, 256)), rng.integers(0, ACTIVATION_MAX + 1, (50, 128))
+    (read,) = circuits.multiply([Tile(0, weights)], [vectors], num_sends=sends)
+    product = vectors @ weights
+    return float((read * product).sum() / (product * product).sum() / sends)
+
+
+def beyond(serial: int) -> tuple[list[Tile], list[Any]]:
     """Matrices whose columns go from what drives results far down to what drives them far up."""
     rng = np.random.default_rng(serial)
     weights = np.clip(np.arange(-128, 128) // 4 + rng.integers(-9, 10, (100, 256)), -63, 63)

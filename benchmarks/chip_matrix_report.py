@@ -17,6 +17,7 @@ def write_page(path: Path) -> None:
     replace_block(PAGE, "product", product(chips, when))
     replace_block(PAGE, "linearity", linearity(chips, record["weights"], when))
     replace_block(PAGE, "agreement", agreement(chips, when))
+    replace_block(PAGE, "sends", sends(chips, when))
     replace_block(PAGE, "speed", speed(record["speed"], when))
 
 
@@ -36,7 +37,8 @@ def product(chips: list[dict[str, Any]], when: str) -> str:
     spread = []
     for name, unit in zip(quantities, units, strict=True):
         values = [[chip["calibration"][name][what] * unit for chip in chips] for what in ("median", "before", "after")]
-        spread.append([f"`{name}`", *(f"{np.mean(each):.3g}" for each in values)])
+        ends = np.mean([chip["calibration"][name]["at_ends"] for chip in chips])
+        spread.append([f"`{name}`", *(f"{np.mean(each):.3g}" for each in values), f"{ends:.0f}"])
     near = min(chip["calibration"]["leak"]["within_16"] for chip in chips)
     seconds = [chip["seconds"]["calibrate"] for chip in chips[1:]]
     return "\n\n".join(
@@ -44,7 +46,7 @@ def product(chips: list[dict[str, Any]], when: str) -> str:
             table(head, rows),
             "Standard deviations in LSB; published for the chip are 59 ± 2.7 LSB, less than 7 LSB of noise for 75 % of "
             "columns and less than 10 LSB between the 10th and the 90th percentile.",
-            table(["quantity", "median", "spread, one code for all", "spread, calibrated"], spread),
+            table(["quantity", "median", "spread, one code for all", "spread, calibrated", "codes at an end"], spread),
             f"LSB, and µs of time constants; mean over chips. Baselines of at least {100 * near:.0f} % of the columns "
             f"are within 16 LSB of the target. A calibration took {np.median(seconds):.0f} s. {when}",
         ]
@@ -92,6 +94,13 @@ def agreement(chips: list[dict[str, Any]], when: str) -> str:
         )
     text = f"LSB; of the differences of means the worst of {len(chips)} chips, what chance explains taken off. {when}"
     return f"{table(head, rows)}\n\n{text}"
+
+
+def sends(chips: list[dict[str, Any]], when: str) -> str:
+    """What an event adds, by how often a vector is sent."""
+    rows = [[times, *(f"{chip['sends'][times]:.5f}" for chip in chips)] for times in sorted(chips[0]["sends"], key=int)]
+    head = ["`num_sends`", *(f"chip {chip['serial']}" for chip in chips)]
+    return f"{table(head, rows)}\n\nLSB for an activation, a weight and a send, on circuits; 128 random inputs. {when}"
 
 
 def speed(found: dict[str, Any], when: str) -> str:

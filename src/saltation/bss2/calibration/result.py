@@ -1,28 +1,19 @@
 """`Calibration`: codes found for a chip, and how well its circuits then agree."""
 
-import io
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, final
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saltation._files import write_bytes
 from saltation.bss2 import geometry as g
+from saltation.bss2.calibration.codes import CodesFound
 from saltation.bss2.calibration.target import NeuronTarget
-from saltation.bss2.configuration import Configuration
 from saltation.bss2.translation import hold_times
-from saltation.errors import CalibrationError, FileFormatError
-from saltation.model.checks import freeze
 
 Floats = NDArray[np.float64]
 
 SCHEMA_VERSION = 1
-_FORMAT = "saltation.bss2.Calibration"
 _SEARCHED = (
     "leak_v_leak",
     "reset_v_reset",
@@ -61,8 +52,8 @@ _SIZES = ("subthreshold_adaptation_strength", "spike_triggered_adaptation_increm
 
 
 @final
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(CodesFound):
     """What `calibrate` found; nothing of it can be written to, as it is handed out again.
 
     Attributes
@@ -79,47 +70,18 @@ class Calibration:
         Seconds that it would have taken on a chip.
     """
 
-    serial: int
+    KIND = "saltation.bss2.Calibration"
+    VERSION = SCHEMA_VERSION
+    WHAT = "a calibration"
+    MADE_BY = "calibrate(chip)"
+    TARGET = NeuronTarget
+
     target: NeuronTarget
-    registers: Mapping[str, NDArray[np.int32]]
-    report: Mapping[str, tuple[Floats, Floats]]
-    hardware_time: float
-
-    def __post_init__(self) -> None:
-        """Take copies that cannot be written to."""
-        registers = {name: freeze(np.array(codes)) for name, codes in self.registers.items()}
-        report = {name: (freeze(np.array(a)), freeze(np.array(b))) for name, (a, b) in self.report.items()}
-        object.__setattr__(self, "registers", MappingProxyType(registers))
-        object.__setattr__(self, "report", MappingProxyType(report))
-
-    # read-only mappings cannot be pickled
-    def __reduce__(self) -> tuple[Any, ...]:
-        values = (getattr(self, each.name) for each in fields(self))
-        return Calibration, tuple(dict(value) if isinstance(value, Mapping) else value for value in values)
 
     @property
     def refractory_time(self) -> Floats:
         """Seconds ``[512]`` for which circuits are held after a spike: as near to the target as the clocks come."""
         return hold_times(self.registers)
-
-    def apply(self, configuration: Configuration) -> None:
-        """Write the registers found into a configuration."""
-        for name, values in self.registers.items():
-            configuration.set(name, values)
-
-    def check(self, serial: int) -> None:
-        """Refuse another chip.
-
-        Raises
-        ------
-        CalibrationError
-            If the serial number is another.
-        """
-        if serial != self.serial:
-            raise CalibrationError(
-                f"the calibration is of the chip with serial number {self.serial}; got the chip {serial}: each chip "
-                "has codes of its own; calibrate(chip)"
-            )
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Of each quantity the median, the standard deviation before and after, and their ratio.
@@ -178,61 +140,3 @@ class Calibration:
         for ended in self._ended().values():
             bad |= ended
         return np.flatnonzero(bad)
-
-    def __repr__(self) -> str:
-        return f"Calibration(serial={self.serial}, hardware_time={self.hardware_time:.3g} s)"
-
-    def save(self, path: str | Path) -> Path:
-        """Write it to an NPZ file, whole or not at all."""
-        return write_bytes(path, self.to_bytes())
-
-    def to_bytes(self) -> bytes:
-        """What `save` writes."""
-        about = {
-            "format": _FORMAT,
-            "schema_version": SCHEMA_VERSION,
-            "serial": self.serial,
-            "target": self.target.to_dict(),
-            "hardware_time": self.hardware_time,
-        }
-        arrays: dict[str, NDArray[Any]] = {f"register/{name}": values for name, values in self.registers.items()}
-        for name, (before, after) in self.report.items():
-            arrays[f"before/{name}"], arrays[f"after/{name}"] = before, after
-        buffer = io.BytesIO()
-        arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        return buffer.getvalue()
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Calibration":
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        FileFormatError
-            If the file is not one of them.
-        """
-        return cls.from_bytes(Path(path).read_bytes(), str(path))
-
-    @classmethod
-    def from_bytes(cls, content: bytes, where: str = "the bytes") -> "Calibration":
-        """Read what `to_bytes` gave; as `load`."""
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            about = json.loads(bytes(arrays.pop("about")).decode())
-            if about["format"] != _FORMAT or about["schema_version"] != SCHEMA_VERSION:
-                raise FileFormatError(f"{where} does not hold a calibration that this version reads")
-            registers, before, after = (_below(arrays, folder) for folder in ("register/", "before/", "after/"))
-            report = {name: (before[name], values) for name, values in after.items()}
-            result = cls(about["serial"], NeuronTarget(**about["target"]), registers, report, about["hardware_time"])
-            result.apply(Configuration())
-        except FileFormatError:
-            raise
-        except Exception as error:  # of zip, JSON, NumPy and ours: a damaged file can be anything
-            raise FileFormatError(f"{where} does not hold a calibration: {type(error).__name__}: {error}") from error
-        return result
-
-
-def _below(arrays: Mapping[str, NDArray[Any]], folder: str) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(folder): array for name, array in arrays.items() if name.startswith(folder)}

@@ -16,7 +16,7 @@ from saltation.bss2.calibration.target import RECEPTORS
 from saltation.bss2.chip import Chip
 from saltation.bss2.configuration import Configuration
 from saltation.bss2.mac.amplitudes import column_amplitudes, driver_amplitudes
-from saltation.bss2.mac.result import REGISTERS_SET, HagenCalibration
+from saltation.bss2.mac.result import DECIDED_BY, REGISTERS_SET, HagenCalibration
 from saltation.bss2.mac.target import HagenTarget
 from saltation.errors import ChipWarning
 from saltation.model.checks import caller_level
@@ -32,16 +32,6 @@ _PHASES = 16
 _MADE: dict[Any, HagenCalibration] = {}
 _REMEMBERED = 32
 _TOLERATED = 10
-
-_FOUND = {
-    "leak": "leak_v_leak",
-    "tau_mem": "leak_i_bias",
-    "tau_syn_exc": "excitatory_input_i_bias_tau",
-    "tau_syn_inh": "inhibitory_input_i_bias_tau",
-    "amplitude_exc": "excitatory_input_i_bias_gm",
-    "amplitude_inh": "inhibitory_input_i_bias_gm",
-    "driver": "driver_hagen_dac_offset",
-}
 
 
 def calibrate_hagen(
@@ -118,10 +108,9 @@ def _make(chip: Chip, target: HagenTarget, seed: int, on_step: Callable[[str, in
 
 def _complain(result: HagenCalibration) -> None:
     failed = {name: int(row["failed"]) for name, row in result.summary().items() if row["failed"]}
-    ends = {name: (0, g.HAGEN_OFFSET_MAX if "driver" in name else g.CODE_MAX) for name in _FOUND.values()}
-    at_ends = {name: int(np.isin(result.registers[name], ends[name]).sum()) for name in ends}
-    # the slowest lines of a chip stay a little slower than asked for, and the gain of their column makes up for it
-    at_ends = {name: n for name, n in at_ends.items() if n > _TOLERATED and not name.endswith("i_bias_tau")}
+    # the slowest lines of a chip stay a little slower than asked for, and the gain of their column makes up for it:
+    # the summary has their number
+    at_ends = {name: n for name, n in result.at_ends().items() if n > _TOLERATED and not name.endswith("i_bias_tau")}
     if failed or at_ends:
         warnings.warn(
             f"chip {result.serial}: could not be measured: {failed}; codes at an end of their range: {at_ends}; ask "
@@ -215,6 +204,6 @@ def _report(bench: Bench, configuration: Configuration, target: HagenTarget) -> 
     report = {}
     for name, measure in measures.items():
         uniform = configuration.copy()
-        uniform.set(_FOUND[name], int(np.median(configuration[_FOUND[name]])))
+        uniform.set(DECIDED_BY[name], int(np.median(configuration[DECIDED_BY[name]])))
         report[name] = measure(uniform), measure(configuration)
     return report

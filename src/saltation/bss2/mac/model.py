@@ -1,7 +1,5 @@
 """`FastModel`: what was measured of a calibrated chip, with which its products can be computed."""
 
-import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 
 from saltation._files import write_bytes
 from saltation.bss2 import geometry as g
+from saltation.bss2.archive import packed, unpacked
 from saltation.bss2.mac.ranges import INPUTS, OUTPUTS
 from saltation.errors import FileFormatError
 from saltation.model.checks import freeze
@@ -99,17 +98,9 @@ class FastModel:
 
     def save(self, path: str | Path) -> Path:
         """Write it to an NPZ file, whole or not at all."""
-        about = {
-            "format": _FORMAT,
-            "schema_version": SCHEMA_VERSION,
-            "serial": self.serial,
-            "growth": self.growth,
-        }
         arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in _SHAPES}
-        arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        return write_bytes(path, buffer.getvalue())
+        about = {"serial": self.serial, "growth": self.growth}
+        return write_bytes(path, packed(_FORMAT, SCHEMA_VERSION, about, arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> "FastModel":
@@ -120,17 +111,12 @@ class FastModel:
         FileFormatError
             If the file is not one of them.
         """
-        try:
-            with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            about = json.loads(bytes(arrays.pop("about")).decode())
-            if about["format"] != _FORMAT or about["schema_version"] != SCHEMA_VERSION:
-                raise FileFormatError(f"{path} does not hold a fast model that this version reads")
-            return cls(about["serial"], growth=about["growth"], **{name: arrays[name] for name in _SHAPES})
-        except (FileFormatError, FileNotFoundError):
-            raise
-        except Exception as error:  # of zip, JSON, NumPy and ours: a damaged file can be anything
-            raise FileFormatError(f"{path} does not hold a fast model: {type(error).__name__}: {error}") from error
+        content = Path(path).read_bytes()
+        return unpacked(content, str(path), "a fast model", _FORMAT, SCHEMA_VERSION, _built)
+
+
+def _built(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FastModel:
+    return FastModel(about["serial"], growth=about["growth"], **{name: arrays[name] for name in _SHAPES})
 
 
 _SYNAPSE = (2, g.HEMISPHERES, INPUTS, OUTPUTS)

@@ -1,23 +1,13 @@
 """`HagenCalibration`: codes found for the matrix mode of a chip, and how well its parts then agree."""
 
-import io
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, final
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from saltation._files import write_bytes
-from saltation.bss2.configuration import Configuration
+from saltation.bss2 import geometry as g
+from saltation.bss2.calibration.codes import CodesFound
 from saltation.bss2.mac.target import HagenTarget
-from saltation.errors import CalibrationError, FileFormatError
-from saltation.model.checks import freeze
-
-Floats = NDArray[np.float64]
 
 SCHEMA_VERSION = 1
 REGISTERS_SET = (
@@ -43,12 +33,22 @@ REGISTERS_SET = (
     ),
 )
 """Registers that a calibration for the matrix mode decides."""
-_FORMAT = "saltation.bss2.mac.HagenCalibration"
+
+DECIDED_BY = {
+    "leak": "leak_v_leak",
+    "tau_mem": "leak_i_bias",
+    "tau_syn_exc": "excitatory_input_i_bias_tau",
+    "tau_syn_inh": "inhibitory_input_i_bias_tau",
+    "amplitude_exc": "excitatory_input_i_bias_gm",
+    "amplitude_inh": "inhibitory_input_i_bias_gm",
+    "driver": "driver_hagen_dac_offset",
+}
+"""The register that decides each quantity."""
 
 
 @final
-@dataclass(frozen=True)
-class HagenCalibration:
+@dataclass(frozen=True, repr=False)
+class HagenCalibration(CodesFound):
     """What `calibrate_hagen` found; nothing of it can be written to.
 
     Attributes
@@ -67,48 +67,22 @@ class HagenCalibration:
         Seconds that it would have taken on a chip.
     """
 
-    serial: int
+    KIND = "saltation.bss2.mac.HagenCalibration"
+    VERSION = SCHEMA_VERSION
+    WHAT = "a calibration of the matrix mode"
+    MADE_BY = "calibrate_hagen(chip)"
+    TARGET = HagenTarget
+    NEEDED = REGISTERS_SET
+
     target: HagenTarget
-    registers: Mapping[str, NDArray[np.int32]]
-    report: Mapping[str, tuple[Floats, Floats]]
-    hardware_time: float
-
-    def __post_init__(self) -> None:
-        """Take copies that cannot be written to."""
-        registers = {name: freeze(np.array(codes)) for name, codes in self.registers.items()}
-        report = {name: (freeze(np.array(a)), freeze(np.array(b))) for name, (a, b) in self.report.items()}
-        object.__setattr__(self, "registers", MappingProxyType(registers))
-        object.__setattr__(self, "report", MappingProxyType(report))
-
-    # read-only mappings cannot be pickled
-    def __reduce__(self) -> tuple[Any, ...]:
-        values = (getattr(self, each.name) for each in fields(self))
-        return HagenCalibration, tuple(dict(value) if isinstance(value, Mapping) else value for value in values)
-
-    def __repr__(self) -> str:
-        return f"HagenCalibration(serial={self.serial}, hardware_time={self.hardware_time:.3g} s)"
-
-    def apply(self, configuration: Configuration) -> None:
-        """Write the registers found into a configuration."""
-        for name, values in self.registers.items():
-            configuration.set(name, values)
-
-    def check(self, serial: int) -> None:
-        """Refuse another chip.
-
-        Raises
-        ------
-        CalibrationError
-            If the serial number is another.
-        """
-        if serial != self.serial:
-            raise CalibrationError(
-                f"the calibration is of the chip with serial number {self.serial}; got the chip {serial}: each chip "
-                "has codes of its own; calibrate_hagen(chip)"
-            )
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Of each quantity the median, and the standard deviation before and after."""
+        """Of each quantity the median, and the standard deviation before and after.
+
+        Also how many could not be measured, and how many codes ended at an end of their range: of ``tau_syn`` those of
+        lines that stay slower than asked for.
+        """
+        at_ends = self.at_ends()
         result: dict[str, dict[str, float]] = {}
         for name, (before, after) in self.report.items():
             result[name] = {
@@ -116,55 +90,11 @@ class HagenCalibration:
                 "before": float(np.nanstd(before)),
                 "after": float(np.nanstd(after)),
                 "failed": float(np.isnan(after).sum()),
+                "at_ends": float(at_ends[DECIDED_BY[name]]),
             }
         return result
 
-    def save(self, path: str | Path) -> Path:
-        """Write it to an NPZ file, whole or not at all."""
-        about = {
-            "format": _FORMAT,
-            "schema_version": SCHEMA_VERSION,
-            "serial": self.serial,
-            "target": asdict(self.target),
-            "hardware_time": self.hardware_time,
-        }
-        arrays: dict[str, NDArray[Any]] = {f"register/{name}": values for name, values in self.registers.items()}
-        for name, (before, after) in self.report.items():
-            arrays[f"before/{name}"], arrays[f"after/{name}"] = before, after
-        arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        return write_bytes(path, buffer.getvalue())
-
-    @classmethod
-    def load(cls, path: str | Path) -> "HagenCalibration":
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        FileFormatError
-            If the file is not one of them.
-        """
-        try:
-            with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            about = json.loads(bytes(arrays.pop("about")).decode())
-            if about["format"] != _FORMAT or about["schema_version"] != SCHEMA_VERSION:
-                raise FileFormatError(f"{path} does not hold a calibration that this version reads")
-            registers, before, after = (_below(arrays, folder) for folder in ("register/", "before/", "after/"))
-            report = {name: (before[name], values) for name, values in after.items()}
-            result = cls(about["serial"], HagenTarget(**about["target"]), registers, report, about["hardware_time"])
-            if missing := [name for name in REGISTERS_SET if name not in registers]:
-                raise FileFormatError(f"{path} does not hold all registers of a calibration; missing are {missing}")
-            result.apply(Configuration())
-        except (FileFormatError, FileNotFoundError):
-            raise
-        except Exception as error:  # of zip, JSON, NumPy and ours: a damaged file can be anything
-            raise FileFormatError(
-                f"{path} does not hold a calibration of the matrix mode: {type(error).__name__}: {error}"
-            ) from error
-        return result
-
-
-def _below(arrays: Mapping[str, NDArray[Any]], folder: str) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(folder): array for name, array in arrays.items() if name.startswith(folder)}
+    def at_ends(self) -> dict[str, int]:
+        """Of each register that decides a quantity, how many codes ended at an end of their range."""
+        ends = {name: (0, g.HAGEN_OFFSET_MAX if "driver" in name else g.CODE_MAX) for name in DECIDED_BY.values()}
+        return {name: int(np.isin(self.registers[name], end).sum()) for name, end in ends.items()}

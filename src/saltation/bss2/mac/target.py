@@ -1,6 +1,6 @@
 """`HagenTarget`: what a calibration for the matrix mode is to reach."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, final
 
 from saltation.bss2.calibration.target import NeuronTarget
@@ -62,6 +62,10 @@ class HagenTarget:
                 raise CalibrationError(
                     f"HagenTarget.{each.name} must be {low:g}..{high:g}, what the circuits reach; got {value!r}{hint}"
                 )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Numbers, for files."""
+        return asdict(self)
 
     def neurons(self) -> NeuronTarget:
         """The same for the steps that all calibrations share."""

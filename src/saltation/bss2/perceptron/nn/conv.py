@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from torch import Tensor, nn
 
@@ -21,12 +21,47 @@ _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 class ConvNd(MACLayer, ABC):
     """What convolutions share: kernels, steps and edges."""
 
-    in_channels: int
-    out_channels: int
-    kernel_size: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    padding_mode: str
+    _dimensions: ClassVar[int]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        num_sends: int | None = None,
+        wait_between_events: int = 5,
+        mock: bool = False,
+        *,
+        input_transform: Transform | None = None,
+        weight_transform: Transform | None = clamp_weight_,
+    ) -> None:
+        where = type(self).__name__
+        nn.Module.__init__(self)
+        self.in_channels = integer(where, "in_channels", in_channels, minimum=1)
+        self.out_channels = integer(where, "out_channels", out_channels, minimum=1)
+        self.kernel_size = _sizes(where, "kernel_size", kernel_size, self._dimensions, 1)
+        self.stride = _sizes(where, "stride", stride, self._dimensions, 1)
+        self.padding = _sizes(where, "padding", padding, self._dimensions, 0)
+        if set(_sizes(where, "dilation", dilation, self._dimensions, 1)) != {1}:
+            raise ParameterError(
+                f"{where}.dilation must be 1; got {dilation!r}; a kernel with zeros between its weights does the same"
+            )
+        if groups != 1:
+            raise ParameterError(f"{where}.groups must be 1; got {groups!r}; take a layer for each group of channels")
+        if padding_mode not in _PADDING_MODES:
+            raise ParameterError(
+                f"{where}.padding_mode must be one of {', '.join(_PADDING_MODES)}; got {padding_mode!r}"
+            )
+        self.padding_mode = padding_mode
+        shape = (self.out_channels, self.in_channels, *self.kernel_size)
+        sending = (bias, num_sends, wait_between_events, mock, input_transform, weight_transform)
+        set_up(self, shape, *sending)
 
     def forward(self, input: Tensor) -> Tensor:
         """Outputs ``[batch, out_channels, ...]`` of inputs ``[batch, in_channels, ...]``; edges come first."""
@@ -75,27 +110,7 @@ class Conv1d(ConvNd):
     torch.Size([3, 16, 23])
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes = 0,
-        dilation: Sizes = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        num_sends: int | None = None,
-        wait_between_events: int = 5,
-        mock: bool = False,
-        *,
-        input_transform: Transform | None = None,
-        weight_transform: Transform | None = clamp_weight_,
-    ) -> None:
-        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode)
-        sending = (bias, num_sends, wait_between_events, mock, input_transform, weight_transform)
-        _set_up(self, 1, sizes, sending)
+    _dimensions = 1
 
     def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
         return conv1d(x, weight, self.bias, self.stride, **self._sending())
@@ -128,27 +143,7 @@ class Conv2d(ConvNd):
     torch.Size([3, 20, 5, 5])
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes = 0,
-        dilation: Sizes = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        num_sends: int | None = None,
-        wait_between_events: int = 5,
-        mock: bool = False,
-        *,
-        input_transform: Transform | None = None,
-        weight_transform: Transform | None = clamp_weight_,
-    ) -> None:
-        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode)
-        sending = (bias, num_sends, wait_between_events, mock, input_transform, weight_transform)
-        _set_up(self, 2, sizes, sending)
+    _dimensions = 2
 
     def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
         return conv2d(x, weight, self.bias, self.stride, **self._sending())
@@ -185,6 +180,8 @@ class ExpandedConv1d(ConvNd):
     (18, torch.Size([2, 14, 18]))
     """
 
+    _dimensions = 1
+
     def __init__(
         self,
         in_channels: int,
@@ -204,9 +201,23 @@ class ExpandedConv1d(ConvNd):
         weight_transform: Transform | None = clamp_weight_,
         num_expansions: int | None = None,
     ) -> None:
-        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode)
-        sending = (bias, num_sends, wait_between_events, mock, input_transform, weight_transform)
-        _set_up(self, 1, sizes, sending)
+        ConvNd.__init__(
+            self,
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            num_sends,
+            wait_between_events,
+            mock,
+            input_transform=input_transform,
+            weight_transform=weight_transform,
+        )
         if num_expansions is None:
             num_expansions = most_expansions(self.in_channels, self.out_channels, self.kernel_size[0], self.stride[0])
         self.num_expansions = integer("ExpandedConv1d", "num_expansions", num_expansions, minimum=1)
@@ -219,27 +230,6 @@ class ExpandedConv1d(ConvNd):
 
 
 # ------------------------------------------------------------------------------------------------ private
-def _set_up(layer: ConvNd, dimensions: int, sizes: tuple[Any, ...], sending: tuple[Any, ...]) -> None:
-    in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode = sizes
-    where = type(layer).__name__
-    nn.Module.__init__(layer)
-    layer.in_channels = integer(where, "in_channels", in_channels, minimum=1)
-    layer.out_channels = integer(where, "out_channels", out_channels, minimum=1)
-    layer.kernel_size = _sizes(where, "kernel_size", kernel_size, dimensions, 1)
-    layer.stride = _sizes(where, "stride", stride, dimensions, 1)
-    layer.padding = _sizes(where, "padding", padding, dimensions, 0)
-    if set(_sizes(where, "dilation", dilation, dimensions, 1)) != {1}:
-        raise ParameterError(
-            f"{where}.dilation must be 1; got {dilation!r}; a kernel with zeros between its weights does the same"
-        )
-    if groups != 1:
-        raise ParameterError(f"{where}.groups must be 1; got {groups!r}; take a layer for each group of channels")
-    if padding_mode not in _PADDING_MODES:
-        raise ParameterError(f"{where}.padding_mode must be one of {', '.join(_PADDING_MODES)}; got {padding_mode!r}")
-    layer.padding_mode = padding_mode
-    set_up(layer, (layer.out_channels, layer.in_channels, *layer.kernel_size), *sending)
-
-
 def _sizes(where: str, name: str, value: Any, dimensions: int, minimum: int) -> tuple[int, ...]:
     if isinstance(value, str):
         raise ParameterError(f"{where}.{name} must be a number, or {dimensions} of them; got {value!r}")
