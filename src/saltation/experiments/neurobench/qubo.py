@@ -13,6 +13,7 @@ from saltation.model import Network
 from saltation.neurobench.counting.network import static_of
 from saltation.neurobench.counting.record import Activity, LayerCount
 from saltation.neurobench.qubo import (
+    LARGEST,
     MISProblem,
     Solution,
     chip_network,
@@ -34,8 +35,6 @@ _PUBLISHED: Final = 5
 """Graphs of a size and density that have a published target."""
 _LIMIT, _QUICK_LIMIT = 1.0, 0.1
 _CHIP_LIMIT: Final = 5e-3
-_CHIP_NODES: Final = 252
-"""The largest network of a chip: what limits it is the fan-in of its circuits."""
 _RULES = ("per-sample", "synapse", "events", "sparse", "window", "event-footprint", "learning")
 
 Solver = Callable[[MISProblem], Solution]
@@ -70,7 +69,7 @@ def _left_out(options: Options) -> list[str]:
     if "chip" in options.backends and options.quick:
         notes.append("qubo: the chip takes minutes, and is left out with --quick")
     elif "chip" in options.backends:
-        notes.append(f"qubo: graphs of more than {_CHIP_NODES} nodes do not fit on a chip")
+        notes.append(f"qubo: graphs of more than {LARGEST} nodes do not fit on a chip")
     return notes
 
 
@@ -87,7 +86,7 @@ def _solvers(
     found: list[tuple[str, str, dict[str, float], Callable[[int, float, int], Measured]]] = []
     if "exact" in options.backends:
         found.append(("spiking", "exact", settings, partial(_exactly, limit, seed)))
-    if "chip" in options.backends and nodes <= _CHIP_NODES and not options.quick:
+    if "chip" in options.backends and nodes <= LARGEST and not options.quick:
         serial = 1 if options.serial is None else options.serial
         on_chip = {"limit": _CHIP_LIMIT, "seed": seed}
         found.append(("spiking", f"chip {serial}, modelled time", on_chip, partial(_on_chip, serial, seed)))

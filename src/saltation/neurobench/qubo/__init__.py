@@ -4,7 +4,7 @@
 ``pip install "saltation[qubo]"``.
 """
 
-from saltation.neurobench.qubo.chip import ChipSettings, chip_network, solve_chip
+from saltation.neurobench.qubo.chip import LARGEST, ChipSettings, chip_network, solve_chip
 from saltation.neurobench.qubo.network import SpikingSettings, spiking_network
 from saltation.neurobench.qubo.problem import MISProblem, mis_problem, published
 from saltation.neurobench.qubo.readout import Readout
@@ -14,6 +14,7 @@ from saltation.neurobench.qubo.solve import SOLVERS, solve
 from saltation.neurobench.qubo.spiking import solve_spiking
 
 __all__ = [
+    "LARGEST",
     "MODELLED",
     "SOLVERS",
     "WALL",
