@@ -14,7 +14,6 @@ from saltation.neurobench.counting.network import static_of
 from saltation.neurobench.counting.record import Activity, LayerCount
 from saltation.neurobench.qubo import (
     LARGEST,
-    MISProblem,
     Solution,
     chip_network,
     mis_problem,
@@ -37,7 +36,7 @@ _LIMIT, _QUICK_LIMIT = 1.0, 0.1
 _CHIP_LIMIT: Final = 5e-3
 _RULES = ("per-sample", "synapse", "events", "sparse", "window", "event-footprint", "learning")
 
-Solver = Callable[[MISProblem], Solution]
+Measure = Callable[[int, float, int], Measured]
 
 
 def _plan(options: Options, folder: Path, tell: Callable[[str], object]) -> Plan:
@@ -77,13 +76,11 @@ def _has_rivals() -> bool:
     return importlib.util.find_spec("dwave") is not None and importlib.util.find_spec("dwave.samplers") is not None
 
 
-def _solvers(
-    options: Options, nodes: int, limit: float
-) -> list[tuple[str, str, dict[str, float], Callable[[int, float, int], Measured]]]:
+def _solvers(options: Options, nodes: int, limit: float) -> list[tuple[str, str, dict[str, float], Measure]]:
     """Name, where it runs, settings, and what measures it on a graph."""
     seed = options.seeds[0]
     settings = {"limit": limit, "seed": seed}
-    found: list[tuple[str, str, dict[str, float], Callable[[int, float, int], Measured]]] = []
+    found: list[tuple[str, str, dict[str, float], Measure]] = []
     if "exact" in options.backends:
         found.append(("spiking", "exact", settings, partial(_exactly, limit, seed)))
     if "chip" in options.backends and nodes <= LARGEST and not options.quick:
